@@ -1,0 +1,97 @@
+/* batch.h - build one batch: rows in blocks -> dense ids -> sorted segments -> one atomic commit.
+ *
+ * Life     rsi_batch_open (takes the writer's lock) -> blocks filled by any threads, handed over in
+ *          order by rsi_batch_append -> rsi_batch_commit; rsi_batch_close without a commit leaves
+ *          the store as it was
+ * Order    ids are numbered in order of first appearance: by block as appended, by row in a block;
+ *          the bytes written do not depend on the number of threads
+ * Memory   8 to 24 bytes a row, and the batch's own distinct ids; never the store's dictionary
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_STORE_BATCH_H
+#define RSI_STORE_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ringscope/store.h"
+#include "ringscope/text.h"
+#include "ringscope/work.h"
+
+typedef struct rsi_batch rsi_batch; /* one batch in the making */
+typedef struct rsi_block rsi_block; /* rows of one piece of input; belongs to one thread */
+
+typedef struct rsi_relation_spec {
+    rs_text name;
+    rs_text currency; /* length 0: none */
+    rs_kind kind;
+    bool place;
+    uint32_t src_type; /* from rsi_batch_type */
+    uint32_t dst_type;
+    uint8_t decimals;
+} rsi_relation_spec;
+
+/* One relation of one row. The bytes of keys are lent until the block has been appended. */
+typedef struct rsi_edge_row {
+    uint32_t relation; /* from rsi_batch_relation */
+    rs_text src;
+    rs_text dst;
+    int64_t time;         /* UTC seconds or RS_NO_TIME */
+    uint32_t precision_s; /* 1, 3600 or 86400 */
+    int64_t amount;       /* smallest unit or RS_NO_AMOUNT */
+    uint32_t file;        /* number from rsi_batch_file; with keep_rows */
+    uint64_t line;
+    rs_text key;          /* the event's own key, length 0: none. An event whose (relation's source, key)
+                           * was seen before, in this batch or an earlier one, is dropped */
+} rsi_edge_row;
+
+/* One attribute of one node, as text. */
+typedef struct rsi_value_row {
+    uint32_t attribute; /* from rsi_batch_attribute */
+    rs_text node;
+    rs_text value;
+    int64_t time; /* RS_NO_TIME: none */
+} rsi_value_row;
+
+/* Open the store for writing, or make it. RS_ELOCKED tells which process holds it. */
+RS_MUST_USE rs_status rsi_batch_open(rsi_batch **out, const char *store_path, bool keep_rows,
+                                     const rs_work *work, rs_error *err);
+void rsi_batch_close(rsi_batch *batch);
+
+/* Numbers for names, the same number for the same name; any thread may call. RS_EINPUT where a relation of that
+ * name is known with another kind, RS_EUSAGE over a limit (docs/FORMAT.md). */
+RS_MUST_USE rs_status rsi_batch_type(rsi_batch *batch, rs_text name, uint32_t *type, rs_error *err);
+RS_MUST_USE rs_status rsi_batch_relation(rsi_batch *batch, const rsi_relation_spec *spec,
+                                         uint32_t *relation, rs_error *err);
+RS_MUST_USE rs_status rsi_batch_attribute(rsi_batch *batch, uint32_t type, rs_text name,
+                                          uint32_t *attribute, rs_error *err);
+RS_MUST_USE rs_status rsi_batch_file(rsi_batch *batch, const char *name, uint32_t *file,
+                                     rs_error *err);
+
+/* Blocks are filled apart from the batch, then appended, then reset and used again. */
+RS_MUST_USE rs_status rsi_block_new(rsi_block **out, rsi_batch *batch, rs_error *err);
+void rsi_block_free(rsi_block *block);
+void rsi_block_reset(rsi_block *block);
+/* A node that only has to exist, with no edge or attribute. */
+RS_MUST_USE rs_status rsi_block_node(rsi_block *block, uint32_t type, rs_text id, rs_error *err);
+RS_MUST_USE rs_status rsi_block_edge(rsi_block *block, const rsi_edge_row *row, rs_error *err);
+RS_MUST_USE rs_status rsi_block_value(rsi_block *block, const rsi_value_row *row, rs_error *err);
+
+/* Take over what is in `blocks`, in that order, with the work's threads. The lent bytes may go
+ * after this. One caller at a time; other blocks may be filled meanwhile. */
+RS_MUST_USE rs_status rsi_batch_append(rsi_batch *batch, rsi_block *const *blocks, size_t count,
+                                       rs_error *err);
+
+typedef struct rsi_commit {
+    uint64_t edge_count;
+    uint64_t dropped_count;
+    bool unchanged; /* a batch of this name and content is there: nothing was written */
+    char name[256];
+} rsi_commit;
+/* Sort, write, sync and publish. `name` NULL: named by content digest (independent of row order). `row_count` is
+ * kept for the batch's record. RS_EUSAGE where the name is taken by other content. */
+RS_MUST_USE rs_status rsi_batch_commit(rsi_batch *batch, const char *name, uint64_t row_count,
+                                       rsi_commit *result, rs_error *err);
+
+#endif
