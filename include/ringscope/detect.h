@@ -1,0 +1,68 @@
+/* detect.h - cut a weighted graph of subjects and things into communities.
+ *
+ * Components first; a component whose best cut is plain needs no igraph; the others go to igraph's
+ * Leiden under the constant Potts model, side by side in forked workers, and come back in a fixed
+ * order. Maximised is the sum over communities C of
+ *     (weight of the links inside C) - resolution * (members of C choose 2)
+ * where only subjects count as members.
+ *
+ * Labels depend on the graph, the options and igraph's version, on nothing else: weights are
+ * fixed-point numbers whose sums are exact in doubles.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RINGSCOPE_DETECT_H
+#define RINGSCOPE_DETECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "work.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RS_WEIGHT_ONE (UINT32_C(1) << 20) /* fixed point: 1.0 */
+
+/* Arrays are lent. Links are undirected: a < b, ascending by (a, b), each pair once. */
+typedef struct rs_link_graph {
+    uint32_t node_count;
+    const uint8_t *is_member; /* 1: a subject; 0: a thing, of node weight 0 */
+    size_t link_count;
+    const uint32_t *a;
+    const uint32_t *b;
+    const uint32_t *weight; /* above 0; RS_WEIGHT_ONE is 1.0 */
+} rs_link_graph;
+
+typedef struct rs_detect_options {
+    uint32_t resolution;    /* RS_WEIGHT_ONE is 1.0 */
+    uint32_t component_max; /* a component of more nodes is split before igraph sees it */
+    unsigned rounds;        /* Leiden iterations at most; 0: until nothing moves */
+    uint64_t random_seed;
+} rs_detect_options;
+#define RS_DETECT_DEFAULTS                                                                         \
+    { .resolution = RS_WEIGHT_ONE / 32, .component_max = 20000, .rounds = 6, .random_seed = 1 }
+
+typedef struct rs_detect_counts {
+    uint32_t component_count; /* of two nodes and more */
+    uint32_t plain_count;     /* settled without igraph */
+    uint32_t leiden_count;    /* pieces that igraph cut */
+    uint32_t split_count;     /* components that were over component_max */
+    uint32_t largest;         /* nodes of the largest component */
+    uint32_t community_count; /* of two nodes and more */
+} rs_detect_counts;
+
+/* label[v] is the smallest node of v's community. `label` has node_count entries, the caller's.
+ * RS_ENOMEM, RS_EIO (a worker died), RS_EINTERRUPTED. */
+RS_API RS_MUST_USE rs_status rs_detect(const rs_link_graph *graph, const rs_detect_options *options,
+                                       const rs_work *work, uint32_t *label,
+                                       rs_detect_counts *counts, rs_error *err);
+
+/* Connected components: label[v] is the smallest node of v's component. O(links). */
+RS_API void rs_components(const rs_link_graph *graph, uint32_t *label);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,120 @@
+/* graph.h - what a run looks at: the store's nodes in an order that does not depend on arrival, and
+ * its relations as stages want them.
+ *
+ * Nodes    one numbering over all types: subjects' types first, then the others, each in byte order
+ *          of their names; within a type by the 128-bit hash of the id, ties by the id. Equal
+ *          content gives equal numbers, whatever the order of rows, batches and threads.
+ * Time     edges later than as_of do not exist; edges without a time always do
+ * Life     rs_graph_open -> groups, pairs, ... as often as wanted -> rs_graph_close; the store must
+ *          stay open as long
+ * Memory   8 bytes a node; what a call returns is the caller's, freed by the matching _free
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RINGSCOPE_GRAPH_H
+#define RINGSCOPE_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "store.h"
+#include "text.h"
+#include "work.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rs_graph rs_graph;
+
+typedef struct rs_graph_options {
+    int64_t as_of; /* UTC seconds; RS_NO_TIME: the latest event of the store */
+} rs_graph_options;
+#define RS_GRAPH_DEFAULTS { .as_of = RS_NO_TIME }
+
+/* The nodes first .. first + count - 1 are of one type. */
+typedef struct rs_node_range {
+    const char *type;
+    uint32_t first;
+    uint32_t count;
+    bool subject; /* can be a member of a ring */
+} rs_node_range;
+
+RS_API RS_MUST_USE rs_status rs_graph_open(rs_graph **out, const rs_store *store,
+                                           const rs_graph_options *options, const rs_work *work,
+                                           rs_error *err);
+RS_API void rs_graph_close(rs_graph *graph);
+
+RS_API const rs_store *rs_graph_store(const rs_graph *graph);
+RS_API int64_t rs_graph_as_of(const rs_graph *graph); /* RS_NO_TIME where nothing has a time */
+RS_API uint32_t rs_graph_node_count(const rs_graph *graph);
+RS_API uint32_t rs_graph_subject_count(const rs_graph *graph); /* they are the first nodes */
+RS_API size_t rs_graph_range_count(const rs_graph *graph);
+RS_API rs_node_range rs_graph_range(const rs_graph *graph, size_t range);
+RS_API rs_node_range rs_graph_range_of(const rs_graph *graph, uint32_t node);
+/* The node of that store type and dense number, and back. */
+RS_API uint32_t rs_graph_node(const rs_graph *graph, size_t store_type, uint32_t dense);
+RS_API uint32_t rs_graph_dense(const rs_graph *graph, uint32_t node);
+/* RS_NO_NODE where the type or the id is unknown. */
+RS_API RS_MUST_USE rs_status rs_graph_find(const rs_graph *graph, const char *type, rs_text id,
+                                           uint32_t *node, rs_error *err);
+
+/* ---- who uses which thing: one relation, grouped by thing ---------------------------------- */
+
+/* Group g is things[g] and its users entries first[g] .. first[g+1]-1, ascending, each once. */
+typedef struct rs_groups {
+    uint32_t count;
+    uint32_t *things;
+    uint64_t *first;      /* count + 1 */
+    uint32_t *users;
+    uint32_t *events;     /* how many edges stand behind each user */
+    uint64_t use_count;   /* entries of users */
+    uint64_t single_count; /* things that one user alone uses: left out, they link nobody */
+} rs_groups;
+/* `relation` must be between a subject type and another type (either way round); else RS_EUSAGE. */
+RS_API RS_MUST_USE rs_status rs_graph_groups(const rs_graph *graph, size_t relation, rs_groups *out,
+                                             const rs_work *work, rs_error *err);
+RS_API void rs_groups_free(rs_groups *groups);
+
+/* ---- the same as single uses in time -------------------------------------------------------- */
+
+typedef struct rs_use {
+    uint32_t thing;
+    uint32_t user;
+    int64_t time;
+    uint32_t precision_s;
+} rs_use;
+/* Uses with a time, of things with two users and more, in order of (thing, time, user). */
+RS_API RS_MUST_USE rs_status rs_graph_uses(const rs_graph *graph, size_t relation, rs_use **out,
+                                           size_t *count, const rs_work *work, rs_error *err);
+
+/* ---- who is tied to whom: one relation, each pair once, either direction --------------------- */
+
+typedef struct rs_pair {
+    uint32_t a; /* src */
+    uint32_t b; /* dst */
+    uint32_t events;
+    int64_t amount; /* sum in smallest units, RS_NO_AMOUNT where no edge has one; clamped, never wraps */
+    int64_t time_first;
+    int64_t time_last;
+} rs_pair;
+/* Distinct (src, dst), ascending; pairs of a node with itself are left out. */
+RS_API RS_MUST_USE rs_status rs_graph_pairs(const rs_graph *graph, size_t relation, rs_pair **out,
+                                            size_t *count, const rs_work *work, rs_error *err);
+
+/* ---- ids ------------------------------------------------------------------------------------ */
+
+/* The ids of some nodes, in memory. */
+typedef struct rs_ids rs_ids;
+/* `wanted` has one byte a node, not 0 where the id is wanted. One pass over the dictionary. */
+RS_API RS_MUST_USE rs_status rs_graph_ids(const rs_graph *graph, const uint8_t *wanted,
+                                          rs_ids **out, rs_error *err);
+/* Lent until rs_ids_free; length 0 and bytes "" for a node that was not wanted. */
+RS_API rs_text rs_ids_of(const rs_ids *ids, uint32_t node);
+RS_API void rs_ids_free(rs_ids *ids);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

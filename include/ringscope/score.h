@@ -1,0 +1,95 @@
+/* score.h - what a run found: rings with scores and reasons, and the risk of every node.
+ *
+ * Scores, risks and weights are integers in millionths: 0 .. 1000000.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RINGSCOPE_SCORE_H
+#define RINGSCOPE_SCORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detect.h"
+#include "error.h"
+#include "evidence.h"
+#include "graph.h"
+#include "lists.h"
+#include "propagate.h"
+#include "work.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RS_MILLION UINT32_C(1000000)
+#define RS_NO_RING UINT32_MAX
+
+typedef enum rs_role { RS_ROLE_CORE, RS_ROLE_MEMBER, RS_ROLE_BRIDGE } rs_role;
+
+typedef struct rs_ring_member {
+    uint32_t node;
+    uint32_t membership; /* millionths: how tightly it belongs */
+    rs_role role;
+    bool known;          /* on the blacklist */
+} rs_ring_member;
+
+typedef struct rs_ring_thing {
+    uint32_t node;
+    uint32_t shared_by; /* members that use it */
+} rs_ring_thing;
+
+/* One thing, and the members that use it through one relation. */
+typedef struct rs_fact {
+    uint32_t thing;    /* RS_NO_NODE: the fact is about the users alone (known members) */
+    uint16_t relation; /* of the store; UINT16_MAX where there is none */
+    uint64_t event_count;
+    size_t user_first; /* in rs_findings.fact_users */
+    uint32_t user_count;
+} rs_fact;
+
+typedef struct rs_reason {
+    char kind[64];         /* "shared_device", "known_members", ... */
+    uint32_t weight;       /* millionths; those of a ring sum to 1000000 */
+    uint32_t member_count; /* members that it concerns */
+    uint32_t thing_count;
+    size_t fact_first, fact_count; /* strongest first, at most facts_max */
+} rs_reason;
+
+typedef struct rs_ring {
+    char id[16]; /* "R-" and 13 characters of Crockford's base 32 */
+    uint32_t score;
+    size_t member_first, member_count; /* by membership, ties by node */
+    size_t thing_first, thing_count;   /* by shared_by, ties by node */
+    size_t reason_first, reason_count; /* by weight, ties by kind */
+} rs_ring;
+
+typedef struct rs_node_risk {
+    uint32_t risk;   /* 1 - (1 - spread)(1 - oddity)(1 - ring score x membership) */
+    uint32_t spread;
+    uint32_t oddity;
+    uint32_t ring_score;
+    uint32_t ring;   /* index in rings, or RS_NO_RING */
+} rs_node_risk;
+
+typedef struct rs_findings {
+    size_t ring_count;
+    rs_ring *rings; /* descending by score, ties by id */
+    rs_ring_member *members;
+    rs_ring_thing *things;
+    rs_reason *reasons;
+    rs_fact *facts;
+    uint32_t *fact_users;
+    rs_node_risk *nodes;  /* one for each node of the graph */
+    rs_detect_counts detect;
+    uint64_t *evidence_by_kind; /* links, rs_evidence_kind_count() entries */
+    size_t hub_count;
+    rs_hub *hubs;         /* the most used things that were left out as hubs */
+} rs_findings;
+
+RS_API void rs_findings_free(rs_findings *findings);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
