@@ -21,20 +21,23 @@ rs_status rs_fail(rs_error *err, rs_status status, const char *format, ...)
 
 rs_status rs_context(rs_error *err, rs_status status, const char *format, ...)
 {
+    static const char joint[] = ": ";
+    enum { JOINT = sizeof joint - 1 };
     if (status == RS_OK || err == NULL) {
         return status;
     }
-    char cause[sizeof err->message];
     char context[sizeof err->message];
     va_list args;
     va_start(args, format);
     vsnprintf(context, sizeof context, format, args);
     va_end(args);
-    memcpy(cause, err->message, sizeof cause);
-    cause[sizeof cause - 1] = '\0';
-    /* Where both do not fit the context is cut, never the cause. */
-    size_t room = sizeof err->message - 3 - strnlen(cause, sizeof cause - 3);
-    snprintf(err->message, sizeof err->message, "%.*s: %s", (int)(room < sizeof context ? room : sizeof context - 1),
-             context, cause);
+    /* Where both do not fit the context is cut, and only then the end of the cause. */
+    size_t cause = strnlen(err->message, sizeof err->message - 1 - JOINT);
+    size_t room = sizeof err->message - 1 - JOINT - cause;
+    size_t kept = strnlen(context, room);
+    memmove(err->message + kept + JOINT, err->message, cause);
+    memcpy(err->message, context, kept);
+    memcpy(err->message + kept, joint, JOINT);
+    err->message[kept + JOINT + cause] = '\0';
     return status;
 }

@@ -1,0 +1,280 @@
+/* output.c - printing that is safe for a terminal, numbers for people, tables, JSON strings.
+ *
+ * Ids are whatever bytes the files held: an escape sequence in one must not reach a terminal.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+/* Length of the well-formed UTF-8 character at `bytes`, or 0 (Unicode 15, table 3-7). */
+static size_t character(const unsigned char *bytes, size_t length)
+{
+    unsigned char first = bytes[0];
+    unsigned char low = 0x80, high = 0xBF;
+    size_t more = first < 0x80                     ? 0
+                  : first >= 0xC2 && first <= 0xDF ? 1
+                  : first >= 0xE0 && first <= 0xEF ? 2
+                  : first >= 0xF0 && first <= 0xF4 ? 3
+                                                   : SIZE_MAX;
+    if (more == SIZE_MAX || more >= length) {
+        return 0;
+    }
+    low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : low;
+    high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : high;
+    for (size_t i = 1; i <= more; i++) {
+        if (bytes[i] < low || bytes[i] > high) {
+            return 0;
+        }
+        low = 0x80;
+        high = 0xBF;
+    }
+    return more + 1;
+}
+
+/* C0, DEL, C1, and the marks that turn the direction of writing around. */
+static bool is_control(const unsigned char *bytes, size_t width)
+{
+    if (width == 1) {
+        return bytes[0] < 0x20 || bytes[0] == 0x7F;
+    }
+    if (width == 2) {
+        return bytes[0] == 0xC2 && bytes[1] < 0xA0;
+    }
+    return width == 3 && bytes[0] == 0xE2 &&
+           ((bytes[1] == 0x80 && (bytes[2] >= 0xA8 && bytes[2] <= 0xAE)) ||
+            (bytes[1] == 0x80 && (bytes[2] == 0x8E || bytes[2] == 0x8F)) ||
+            (bytes[1] == 0x81 && bytes[2] >= 0xA6 && bytes[2] <= 0xA9));
+}
+
+rs_text rsi_text(const char *string)
+{
+    return (rs_text){.bytes = string, .length = strlen(string)};
+}
+
+void rsi_print_text(FILE *out, rs_text text)
+{
+    const unsigned char *bytes = (const unsigned char *)text.bytes;
+    for (size_t i = 0; i < text.length;) {
+        size_t width = character(bytes + i, text.length - i);
+        if (width == 0 || is_control(bytes + i, width)) {
+            for (size_t end = i + (width == 0 ? 1 : width); i < end; i++) {
+                fprintf(out, "\\x%02X", bytes[i]);
+            }
+        } else {
+            fwrite(bytes + i, 1, width, out);
+            i += width;
+        }
+    }
+}
+
+void rsi_print_json_text(FILE *out, rs_text text)
+{
+    const unsigned char *bytes = (const unsigned char *)text.bytes;
+    fputc('"', out);
+    for (size_t i = 0; i < text.length;) {
+        size_t width = character(bytes + i, text.length - i);
+        if (width == 0) {
+            fputs("\xEF\xBF\xBD", out);
+            i++;
+        } else if (width == 1 && (bytes[i] < 0x20 || bytes[i] == 0x7F)) {
+            fprintf(out, "\\u%04x", bytes[i++]);
+        } else {
+            if (bytes[i] == '"' || bytes[i] == '\\') {
+                fputc('\\', out);
+            }
+            fwrite(bytes + i, 1, width, out);
+            i += width;
+        }
+    }
+    fputc('"', out);
+}
+
+const char *rsi_format_count(char *buffer, uint64_t count)
+{
+    char plain[RSI_FORMAT_MAX];
+    int length = snprintf(plain, sizeof plain, "%" PRIu64, count);
+    char *to = buffer;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            *to++ = ',';
+        }
+        *to++ = plain[i];
+    }
+    *to = '\0';
+    return buffer;
+}
+
+const char *rsi_format_bytes(char *buffer, uint64_t bytes)
+{
+    static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double number = (double)bytes;
+    size_t step = 0;
+    while (number >= 999.5 && step + 1 < sizeof unit / sizeof *unit) {
+        number /= 1000;
+        step++;
+    }
+    snprintf(buffer, RSI_FORMAT_MAX, "%.*f %s", step > 0 && number < 99.95 ? 1 : 0, number,
+             unit[step]);
+    return buffer;
+}
+
+/* The date of a day number, by counting in eras of 400 years from 1 March 0000. */
+const char *rsi_format_time(char *buffer, int64_t unix_s)
+{
+    int64_t second = ((unix_s % 86400) + 86400) % 86400;
+    int64_t day = (unix_s - second) / 86400 + 719468;
+    if (day < 0 || day > INT64_C(3652424) + 60) { /* before year 0 or after 9999 */
+        snprintf(buffer, RSI_FORMAT_MAX, "%" PRId64, unix_s);
+        return buffer;
+    }
+    int64_t era = day / 146097;
+    int64_t of_era = day - era * 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * of_year + 2) / 153;
+    int64_t date = of_year - (153 * month + 2) / 5 + 1;
+    month = month < 10 ? month + 3 : month - 9;
+    year += era * 400 + (month <= 2);
+    snprintf(buffer, RSI_FORMAT_MAX, "%04d-%02d-%02d %02d:%02d:%02dZ", (int)year, (int)month,
+             (int)date, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
+    return buffer;
+}
+
+/* ---- tables --------------------------------------------------------------------------------- */
+
+enum { COLUMN_MAX = 16 };
+
+struct rsi_table {
+    const char *align;
+    size_t columns;
+    char **cells;
+    size_t *widths; /* of each cell, in characters */
+    size_t count;
+    size_t capacity;
+    bool failed;
+};
+
+rsi_table *rsi_table_new(const char *align)
+{
+    rsi_table *table = calloc(1, sizeof *table);
+    if (table != NULL) {
+        table->align = align;
+        table->columns = strlen(align);
+    }
+    return table;
+}
+
+static bool grow(rsi_table *table)
+{
+    if (table->count < table->capacity) {
+        return true;
+    }
+    size_t capacity = table->capacity == 0 ? 64 : 2 * table->capacity;
+    char **cells = realloc(table->cells, capacity * sizeof *cells);
+    if (cells != NULL) {
+        table->cells = cells;
+    }
+    size_t *widths = realloc(table->widths, capacity * sizeof *widths);
+    if (widths != NULL) {
+        table->widths = widths;
+    }
+    if (cells == NULL || widths == NULL) {
+        return false;
+    }
+    table->capacity = capacity;
+    return true;
+}
+
+/* A copy of `raw` that is safe for a terminal, and its width in characters. */
+static char *safe_copy(const char *raw, size_t *width)
+{
+    char *copy = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&copy, &size);
+    if (stream == NULL) {
+        return NULL;
+    }
+    rsi_print_text(stream, rsi_text(raw));
+    if (fclose(stream) != 0) {
+        free(copy);
+        return NULL;
+    }
+    *width = 0;
+    for (size_t i = 0; i < size; i++) {
+        *width += ((unsigned char)copy[i] & 0xC0) != 0x80;
+    }
+    return copy;
+}
+
+void rsi_table_cell(rsi_table *table, const char *format, ...)
+{
+    if (table == NULL || table->failed || !grow(table)) {
+        if (table != NULL) {
+            table->failed = true;
+        }
+        return;
+    }
+    char *raw = NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&raw, format, args);
+    va_end(args);
+    char *cell = length < 0 ? NULL : safe_copy(raw, &table->widths[table->count]);
+    if (length >= 0) {
+        free(raw);
+    }
+    if (cell == NULL) {
+        table->failed = true;
+        return;
+    }
+    table->cells[table->count++] = cell;
+}
+
+static void pad(FILE *out, size_t width)
+{
+    for (size_t i = 0; i < width; i++) {
+        fputc(' ', out);
+    }
+}
+
+rs_status rsi_table_print(const rsi_table *table, FILE *out, int indent, rs_error *err)
+{
+    size_t widest[COLUMN_MAX] = {0};
+    if (table == NULL || table->failed || table->columns > COLUMN_MAX) {
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        size_t column = i % table->columns;
+        widest[column] = table->widths[i] > widest[column] ? table->widths[i] : widest[column];
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        size_t column = i % table->columns;
+        bool last = column + 1 == table->columns || i + 1 == table->count;
+        size_t space = widest[column] - table->widths[i];
+        pad(out, column == 0 ? (size_t)indent : 2);
+        pad(out, table->align[column] == 'r' ? space : 0);
+        fputs(table->cells[i], out);
+        pad(out, table->align[column] == 'r' || last ? 0 : space);
+        if (last) {
+            fputc('\n', out);
+        }
+    }
+    return RS_OK;
+}
+
+void rsi_table_free(rsi_table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        free(table->cells[i]);
+    }
+    free(table->cells);
+    free(table->widths);
+    free(table);
+}

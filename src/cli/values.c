@@ -1,0 +1,323 @@
+/* values.c - the values of options, and the names that a typing error stands for.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static rs_status wrong(const rsi_option *option, const char *text, const char *expected,
+                       rs_error *err)
+{
+    return rs_fail(err, RS_EUSAGE, "\"--%s\": \"%.200s\" is not %s", option->name, text, expected);
+}
+
+/* Digits only: strtoull would take blanks, signs and wrap a minus around. */
+static bool digits(const char **text, uint64_t *number)
+{
+    const char *at = *text;
+    uint64_t sum = 0;
+    if (*at < '0' || *at > '9') {
+        return false;
+    }
+    for (; *at >= '0' && *at <= '9'; at++) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (sum > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        sum = 10 * sum + digit;
+    }
+    *text = at;
+    *number = sum;
+    return true;
+}
+
+static bool outside(const rsi_option *option, double number)
+{
+    return (option->min != 0 || option->max != 0) && (number < option->min || number > option->max);
+}
+
+static rs_status out_of_bounds(const rsi_option *option, const char *text, rs_error *err)
+{
+    return rs_fail(err, RS_EUSAGE, "\"--%s\": %.200s is not between %.10g and %.10g", option->name,
+                   text, option->min, option->max);
+}
+
+static rs_status parse_count(const rsi_option *option, const char *text, uint64_t *count,
+                             rs_error *err)
+{
+    const char *at = text;
+    if (!digits(&at, count) || *at != '\0') {
+        return wrong(option, text, "a whole number", err);
+    }
+    return outside(option, (double)*count) ? out_of_bounds(option, text, err) : RS_OK;
+}
+
+static rs_status parse_real(const rsi_option *option, const char *text, double *real, rs_error *err)
+{
+    char *end;
+    errno = 0;
+    double number = strtod(text, &end);
+    bool begins_well = strchr("+-.0123456789", text[0]) != NULL && text[0] != '\0';
+    if (!begins_well || end == text || *end != '\0' || errno != 0 || !isfinite(number)) {
+        return wrong(option, text, "a number", err);
+    }
+    *real = number;
+    return outside(option, number) ? out_of_bounds(option, text, err) : RS_OK;
+}
+
+/* A whole number and one unit letter out of `units`; `factors` has a factor for each. */
+static bool with_unit(const char *text, const char *units, const uint64_t *factors,
+                      uint64_t *product)
+{
+    uint64_t number;
+    if (!digits(&text, &number)) {
+        return false;
+    }
+    uint64_t factor = 1;
+    if (*text != '\0') {
+        const char *unit = strchr(units, *text);
+        if (unit == NULL || text[1] != '\0') {
+            return false;
+        }
+        factor = factors[unit - units];
+    }
+    if (number > INT64_MAX / factor) {
+        return false;
+    }
+    *product = number * factor;
+    return true;
+}
+
+static rs_status parse_size(const rsi_option *option, const char *text, uint64_t *bytes,
+                            rs_error *err)
+{
+    static const uint64_t factors[] = {UINT64_C(1) << 10, UINT64_C(1) << 10, UINT64_C(1) << 20,
+                                       UINT64_C(1) << 30, UINT64_C(1) << 40};
+    if (!with_unit(text, "kKMGT", factors, bytes) || *bytes == 0) {
+        return wrong(option, text, "a size such as 512M or 4G", err);
+    }
+    return RS_OK;
+}
+
+static rs_status parse_span(const rsi_option *option, const char *text, int64_t *seconds,
+                            rs_error *err)
+{
+    static const uint64_t factors[] = {1, 60, 3600, 86400, 604800};
+    uint64_t product;
+    if (!with_unit(text, "smhdw", factors, &product)) {
+        return wrong(option, text, "a time span such as 90s, 30m, 6h, 7d or 2w", err);
+    }
+    *seconds = (int64_t)product;
+    return RS_OK;
+}
+
+static rs_status parse_choice(const rsi_option *option, const char *text, int *choice,
+                              rs_error *err)
+{
+    size_t length = strlen(text);
+    const char *at = option->argument;
+    for (int index = 0; at != NULL; index++) {
+        const char *bar = strchr(at, '|');
+        size_t width = bar != NULL ? (size_t)(bar - at) : strlen(at);
+        if (width == length && memcmp(at, text, length) == 0) {
+            *choice = index;
+            return RS_OK;
+        }
+        at = bar != NULL ? bar + 1 : NULL;
+    }
+    return rs_fail(err, RS_EUSAGE, "\"--%s\": \"%.200s\" is not one of %s", option->name, text,
+                   option->argument);
+}
+
+/* ---- times ---------------------------------------------------------------------------------- */
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar, by counting from 1 March 0000. */
+static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
+{
+    year -= month <= 2;
+    int64_t era = year / 400;
+    int64_t of_era = year - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static int64_t days_in_month(int64_t year, int64_t month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* Exactly `width` digits, at most `max`. */
+static bool field(const char **text, int width, int64_t max, int64_t *value)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < width; i++) {
+        char c = (*text)[i];
+        if (c < '0' || c > '9') {
+            return false;
+        }
+        sum = 10 * sum + (c - '0');
+    }
+    *text += width;
+    *value = sum;
+    return sum <= max;
+}
+
+static bool literal(const char **text, char expected)
+{
+    if (**text != expected) {
+        return false;
+    }
+    (*text)++;
+    return true;
+}
+
+static bool parse_date(const char **text, int64_t *unix_s)
+{
+    int64_t year, month, day;
+    if (!field(text, 4, 9999, &year) || !literal(text, '-') || !field(text, 2, 12, &month) ||
+        !literal(text, '-') || !field(text, 2, 31, &day) || month < 1 || day < 1 ||
+        day > days_in_month(year, month)) {
+        return false;
+    }
+    *unix_s = days_from_civil(year, month, day) * 86400;
+    return true;
+}
+
+/* "Z", "+02:00" or nothing, which is UTC. */
+static bool parse_offset(const char **text, int64_t *offset_s)
+{
+    int64_t sign = 1, hours, minutes;
+    *offset_s = 0;
+    if (**text == '\0' || literal(text, 'Z')) {
+        return true;
+    }
+    if (literal(text, '-')) {
+        sign = -1;
+    } else if (!literal(text, '+')) {
+        return false;
+    }
+    if (!field(text, 2, 23, &hours) || !literal(text, ':') || !field(text, 2, 59, &minutes)) {
+        return false;
+    }
+    *offset_s = sign * (hours * 3600 + minutes * 60);
+    return true;
+}
+
+static bool parse_clock(const char **text, int64_t *seconds)
+{
+    int64_t hour, minute, second = 0, offset_s;
+    if (!field(text, 2, 23, &hour) || !literal(text, ':') || !field(text, 2, 59, &minute)) {
+        return false;
+    }
+    if (literal(text, ':') && !field(text, 2, 59, &second)) {
+        return false;
+    }
+    if (!parse_offset(text, &offset_s)) {
+        return false;
+    }
+    *seconds = hour * 3600 + minute * 60 + second - offset_s;
+    return true;
+}
+
+static rs_status parse_time(const rsi_option *option, const char *text, int64_t *unix_s,
+                            rs_error *err)
+{
+    const char *at = text;
+    int64_t clock_s = 0;
+    uint64_t number;
+    if (digits(&at, &number) && *at == '\0' && number <= INT64_MAX) {
+        *unix_s = (int64_t)number;
+        return RS_OK;
+    }
+    at = text;
+    bool good = parse_date(&at, unix_s);
+    if (good && (*at == 'T' || *at == ' ')) {
+        at++;
+        good = parse_clock(&at, &clock_s);
+    }
+    if (!good || *at != '\0') {
+        return wrong(option, text, "a time such as 2026-03-01, 2026-03-01T12:00:00Z or 1772366400",
+                     err);
+    }
+    *unix_s += clock_s;
+    return RS_OK;
+}
+
+rs_status rsi_parse_value(const rsi_option *option, const char *text, void *field_pointer,
+                          rs_error *err)
+{
+    switch (option->value) {
+    case RSI_FLAG:
+        *(bool *)field_pointer = true;
+        return RS_OK;
+    case RSI_WORD:
+        *(const char **)field_pointer = text;
+        return RS_OK;
+    case RSI_COUNT:
+        return parse_count(option, text, field_pointer, err);
+    case RSI_REAL:
+        return parse_real(option, text, field_pointer, err);
+    case RSI_SIZE:
+        return parse_size(option, text, field_pointer, err);
+    case RSI_TIME:
+        return parse_time(option, text, field_pointer, err);
+    case RSI_SPAN:
+        return parse_span(option, text, field_pointer, err);
+    case RSI_CHOICE:
+        return parse_choice(option, text, field_pointer, err);
+    case RSI_LIST:
+        break; /* the parser keeps lists itself */
+    }
+    return rs_fail(err, RS_EUSAGE, "\"--%s\" takes no value", option->name);
+}
+
+/* ---- typing errors -------------------------------------------------------------------------- */
+
+enum { NAME_MAX_LENGTH = 40 };
+
+/* Insertions, deletions, changes and swaps of neighbours from `a` to `b` (optimal string
+ * alignment). */
+static size_t distance(const char *a, const char *b)
+{
+    size_t table[NAME_MAX_LENGTH + 1][NAME_MAX_LENGTH + 1];
+    size_t rows = strlen(a), columns = strlen(b);
+    if (rows > NAME_MAX_LENGTH || columns > NAME_MAX_LENGTH) {
+        return SIZE_MAX;
+    }
+    for (size_t i = 0; i <= rows; i++) {
+        for (size_t j = 0; j <= columns; j++) {
+            if (i == 0 || j == 0) {
+                table[i][j] = i + j;
+                continue;
+            }
+            size_t best = table[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            best = table[i - 1][j] + 1 < best ? table[i - 1][j] + 1 : best;
+            best = table[i][j - 1] + 1 < best ? table[i][j - 1] + 1 : best;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && table[i - 2][j - 2] + 1 < best) {
+                best = table[i - 2][j - 2] + 1;
+            }
+            table[i][j] = best;
+        }
+    }
+    return table[rows][columns];
+}
+
+const char *rsi_nearest(const char *typed, const char *const *names, size_t count)
+{
+    const char *best = NULL;
+    size_t least = strlen(typed) / 3 + 2; /* further away than this is another word */
+    for (size_t i = 0; i < count; i++) {
+        size_t away = distance(typed, names[i]);
+        if (away < least) {
+            least = away;
+            best = names[i];
+        }
+    }
+    return best;
+}
