@@ -1,4 +1,6 @@
 # Warnings, hardening and instrumentation, each only where the compiler has it.
+# What the flags made of the binary is checked by tests/meta/test_binary.sh.
+# SPDX-License-Identifier: GPL-3.0-or-later
 
 add_library(rs_flags INTERFACE)
 target_compile_definitions(rs_flags INTERFACE _GNU_SOURCE)
@@ -36,10 +38,11 @@ rs_flag(-ffp-contract=off)
 # The checks that a compiler may drop as "undefined" stay in.
 foreach(flag -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
         -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fexceptions
-        -ftrivial-auto-var-init=zero -fvisibility=hidden)
+        -ftrivial-auto-var-init=zero -fstrict-flex-arrays=3 -fvisibility=hidden)
     rs_flag(${flag})
 endforeach()
-foreach(flag -Wl,-z,nodlopen -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
+# Not -z nodlopen: a library that Python or Java cannot load serves fewer people.
+foreach(flag -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
     rs_link_flag(${flag})
 endforeach()
 if(RS_SANITIZE)
@@ -48,6 +51,9 @@ if(RS_SANITIZE)
     target_link_options(rs_flags INTERFACE -fsanitize=${RS_SANITIZE})
 elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     target_compile_options(rs_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+endif()
+if(RS_FUZZ)
+    target_compile_options(rs_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(RS_COVERAGE)
     target_compile_options(rs_flags INTERFACE --coverage)

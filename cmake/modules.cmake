@@ -2,6 +2,7 @@
 #
 # Declares the folder src/NAME as one module: all its .c files, and which folders it may include.
 # The test "layers" reads these declarations and holds every #include against them.
+# SPDX-License-Identifier: GPL-3.0-or-later
 function(rs_module name)
     cmake_parse_arguments(arg "" "" "DEPS;LIBS" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.c)
