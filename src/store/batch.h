@@ -69,6 +69,10 @@ RS_MUST_USE rs_status rsi_batch_attribute(rsi_batch *batch, uint32_t type, rs_te
 RS_MUST_USE rs_status rsi_batch_file(rsi_batch *batch, const char *name, uint32_t *file,
                                      rs_error *err);
 
+/* Nodes of this type can be members of a ring (mapping: "subjects"); said once, it holds for the
+ * store from this batch on. Any thread may call, any number of times. */
+RS_MUST_USE rs_status rsi_batch_subject(rsi_batch *batch, uint32_t type, rs_error *err);
+
 /* Blocks are filled apart from the batch, then appended, then reset and used again. */
 RS_MUST_USE rs_status rsi_block_new(rsi_block **out, rsi_batch *batch, rs_error *err);
 void rsi_block_free(rsi_block *block);

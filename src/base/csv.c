@@ -1,0 +1,371 @@
+/* csv.c - the CSV scanner: find every special character of a window first, then walk over the
+ * finds.
+ *
+ * Special are the delimiter, quote, CR and LF. 16 bytes at a time are compared with the four (SSE2,
+ * part of every x86-64; elsewhere byte by byte), the hits become a list of offsets, and a record is
+ * read by stepping from hit to hit, so that plain text is never looked at twice. The same pass
+ * tells whether all was ASCII.
+ *
+ * Invariant: marks[next .. count) are the special characters of bytes[at .. scanned), ascending.
+ * Cost: about 0.5 ns a byte, one pass. Memory: 64 KiB, and the piece's length again once a doubled
+ * quote has to be undone.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/csv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { WINDOW = 1 << 14, LANE = 64 };
+
+struct rsi_csv_scan {
+    const char *bytes;
+    size_t length;
+    size_t at;      /* where the next record starts */
+    size_t scanned; /* up to here the marks are known */
+    size_t next;
+    size_t count;
+    uint64_t lines;
+    char delimiter;
+    bool ascii;
+    rs_text *fields;
+    size_t capacity;
+    char *undone; /* text whose doubled quotes were undone; as long as the longest piece */
+    size_t undone_length;
+    size_t undone_capacity;
+    uint32_t marks[WINDOW];
+};
+
+static const char *const OPEN_QUOTE = "quote is not closed";
+static const char *const STRAY_QUOTE = "quote within a field that does not start with one";
+static const char *const AFTER_QUOTE = "text after the closing quote";
+static const char *const STRAY_CR = "carriage return outside quotes and not before a line feed";
+
+rs_status rsi_csv_scan_new(rsi_csv_scan **out, char delimiter, size_t capacity, rs_error *err)
+{
+    assert(delimiter != '"' && delimiter != '\r' && delimiter != '\n' && delimiter > 0);
+    rsi_csv_scan *scan = malloc(sizeof *scan);
+    rs_text *fields = calloc(capacity > 0 ? capacity : 1, sizeof *fields);
+    if (scan == NULL || fields == NULL) {
+        free(fields);
+        free(scan);
+        return rs_fail(err, RS_ENOMEM, "out of memory (CSV scanner)");
+    }
+    scan->delimiter = delimiter;
+    scan->fields = fields;
+    scan->capacity = capacity;
+    scan->undone = NULL;
+    scan->undone_capacity = 0;
+    rsi_csv_scan_start(scan, "", 0);
+    *out = scan;
+    return RS_OK;
+}
+
+void rsi_csv_scan_free(rsi_csv_scan *scan)
+{
+    if (scan != NULL) {
+        free(scan->fields);
+        free(scan->undone);
+        free(scan);
+    }
+}
+
+void rsi_csv_scan_start(rsi_csv_scan *scan, const char *bytes, size_t length)
+{
+    assert(length < UINT32_MAX);
+    scan->bytes = bytes;
+    scan->length = length;
+    scan->at = 0;
+    scan->scanned = 0;
+    scan->next = 0;
+    scan->count = 0;
+    scan->lines = 0;
+    scan->ascii = true;
+    scan->undone_length = 0;
+}
+
+bool rsi_csv_scan_ascii(const rsi_csv_scan *scan)
+{
+    return scan->ascii;
+}
+
+uint64_t rsi_csv_scan_lines(const rsi_csv_scan *scan)
+{
+    return scan->lines;
+}
+
+/* ---- marks ------------------------------------------------------------------------------------
+ */
+
+static bool is_special(char c, char delimiter)
+{
+    return c == delimiter || c == '\n' || c == '"' || c == '\r';
+}
+
+static void mark_slowly(rsi_csv_scan *scan, size_t end)
+{
+    for (size_t i = scan->scanned; i < end; i++) {
+        scan->marks[scan->count] = (uint32_t)i;
+        scan->count += is_special(scan->bytes[i], scan->delimiter);
+        scan->ascii = scan->ascii && (unsigned char)scan->bytes[i] < 0x80;
+    }
+    scan->scanned = end;
+}
+
+#ifdef __SSE2__
+/* 64 bytes -> one bit for each that is special. */
+static inline uint64_t special_bits(const char *bytes, __m128i delimiter, __m128i *all)
+{
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i lf = _mm_set1_epi8('\n');
+    const __m128i cr = _mm_set1_epi8('\r');
+    uint64_t bits = 0;
+    for (int i = 0; i < LANE / 16; i++) {
+        __m128i text = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 16 * i));
+        __m128i hit =
+            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(text, delimiter), _mm_cmpeq_epi8(text, lf)),
+                         _mm_or_si128(_mm_cmpeq_epi8(text, quote), _mm_cmpeq_epi8(text, cr)));
+        *all = _mm_or_si128(*all, text);
+        bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(hit) << (16 * i);
+    }
+    return bits;
+}
+
+/* Whole lanes only; the rest is left to mark_slowly. */
+static void mark_fast(rsi_csv_scan *scan, size_t end)
+{
+    const __m128i delimiter = _mm_set1_epi8(scan->delimiter);
+    __m128i all = _mm_setzero_si128();
+    size_t i = scan->scanned;
+    uint32_t *mark = scan->marks + scan->count;
+    for (; end - i >= LANE; i += LANE) {
+        uint64_t bits = special_bits(scan->bytes + i, delimiter, &all);
+        for (; bits != 0; bits &= bits - 1) {
+            *mark++ = (uint32_t)i + (uint32_t)__builtin_ctzll(bits);
+        }
+    }
+    scan->count = (size_t)(mark - scan->marks);
+    scan->scanned = i;
+    scan->ascii = scan->ascii && _mm_movemask_epi8(all) == 0;
+}
+#endif
+
+/* Make sure that there is a next mark; false at the end of the piece. */
+static bool refill(rsi_csv_scan *scan)
+{
+    while (scan->next == scan->count) {
+        if (scan->scanned == scan->length) {
+            return false;
+        }
+        size_t left = scan->length - scan->scanned;
+        size_t end = scan->scanned + (left < WINDOW ? left : WINDOW);
+        scan->next = 0;
+        scan->count = 0;
+#ifdef __SSE2__
+        mark_fast(scan, end);
+#endif
+        mark_slowly(scan, end); /* less than a lane is left, at the end of the piece */
+    }
+    return true;
+}
+
+static inline bool next_mark(rsi_csv_scan *scan, size_t *mark)
+{
+    if (scan->next == scan->count && !refill(scan)) {
+        *mark = scan->length;
+        return false;
+    }
+    *mark = scan->marks[scan->next++];
+    return true;
+}
+
+/* ---- records ----------------------------------------------------------------------------------
+ */
+
+static void complain(rsi_csv_record *record, const char *problem)
+{
+    if (record->problem == NULL) {
+        record->problem = problem;
+        record->problem_field = record->field_count;
+    }
+}
+
+/* Copy bytes[from..to) with every pair of quotes made one. */
+static bool undo_quotes(rsi_csv_scan *scan, size_t from, size_t to, rs_text *field)
+{
+    if (scan->undone_capacity < scan->length) {
+        if (scan->undone_length > 0) {
+            return false; /* not reached: the first use in a piece makes room for all of it */
+        }
+        char *grown = realloc(scan->undone, scan->length);
+        if (grown == NULL) {
+            return false;
+        }
+        scan->undone = grown;
+        scan->undone_capacity = scan->length;
+    }
+    char *out = scan->undone + scan->undone_length;
+    char *start = out;
+    for (size_t i = from; i < to; i++) {
+        *out++ = scan->bytes[i];
+        i += scan->bytes[i] == '"'; /* the second of the pair */
+    }
+    *field = (rs_text){start, (size_t)(out - start)};
+    scan->undone_length += field->length;
+    return true;
+}
+
+/* A field that starts with a quote at `start`. *mark is left on the first special character behind
+ * the closing quote. False when memory gave out. */
+static bool quoted(rsi_csv_scan *scan, size_t start, rsi_csv_record *record, rs_text *field,
+                   size_t *mark, bool *more)
+{
+    bool doubled = false;
+    size_t close = scan->length;
+    size_t at;
+    (void)next_mark(scan, &at); /* the opening quote itself */
+    while (next_mark(scan, &at)) {
+        scan->lines += scan->bytes[at] == '\n';
+        if (scan->bytes[at] != '"') {
+            continue;
+        }
+        if (at + 1 < scan->length && scan->bytes[at + 1] == '"') {
+            (void)next_mark(scan, &at);
+            doubled = true;
+            continue;
+        }
+        close = at;
+        break;
+    }
+    *more = next_mark(scan, mark);
+    if (close == scan->length) {
+        complain(record, OPEN_QUOTE);
+    } else if (*mark != close + 1) {
+        complain(record, AFTER_QUOTE);
+    }
+    if (doubled) {
+        return undo_quotes(scan, start + 1, close, field);
+    }
+    *field = (rs_text){scan->bytes + start + 1, close - start - 1};
+    return true;
+}
+
+/* From `mark` to the end of the field: a delimiter, the end of the line or of the piece. What is
+ * passed on the way breaks the grammar. Returns where the field's text ends. */
+static size_t field_end(rsi_csv_scan *scan, size_t *mark, bool *more, rsi_csv_record *record)
+{
+    while (*more) {
+        char c = scan->bytes[*mark];
+        if (c == scan->delimiter || c == '\n') {
+            return *mark;
+        }
+        if (c == '\r' && *mark + 1 < scan->length && scan->bytes[*mark + 1] == '\n') {
+            size_t end = *mark;
+            *more = next_mark(scan, mark);
+            return end;
+        }
+        complain(record, c == '"' ? STRAY_QUOTE : STRAY_CR);
+        *more = next_mark(scan, mark);
+    }
+    return *mark;
+}
+
+bool rsi_csv_scan_next(rsi_csv_scan *scan, rsi_csv_record *record, bool *no_memory)
+{
+    *no_memory = false;
+    if (scan->at == scan->length) {
+        return false;
+    }
+    record->start = scan->at;
+    record->fields = scan->fields;
+    record->field_count = 0;
+    record->line = scan->lines;
+    record->problem = NULL;
+    size_t start = scan->at;
+    for (;;) {
+        size_t mark;
+        bool more;
+        rs_text field;
+        if (start < scan->length && scan->bytes[start] == '"') {
+            if (!quoted(scan, start, record, &field, &mark, &more)) {
+                *no_memory = true;
+                return false;
+            }
+            record->end = field_end(scan, &mark, &more, record);
+        } else {
+            more = next_mark(scan, &mark);
+            record->end = more && scan->bytes[mark] == scan->delimiter
+                              ? mark
+                              : field_end(scan, &mark, &more, record);
+            field = (rs_text){scan->bytes + start, record->end - start};
+        }
+        if (record->field_count < scan->capacity) {
+            scan->fields[record->field_count] = field;
+        }
+        record->field_count++;
+        start = mark + more;
+        if (!more || scan->bytes[mark] == '\n') {
+            scan->lines += more;
+            scan->at = start;
+            return true;
+        }
+    }
+}
+
+/* ---- where records end ------------------------------------------------------------------------
+ */
+
+/* Offset behind the last LF of bytes[from..to), or `none`. */
+static size_t behind_last_line(const char *bytes, size_t from, size_t to, size_t none)
+{
+    const char *lf = to > from ? memrchr(bytes + from, '\n', to - from) : NULL;
+    return lf == NULL ? none : (size_t)(lf - bytes) + 1;
+}
+
+/* Offset of the quote that closes the field opened at `open`; `length` where it does not close for
+ * certain (the last byte could be the first of a pair). */
+static size_t closing_quote(const char *bytes, size_t length, size_t open)
+{
+    size_t at = open + 1;
+    while (at < length) {
+        const char *quote = memchr(bytes + at, '"', length - at);
+        if (quote == NULL || (size_t)(quote - bytes) + 1 == length) {
+            return length;
+        }
+        at = (size_t)(quote - bytes);
+        if (bytes[at + 1] != '"') {
+            return at;
+        }
+        at += 2;
+    }
+    return length;
+}
+
+size_t rsi_csv_whole(const char *bytes, size_t length, char delimiter)
+{
+    size_t whole = 0;
+    size_t at = 0; /* outside quotes here */
+    while (at < length) {
+        const char *quote = memchr(bytes + at, '"', length - at);
+        if (quote == NULL) {
+            break;
+        }
+        size_t open = (size_t)(quote - bytes);
+        bool opens = open == 0 || bytes[open - 1] == delimiter || bytes[open - 1] == '\n';
+        whole = behind_last_line(bytes, at, open, whole);
+        if (!opens) {
+            at = open + 1;
+            continue;
+        }
+        at = closing_quote(bytes, length, open);
+        if (at == length) {
+            return whole;
+        }
+        at++;
+    }
+    return behind_last_line(bytes, at, length, whole);
+}

@@ -1,0 +1,80 @@
+/* csv.h - CSV as RFC 4180 has it, strictly, over a piece of memory or a whole file.
+ *
+ *   record = field *( delimiter field ) ( LF | CRLF )
+ *   field  = text without delimiter, quote, CR, LF | quote *( any | quote quote ) quote
+ *
+ * A NUL is a character like any other. What does not follow the grammar is told, with the field it
+ * is in; a bad record ends where its line ends (or where the open quote lets it end), and the next
+ * is read.
+ *
+ * Trust    any bytes may come; a record is at most what the caller's piece or RSI_CSV_RECORD_MAX is
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_BASE_CSV_H
+#define RSI_BASE_CSV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ringscope/error.h"
+#include "ringscope/text.h"
+
+#define RSI_CSV_RECORD_MAX ((size_t)16 << 20) /* bytes of one record */
+#define RSI_CSV_FIELDS_MAX ((size_t)1 << 16)
+
+/* ---- a piece of memory that starts and ends with whole records ---------------------------------
+ */
+
+typedef struct rsi_csv_scan rsi_csv_scan;
+
+/* One record. `fields` are lent until the scan starts on another piece: they point into the piece
+ * or, where doubled quotes had to be undone, into the scan's own memory. */
+typedef struct rsi_csv_record {
+    size_t start;       /* offset of its first byte in the piece */
+    size_t end;         /* behind its last, without the end of line */
+    size_t field_count; /* all fields, also those beyond the scan's capacity */
+    const rs_text *fields;
+    uint64_t line;        /* 0-based, counted in LF from the start of the piece */
+    const char *problem;  /* NULL, or what breaks the grammar: a constant text without place */
+    size_t problem_field; /* 0-based */
+} rsi_csv_record;
+
+/* A scanner that keeps up to `capacity` fields of a record. `delimiter` is an ASCII character other
+ * than quote, CR and LF. */
+RS_MUST_USE rs_status rsi_csv_scan_new(rsi_csv_scan **out, char delimiter, size_t capacity,
+                                       rs_error *err);
+void rsi_csv_scan_free(rsi_csv_scan *scan);
+/* Start on a piece of less than 4 GiB, lent until the next start. */
+void rsi_csv_scan_start(rsi_csv_scan *scan, const char *bytes, size_t length);
+/* The next record; false at the end, and when memory for quoted text gave out (*no_memory). */
+bool rsi_csv_scan_next(rsi_csv_scan *scan, rsi_csv_record *record, bool *no_memory);
+/* Whether every byte looked at so far was ASCII: then nothing need be checked as UTF-8. */
+bool rsi_csv_scan_ascii(const rsi_csv_scan *scan);
+/* Line ends (LF) passed so far, those within quotes too. */
+uint64_t rsi_csv_scan_lines(const rsi_csv_scan *scan);
+
+/* Length of the longest head of the piece that is whole records; 0 where there is none. Costs a
+ * memchr where the piece has no quote. `bytes` starts with a record. */
+size_t rsi_csv_whole(const char *bytes, size_t length, char delimiter);
+
+/* ---- small lists: a file with a header, record by record ----------------------------------------
+ */
+
+typedef struct rsi_csv rsi_csv;
+
+/* Open a CSV file (plain, .gz, .zst; "-": standard input) and read its header. RS_EIO, RS_EINPUT,
+ * RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_csv_open(rsi_csv **out, const char *path, rs_error *err);
+void rsi_csv_close(rsi_csv *csv);
+/* The field's number under that header, or SIZE_MAX. */
+size_t rsi_csv_column(const rsi_csv *csv, const char *name);
+/* The header's fields; lent until the next call of rsi_csv_next. */
+const rs_text *rsi_csv_header(const rsi_csv *csv, size_t *count);
+/* The next record: as many fields as the header has, all valid UTF-8; *fields is NULL at the end.
+ * Lent until the next call. RS_EINPUT with file:line:field. `line` is 1-based, where the record
+ * starts. */
+RS_MUST_USE rs_status rsi_csv_next(rsi_csv *csv, const rs_text **fields, uint64_t *line,
+                                   rs_error *err);
+
+#endif
