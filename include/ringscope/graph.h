@@ -7,7 +7,9 @@
  * Time     edges later than as_of do not exist; edges without a time always do
  * Life     rs_graph_open -> groups, pairs, ... as often as wanted -> rs_graph_close; the store must
  *          stay open as long
- * Memory   8 bytes a node; what a call returns is the caller's, freed by the matching _free
+ * Memory   8 bytes a node (32 more a node of the types that are being ordered, while opening); what a
+ *          call returns is the caller's, freed by the matching _free, or by free where there is none
+ * Threads  a graph may be used by several threads at a time, each call with a work of its own
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RINGSCOPE_GRAPH_H
@@ -102,6 +104,26 @@ typedef struct rs_pair {
 /* Distinct (src, dst), ascending; pairs of a node with itself are left out. */
 RS_API RS_MUST_USE rs_status rs_graph_pairs(const rs_graph *graph, size_t relation, rs_pair **out,
                                             size_t *count, const rs_work *work, rs_error *err);
+
+/* ---- what each subject does: one relation in numbers ------------------------------------------ */
+
+/* Arrays of `count` entries, one for each subject node; 0 for a subject that has none. Edges of a node
+ * with itself are left out. What makes no sense is NULL: src_ where the relation does not start at a
+ * subject type, dst_ where it does not end at one, amounts where no edge has one. */
+typedef struct rs_counts {
+    uint32_t count;          /* rs_graph_subject_count */
+    uint32_t *src_peers;     /* distinct other ends where the node is src */
+    uint32_t *dst_peers;     /* distinct other ends where the node is dst */
+    uint64_t *src_edges;     /* edges where the node is src */
+    uint64_t *dst_edges;
+    int64_t *src_amount;     /* sum of amounts where the node is src; clamped, never wraps */
+    int64_t *dst_amount;
+    uint32_t *shared_things; /* things that another subject uses too; NULL unless things are tied */
+} rs_counts;
+/* Any relation; one between two types of things gives nothing but NULLs. Three readings. */
+RS_API RS_MUST_USE rs_status rs_graph_counts(const rs_graph *graph, size_t relation, rs_counts *out,
+                                             const rs_work *work, rs_error *err);
+RS_API void rs_counts_free(rs_counts *counts);
 
 /* ---- ids ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,31 @@
+/* sort.h - integers in ascending order in linear time.
+ *
+ * LSD radix sort by bytes: each byte in which the keys differ costs one count and one move of every
+ * entry; bytes that all keys have in common cost nothing. Short inputs are sorted by insertion.
+ * Stable: entries of equal keys keep their order. Worst case and usual case are the same, so
+ * hostile keys cannot slow it down.
+ *
+ * `scratch` has room for `count` entries; NULL: it is allocated and freed, and only then can a call
+ * fail, with RS_ENOMEM.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_BASE_SORT_H
+#define RSI_BASE_SORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ringscope/error.h"
+
+typedef struct rsi_record {
+    uint64_t key;
+    uint64_t value;
+} rsi_record;
+
+RS_MUST_USE rs_status rsi_sort_u32(uint32_t *keys, size_t count, uint32_t *scratch, rs_error *err);
+RS_MUST_USE rs_status rsi_sort_u64(uint64_t *keys, size_t count, uint64_t *scratch, rs_error *err);
+/* By `key` alone. */
+RS_MUST_USE rs_status rsi_sort_records(rsi_record *records, size_t count, rsi_record *scratch,
+                                       rs_error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* internal.h - the graph's handle, and one relation's edges as all of its calls read them.
+ *
+ * Invariant: a node is `range.first + rank`, where rank is its place in its type's order;
+ * node_of[range.first + dense] is the node of a dense number, dense_of[node] the way back.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_GRAPH_INTERNAL_H
+#define RSI_GRAPH_INTERNAL_H
+
+#include "ringscope/graph.h"
+
+struct rs_graph {
+    const rs_store *store;
+    int64_t as_of;
+    uint32_t node_count;
+    uint32_t subject_count;
+    size_t range_count;
+    rs_node_range *ranges; /* in order of nodes */
+    size_t *range_type;    /* the store type of each range */
+    size_t *type_range;    /* the range of each store type */
+    uint32_t *node_of;
+    uint32_t *dense_of;
+};
+
+/* The nodes of a store type. */
+static inline const rs_node_range *rsi_graph_type(const rs_graph *graph, size_t store_type)
+{
+    return &graph->ranges[graph->type_range[store_type]];
+}
+
+/* ---- a relation's edges up to as_of, one run after the other ----------------------------------
+ */
+
+/* One end of a relation: its nodes, and which node a dense number is. */
+typedef struct rsi_end {
+    rs_node_range range;
+    const uint32_t *node_of; /* by dense number */
+} rsi_end;
+
+typedef struct rsi_stream {
+    const rs_graph *graph;
+    rs_relation_info relation;
+    rsi_end src;
+    rsi_end dst;
+    const rs_work *work;
+    const char *stage;
+    rs_scan *scan;
+    uint64_t seen; /* edges read so far */
+    bool cut;      /* some edges may be later than as_of */
+    size_t kept_capacity;
+    void *kept; /* the columns of a run that was cut */
+} rsi_stream;
+
+/* Start reading `relation`; close it on failure too. `columns` as for rs_scan_open. */
+RS_MUST_USE rs_status rsi_stream_open(rsi_stream *stream, const rs_graph *graph, size_t relation,
+                                      unsigned columns, rs_error *err);
+/* The next run, whose edges are all visible and whose ends are all in range; count 0 at the end.
+ * Reports progress. */
+RS_MUST_USE rs_status rsi_stream_next(rsi_stream *stream, rs_edges *run, rs_error *err);
+void rsi_stream_close(rsi_stream *stream);
+
+/* Fail because a second reading of the same edges gave others than the first. */
+RS_MUST_USE rs_status rsi_stream_changed(const rsi_stream *stream, rs_error *err);
+
+/* ---- memory ------------------------------------------------------------------------------------
+ */
+
+/* `count` zeroed entries of `size` bytes (one at least); *array stays NULL on failure. */
+RS_MUST_USE rs_status rsi_graph_array(void *array, size_t count, size_t size, rs_error *err);
+
+#endif
