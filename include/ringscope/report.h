@@ -1,0 +1,184 @@
+/* report.h - what a run found, as files: the report JSON, the risks CSV, and the runs that a store
+ * keeps.
+ *
+ * Files     each comes into being whole or not at all: written under another name, synced, renamed.
+ *           docs/REPORT.md explains every field, docs/report.schema.json is the report's grammar
+ * Memory    one ring at a time, and the ids of a bounded number of nodes; never the whole report
+ * Sameness  equal findings give equal bytes; what is not part of the answer (batches, threads,
+ *           timings) stands in the run's sidecar, run.json
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RINGSCOPE_REPORT_H
+#define RINGSCOPE_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "graph.h"
+#include "lists.h"
+#include "score.h"
+#include "work.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RS_SUSPECT UINT32_C(500000) /* a ring of this score and more is a suspect */
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+typedef struct rs_report_options {
+    uint32_t min_score;   /* millionths; rings below are left out */
+    const char *settings; /* JSON object that names every setting of the run; kept, and hashed */
+    const rs_list *blacklist; /* as used; NULL: none */
+    const rs_list *whitelist;
+    uint64_t conflict_count; /* nodes on both lists */
+    uint32_t users_max;      /* users that a fact names; the others are counted */
+    uint32_t ids_max;        /* ids in memory at a time; the fewer, the more passes */
+} rs_report_options;
+#define RS_REPORT_DEFAULTS                                                                         \
+    {                                                                                              \
+        .settings = "{}", .users_max = 100, .ids_max = UINT32_C(4) << 20                           \
+    }
+
+/* Write the report JSON. RS_EIO, RS_ENOMEM, RS_ECORRUPT, RS_EINTERRUPTED. Cost: one pass over the
+ * dictionary for each ids_max nodes that stand in the report. */
+RS_API RS_MUST_USE rs_status rs_report_write(const rs_graph *graph, const rs_findings *findings,
+                                             const rs_report_options *options, const rs_work *work,
+                                             const char *path, rs_error *err);
+
+/* Write the risks CSV, `type,id,risk,ring,spread,oddity,ring_score`: every subject, and things of a
+ * risk above 0, in the graph's order. Uses ids_max, min_score (a ring that is not in the report is
+ * not named). Cost: one pass over a type's dictionary for each ids_max nodes of it. */
+RS_API RS_MUST_USE rs_status rs_risks_write(const rs_graph *graph, const rs_findings *findings,
+                                            const rs_report_options *options, const rs_work *work,
+                                            const char *path, rs_error *err);
+
+/* ---- the runs that a store keeps --------------------------------------------------------------
+ */
+
+typedef struct rs_run_timing {
+    const char *stage;
+    uint64_t microseconds;
+} rs_run_timing;
+
+/* What goes into the sidecar beside what the store itself tells. */
+typedef struct rs_run_record {
+    unsigned threads;
+    uint64_t memory_bytes;      /* the budget; 0: none */
+    uint64_t peak_memory_bytes; /* 0: not known */
+    const rs_run_timing *timings;
+    size_t timing_count;
+} rs_run_record;
+
+/* "runs/<32 hex digits>": a digest of the store, the as-of time, the settings and the lists. */
+#define RS_RUN_ID_LENGTH 32
+typedef struct rs_run_id {
+    char text[RS_RUN_ID_LENGTH + 1];
+} rs_run_id;
+
+/* Keep a run in `store_path`/runs/ and make it the latest: report.json, risks.csv, blacklist.csv,
+ * whitelist.csv (as used), settings.json, run.json. Whole or not at all; a run of the same inputs
+ * is replaced. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
+RS_API RS_MUST_USE rs_status rs_run_keep(const char *store_path, const rs_graph *graph,
+                                         const rs_findings *findings,
+                                         const rs_report_options *options,
+                                         const rs_run_record *record, const rs_work *work,
+                                         rs_run_id *id, rs_error *err);
+
+typedef enum rs_run_file {
+    RS_RUN_REPORT,
+    RS_RUN_RISKS,
+    RS_RUN_BLACKLIST,
+    RS_RUN_WHITELIST,
+    RS_RUN_SETTINGS,
+    RS_RUN_SIDECAR
+} rs_run_file;
+
+/* The latest run. RS_ENOTFOUND where there is none yet. */
+RS_API RS_MUST_USE rs_status rs_run_latest(const char *store_path, rs_run_id *id, rs_error *err);
+/* The path of one of a run's files, freed by free(); NULL where memory ends. */
+RS_API char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file);
+/* Copy one of a run's files to `path`, whole or not at all. */
+RS_API RS_MUST_USE rs_status rs_run_copy(const char *store_path, const rs_run_id *id,
+                                         rs_run_file file, const char *path, rs_error *err);
+
+/* ---- reading a report -------------------------------------------------------------------------
+ */
+
+typedef struct rs_report rs_report; /* an open report; belongs to one thread */
+
+/* A node as the report names it. */
+typedef struct rs_named {
+    rs_text type;
+    rs_text id;
+} rs_named;
+
+typedef struct rs_cluster_member {
+    rs_named node;
+    uint32_t risk;
+    uint32_t membership;
+    rs_role role;
+    bool known;
+} rs_cluster_member;
+
+typedef struct rs_cluster_thing {
+    rs_named node;
+    uint32_t risk;
+    uint32_t shared_by;
+    bool known;
+} rs_cluster_thing;
+
+typedef struct rs_cluster_fact {
+    rs_text relation; /* length 0: none */
+    rs_named thing;   /* lengths 0: none */
+    rs_text user_type;
+    const rs_text *users;
+    size_t user_count;
+    uint64_t more; /* users that are not named */
+    uint64_t event_count;
+} rs_cluster_fact;
+
+typedef struct rs_cluster_reason {
+    rs_text kind;
+    rs_text text;
+    uint32_t weight;
+    uint32_t member_count;
+    uint32_t thing_count;
+    const rs_cluster_fact *facts;
+    size_t fact_count;
+} rs_cluster_reason;
+
+/* One ring of the report, and all that it holds. */
+typedef struct rs_cluster {
+    rs_text id;
+    rs_text since; /* length 0: not known */
+    rs_text event; /* of its lineage: "born", ... */
+    uint32_t score;
+    const rs_cluster_member *members;
+    size_t member_count;
+    const rs_cluster_thing *things;
+    size_t thing_count;
+    const rs_cluster_reason *reasons;
+    size_t reason_count;
+    rs_text json; /* the object as it stands in the file */
+} rs_cluster;
+
+/* Open a report that this library wrote. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
+RS_API RS_MUST_USE rs_status rs_report_open(rs_report **out, const char *path, rs_error *err);
+/* The next ring, lent until the next call; *cluster is NULL at the end. The file may be damaged or
+ * hostile: RS_ECORRUPT names file, line and place. */
+RS_API RS_MUST_USE rs_status rs_report_next(rs_report *report, const rs_cluster **cluster,
+                                            rs_error *err);
+/* The ring of that id, from the start of the file; RS_ENOTFOUND. Lines before it are passed over
+ * unread. */
+RS_API RS_MUST_USE rs_status rs_report_find(rs_report *report, rs_text id,
+                                            const rs_cluster **cluster, rs_error *err);
+RS_API void rs_report_close(rs_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

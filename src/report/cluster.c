@@ -1,0 +1,188 @@
+/* cluster.c - one ring as one line of JSON.
+ *
+ * Pure output: ids stand in the present window of the source. Numbers are written from integers, so
+ * that no digit depends on a machine's floating point.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
+#include <string.h>
+
+#include "report/report.h"
+
+void rsi_write_node(rsi_out *out, const rsi_source *source, uint32_t node)
+{
+    rsi_out_string(out, "{\"type\":");
+    rsi_out_json_string(out, rs_graph_range_of(source->graph, node).type);
+    rsi_out_string(out, ",\"id\":");
+    rsi_out_json(out, rs_ids_of(source->ids, node));
+}
+
+static void put_flag(rsi_out *out, const char *key, bool flag)
+{
+    rsi_out_string(out, key);
+    rsi_out_string(out, flag ? "true" : "false");
+}
+
+static void put_millionths(rsi_out *out, const char *key, uint32_t millionths)
+{
+    rsi_out_string(out, key);
+    rsi_out_millionths(out, millionths);
+}
+
+static void put_number(rsi_out *out, const char *key, uint64_t number)
+{
+    rsi_out_string(out, key);
+    rsi_out_count(out, number);
+}
+
+static void write_member(rsi_out *out, const rsi_source *source, const rs_ring_member *member)
+{
+    static const char *const roles[] = {
+        [RS_ROLE_CORE] = "core", [RS_ROLE_MEMBER] = "member", [RS_ROLE_BRIDGE] = "bridge"};
+    rsi_write_node(out, source, member->node);
+    put_millionths(out, ",\"risk\":", source->findings->nodes[member->node].risk);
+    put_millionths(out, ",\"membership\":", member->membership);
+    put_flag(out, ",\"known\":", member->known);
+    rsi_out_string(out, ",\"role\":");
+    rsi_out_json_string(out, roles[member->role]);
+    rsi_out_string(out, "}");
+}
+
+static void write_thing(rsi_out *out, const rsi_source *source, const rs_ring_thing *thing)
+{
+    rsi_write_node(out, source, thing->node);
+    put_millionths(out, ",\"risk\":", source->findings->nodes[thing->node].risk);
+    put_flag(out, ",\"known\":", rsi_list_has(source->options->blacklist, thing->node));
+    put_number(out, ",\"shared_by\":", thing->shared_by);
+    rsi_out_string(out, "}");
+}
+
+/* ---- facts ------------------------------------------------------------------------------------
+ */
+
+/* Users `first` .. `end`-1 of a fact: all of one type. */
+static void write_fact(rsi_out *out, const rsi_source *source, const rs_fact *fact, uint32_t first,
+                       uint32_t end)
+{
+    const uint32_t *users = source->findings->fact_users + fact->user_first;
+    uint32_t users_max = source->options->users_max;
+    uint32_t named = end - first < users_max ? end - first : users_max;
+    rsi_out_string(out, "{\"relation\":");
+    if (fact->relation < source->label_count) {
+        rsi_out_json_string(out, source->labels[fact->relation]);
+    } else {
+        rsi_out_string(out, "null");
+    }
+    rsi_out_string(out, ",\"thing\":");
+    if (fact->thing != RS_NO_NODE) {
+        rsi_write_node(out, source, fact->thing);
+        rsi_out_string(out, "}");
+    } else {
+        rsi_out_string(out, "null");
+    }
+    rsi_out_string(out, ",\"user_type\":");
+    if (first < end) {
+        rsi_out_json_string(out, rs_graph_range_of(source->graph, users[first]).type);
+    } else {
+        rsi_out_string(out, "null");
+    }
+    rsi_out_string(out, ",\"users\":[");
+    for (uint32_t i = 0; i < named; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        rsi_out_json(out, rs_ids_of(source->ids, users[first + i]));
+    }
+    rsi_out_string(out, "]");
+    if (named < end - first) {
+        put_number(out, ",\"more\":", end - first - named);
+    }
+    put_number(out, ",\"events\":", fact->event_count);
+    rsi_out_string(out, "}");
+}
+
+/* A fact whose users are of several types is written once for each run of one type. */
+static void write_fact_by_type(rsi_out *out, const rsi_source *source, const rs_fact *fact)
+{
+    const uint32_t *users = source->findings->fact_users + fact->user_first;
+    if (fact->user_count == 0) {
+        write_fact(out, source, fact, 0, 0);
+    }
+    for (uint32_t first = 0; first < fact->user_count;) {
+        rs_node_range range = rs_graph_range_of(source->graph, users[first]);
+        uint32_t end = first + 1;
+        while (end < fact->user_count && users[end] >= range.first &&
+               users[end] - range.first < range.count) {
+            end++;
+        }
+        rsi_out_string(out, first == 0 ? "" : ",");
+        write_fact(out, source, fact, first, end);
+        first = end;
+    }
+}
+
+static void write_reason(rsi_out *out, const rsi_source *source, const rs_ring *ring,
+                         const rs_reason *reason)
+{
+    rsi_out_string(out, "{\"kind\":");
+    rsi_out_json_string(out, reason->kind);
+    put_millionths(out, ",\"weight\":", reason->weight);
+    rsi_out_string(out, ",\"text\":");
+    rsi_write_sentence(out, source, ring, reason);
+    put_number(out, ",\"members\":", reason->member_count);
+    put_number(out, ",\"things\":", reason->thing_count);
+    rsi_out_string(out, ",\"facts\":[");
+    for (size_t i = 0; i < reason->fact_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_fact_by_type(out, source, &source->findings->facts[reason->fact_first + i]);
+    }
+    rsi_out_string(out, "]}");
+}
+
+/* ---- the ring ---------------------------------------------------------------------------------
+ */
+
+static bool weights_sum_to_one(const rs_findings *findings, const rs_ring *ring)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ring->reason_count; i++) {
+        sum += findings->reasons[ring->reason_first + i].weight;
+    }
+    return sum == RS_MILLION || ring->reason_count == 0;
+}
+
+static void write_since(rsi_out *out, int64_t as_of)
+{
+    rsi_out_string(out, ",\"since\":");
+    if (as_of == RS_NO_TIME) {
+        rsi_out_string(out, "null");
+        return;
+    }
+    rsi_out_string(out, "\"");
+    rsi_out_date(out, as_of);
+    rsi_out_string(out, "\"");
+}
+
+void rsi_write_cluster(rsi_out *out, const rsi_source *source, const rs_ring *ring)
+{
+    const rs_findings *findings = source->findings;
+    assert(weights_sum_to_one(findings, ring));
+    rsi_out_string(out, "{\"id\":");
+    rsi_out_json_string(out, ring->id);
+    put_millionths(out, ",\"score\":", ring->score);
+    write_since(out, rs_graph_as_of(source->graph));
+    rsi_out_string(out, ",\"lineage\":{\"event\":\"born\",\"from\":[]},\"members\":[");
+    for (size_t i = 0; i < ring->member_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_member(out, source, &findings->members[ring->member_first + i]);
+    }
+    rsi_out_string(out, "],\"things\":[");
+    for (size_t i = 0; i < ring->thing_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_thing(out, source, &findings->things[ring->thing_first + i]);
+    }
+    rsi_out_string(out, "],\"reasons\":[");
+    for (size_t i = 0; i < ring->reason_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_reason(out, source, ring, &findings->reasons[ring->reason_first + i]);
+    }
+    rsi_out_string(out, "]}");
+}

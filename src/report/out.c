@@ -1,0 +1,373 @@
+/* out.c - written under another name, synced, renamed.
+ *
+ * The other name stands in the same folder: ".NAME.PID.tmp". What a killed process left under such
+ * a name is overwritten by the next process of that number and never read.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "report/out.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/timestamp.h"
+#include "base/try.h"
+#include "base/utf8.h"
+
+enum { BUFFER = 64 * 1024 };
+
+struct rsi_out {
+    int file;
+    int error; /* errno of the first failure, 0 while there is none */
+    bool renamed;
+    char *path;  /* where it ends up, symbolic links followed */
+    char *other; /* where it stands meanwhile; NULL: written in place */
+    uint64_t written;
+    rsi_hash128 digest;
+    size_t used;
+    char buffer[BUFFER];
+};
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/* ".NAME.PID.tmp" beside `path`; NULL where memory ends. */
+static char *other_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
+    char *name = NULL;
+    int length = asprintf(&name, "%.*s.%s.%ld.tmp", folder, path, path + folder, (long)getpid());
+    return length < 0 ? NULL : name;
+}
+
+/* A symbolic link is followed, so that the rename replaces what it points to and not the link. */
+static char *final_name(const char *path, bool *in_place)
+{
+    struct stat now;
+    *in_place = stat(path, &now) == 0 && !S_ISREG(now.st_mode);
+    char *resolved = *in_place ? NULL : realpath(path, NULL);
+    return resolved != NULL ? resolved : strdup(path);
+}
+
+static rs_status open_file(rsi_out *out, const char *path, rs_error *err)
+{
+    bool in_place;
+    out->path = final_name(path, &in_place);
+    if (out->path == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    if (in_place) {
+        out->file = open(out->path, O_WRONLY | O_CLOEXEC);
+    } else {
+        out->other = other_name(out->path);
+        if (out->other == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory");
+        }
+        out->file = open(out->other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    }
+    if (out->file < 0) {
+        return rs_fail(err, RS_EIO, "open for writing: %s", strerror(errno));
+    }
+    return RS_OK;
+}
+
+rs_status rsi_out_open(rsi_out **result, const char *path, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_out *out = malloc(sizeof *out);
+    if (out == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory");
+        goto done;
+    }
+    memset(out, 0, offsetof(rsi_out, buffer));
+    out->file = -1;
+    RS_TRY(open_file(out, path, err));
+    *result = out;
+    out = NULL;
+done:
+    rsi_out_close(out);
+    return rs_context(err, status, "\"%s\"", path);
+}
+
+void rsi_out_close(rsi_out *out)
+{
+    if (out == NULL) {
+        return;
+    }
+    if (out->file >= 0) {
+        close(out->file);
+        if (out->other != NULL && !out->renamed) {
+            unlink(out->other);
+        }
+    }
+    free(out->path);
+    free(out->other);
+    free(out);
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static void write_all(rsi_out *out, const char *bytes, size_t length)
+{
+    while (length > 0 && out->error == 0) {
+        ssize_t count = write(out->file, bytes, length);
+        if (count < 0 && errno != EINTR) {
+            out->error = errno;
+        } else if (count > 0) {
+            bytes += count;
+            length -= (size_t)count;
+        }
+    }
+}
+
+/* The digest chains over buffers, all but the last of the same size: it depends on bytes alone. */
+static void flush(rsi_out *out)
+{
+    if (out->used > 0) {
+        out->digest = rsi_hash_128(out->buffer, out->used, out->digest.low ^ out->digest.high);
+        write_all(out, out->buffer, out->used);
+        out->used = 0;
+    }
+}
+
+void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length)
+{
+    out->written += length;
+    while (length >= sizeof out->buffer - out->used) {
+        size_t part = sizeof out->buffer - out->used;
+        memcpy(out->buffer + out->used, bytes, part);
+        out->used += part;
+        bytes += part;
+        length -= part;
+        flush(out);
+    }
+    memcpy(out->buffer + out->used, bytes, length);
+    out->used += length;
+}
+
+uint64_t rsi_out_written(const rsi_out *out)
+{
+    return out->written;
+}
+
+rsi_hash128 rsi_out_digest(const rsi_out *out)
+{
+    return out->digest;
+}
+
+rs_status rsi_out_check(rsi_out *out, rs_error *err)
+{
+    if (out->error != 0) {
+        return rs_fail(err, RS_EIO, "\"%s\": write: %s", out->path, strerror(out->error));
+    }
+    return RS_OK;
+}
+
+/* A rename is lasting once the folder is synced. */
+static int sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    size_t length = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    if (length >= sizeof folder) {
+        return ENAMETOOLONG;
+    }
+    memcpy(folder, path, length);
+    folder[length] = '\0';
+    int file = open(length == 0 ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) {
+        return errno;
+    }
+    int error = fsync(file) == 0 ? 0 : errno;
+    close(file);
+    return error;
+}
+
+rs_status rsi_out_commit(rsi_out *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    flush(out);
+    RS_TRY(rsi_out_check(out, err));
+    if (out->other == NULL) {
+        return RS_OK;
+    }
+    if (fsync(out->file) != 0) {
+        return rs_fail(err, RS_EIO, "\"%s\": sync: %s", out->path, strerror(errno));
+    }
+    if (rename(out->other, out->path) != 0) {
+        return rs_fail(err, RS_EIO, "\"%s\": rename: %s", out->path, strerror(errno));
+    }
+    out->renamed = true;
+    int error = sync_folder(out->path);
+    if (error != 0) {
+        return rs_fail(err, RS_EIO, "\"%s\": sync the folder: %s", out->path, strerror(error));
+    }
+done:
+    return status;
+}
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+void rsi_out_string(rsi_out *out, const char *string)
+{
+    rsi_out_bytes(out, string, strlen(string));
+}
+
+void rsi_out_count(rsi_out *out, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    rsi_out_bytes(out, digits + at, sizeof digits - at);
+}
+
+char *rsi_put_millionths(char *to, uint32_t millionths)
+{
+    uint32_t whole = millionths / 1000000;
+    uint32_t rest = millionths % 1000000;
+    for (uint32_t unit = 1000; unit > 0; unit /= 10) {
+        if (whole >= unit || unit == 1) {
+            *to++ = (char)('0' + whole / unit % 10);
+        }
+    }
+    *to = '.';
+    for (size_t i = 6; i > 0; i--, rest /= 10) {
+        to[i] = (char)('0' + rest % 10);
+    }
+    return to + 7;
+}
+
+void rsi_out_millionths(rsi_out *out, uint32_t millionths)
+{
+    char text[RSI_MILLIONTHS_MAX];
+    rsi_out_bytes(out, text, (size_t)(rsi_put_millionths(text, millionths) - text));
+}
+
+void rsi_out_time(rsi_out *out, int64_t unix_s)
+{
+    char text[32];
+    rsi_out_bytes(out, text, rsi_timestamp_format(unix_s, text));
+}
+
+void rsi_out_date(rsi_out *out, int64_t unix_s)
+{
+    char text[32];
+    (void)rsi_timestamp_format(unix_s, text);
+    rsi_out_bytes(out, text, strlen("2026-03-01"));
+}
+
+/* Characters beyond ASCII that move, turn or break the line in which they stand. */
+static bool is_treacherous(uint32_t code)
+{
+    return code < 0xA0 || code == 0x61C || code == 0x200E || code == 0x200F ||
+           (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) ||
+           code == 0xFEFF;
+}
+
+static void put_escape(rsi_out *out, uint32_t code)
+{
+    static const char letters[] = "btn\0fr"; /* of U+0008 to U+000D */
+    char escape[7];
+    if (code == '"' || code == '\\') {
+        escape[0] = '\\';
+        escape[1] = (char)code;
+        rsi_out_bytes(out, escape, 2);
+    } else if (code >= 8 && code <= 13 && letters[code - 8] != '\0') {
+        escape[0] = '\\';
+        escape[1] = letters[code - 8];
+        rsi_out_bytes(out, escape, 2);
+    } else {
+        snprintf(escape, sizeof escape, "\\u%04" PRIx32, code);
+        rsi_out_bytes(out, escape, 6);
+    }
+}
+
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
+}
+
+/* One character that is not plain ASCII; returns its length. */
+static size_t put_character(rsi_out *out, const char *bytes, size_t left)
+{
+    unsigned char first = (unsigned char)bytes[0];
+    if (first < 0x80) {
+        put_escape(out, first);
+        return 1;
+    }
+    size_t width = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (width == 0 || width > left || rsi_utf8_valid(bytes, width) != width) {
+        rsi_out_string(out, "\xEF\xBF\xBD");
+        return 1;
+    }
+    uint32_t code = width == 2 ? first & 0x1FU : width == 3 ? first & 0x0FU : first & 0x07U;
+    for (size_t i = 1; i < width; i++) {
+        code = code << 6 | ((unsigned char)bytes[i] & 0x3FU);
+    }
+    if (is_treacherous(code)) {
+        put_escape(out, code);
+    } else {
+        rsi_out_bytes(out, bytes, width);
+    }
+    return width;
+}
+
+void rsi_out_json_part(rsi_out *out, rs_text text)
+{
+    for (size_t at = 0; at < text.length;) {
+        size_t end = at;
+        while (end < text.length && is_plain((unsigned char)text.bytes[end])) {
+            end++;
+        }
+        rsi_out_bytes(out, text.bytes + at, end - at);
+        at = end;
+        if (at < text.length) {
+            at += put_character(out, text.bytes + at, text.length - at);
+        }
+    }
+}
+
+void rsi_out_json(rsi_out *out, rs_text text)
+{
+    rsi_out_bytes(out, "\"", 1);
+    rsi_out_json_part(out, text);
+    rsi_out_bytes(out, "\"", 1);
+}
+
+void rsi_out_json_string(rsi_out *out, const char *string)
+{
+    rsi_out_json(out, (rs_text){string, strlen(string)});
+}
+
+void rsi_out_csv(rsi_out *out, rs_text text)
+{
+    bool quoted = text.length == 0;
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.bytes[i];
+        quoted |= (c == '"') | (c == ',') | (c == '\n') | (c == '\r') | (c == '\0');
+    }
+    if (!quoted) {
+        rsi_out_bytes(out, text.bytes, text.length);
+        return;
+    }
+    rsi_out_bytes(out, "\"", 1);
+    for (size_t at = 0; at < text.length;) {
+        const char *quote = memchr(text.bytes + at, '"', text.length - at);
+        size_t end = quote != NULL ? (size_t)(quote - text.bytes) + 1 : text.length;
+        rsi_out_bytes(out, text.bytes + at, end - at);
+        if (quote != NULL) {
+            rsi_out_bytes(out, "\"", 1);
+        }
+        at = end;
+    }
+    rsi_out_bytes(out, "\"", 1);
+}
