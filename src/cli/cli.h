@@ -153,7 +153,7 @@ void rsi_print_text(FILE *out, rs_text text);
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void rsi_print_json_text(FILE *out, rs_text text);
 rs_text rsi_text(const char *string);
-/* "1,234,567", "12.3 MB", "2026-03-01 12:00:00Z"; `buffer` holds RSI_FORMAT_MAX bytes and is
+/* "1,234,567", "12.3 MB", "2026-03-01T12:00:00Z"; `buffer` holds RSI_FORMAT_MAX bytes and is
  * returned. */
 #define RSI_FORMAT_MAX 48
 const char *rsi_format_count(char *buffer, uint64_t count);

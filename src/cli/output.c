@@ -8,31 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/timestamp.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 
-/* Length of the well-formed UTF-8 character at `bytes`, or 0 (Unicode 15, table 3-7). */
-static size_t character(const unsigned char *bytes, size_t length)
+/* Bytes of the character that begins with `first`, in text known to be well-formed. */
+static size_t width_of(unsigned char first)
 {
-    unsigned char first = bytes[0];
-    unsigned char low = 0x80, high = 0xBF;
-    size_t more = first < 0x80                     ? 0
-                  : first >= 0xC2 && first <= 0xDF ? 1
-                  : first >= 0xE0 && first <= 0xEF ? 2
-                  : first >= 0xF0 && first <= 0xF4 ? 3
-                                                   : SIZE_MAX;
-    if (more == SIZE_MAX || more >= length) {
-        return 0;
-    }
-    low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : low;
-    high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : high;
-    for (size_t i = 1; i <= more; i++) {
-        if (bytes[i] < low || bytes[i] > high) {
-            return 0;
-        }
-        low = 0x80;
-        high = 0xBF;
-    }
-    return more + 1;
+    return first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
 }
 
 /* C0, DEL, C1, and the marks that turn the direction of writing around. */
@@ -55,39 +38,59 @@ rs_text rsi_text(const char *string)
     return (rs_text){.bytes = string, .length = strlen(string)};
 }
 
+static void print_escaped(FILE *out, const unsigned char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        fprintf(out, "\\x%02X", bytes[i]);
+    }
+}
+
 void rsi_print_text(FILE *out, rs_text text)
 {
     const unsigned char *bytes = (const unsigned char *)text.bytes;
-    for (size_t i = 0; i < text.length;) {
-        size_t width = character(bytes + i, text.length - i);
-        if (width == 0 || is_control(bytes + i, width)) {
-            for (size_t end = i + (width == 0 ? 1 : width); i < end; i++) {
-                fprintf(out, "\\x%02X", bytes[i]);
+    size_t i = 0;
+    while (i < text.length) {
+        size_t good_until = i + rsi_utf8_valid(text.bytes + i, text.length - i);
+        while (i < good_until) {
+            size_t width = width_of(bytes[i]);
+            if (is_control(bytes + i, width)) {
+                print_escaped(out, bytes + i, width);
+            } else {
+                fwrite(bytes + i, 1, width, out);
             }
-        } else {
-            fwrite(bytes + i, 1, width, out);
             i += width;
         }
+        if (i < text.length) {
+            print_escaped(out, bytes + i++, 1);
+        }
     }
+}
+
+static void print_json_byte(FILE *out, unsigned char byte)
+{
+    if (byte < 0x20 || byte == 0x7F) {
+        fprintf(out, "\\u%04x", byte);
+        return;
+    }
+    if (byte == '"' || byte == '\\') {
+        fputc('\\', out);
+    }
+    fputc(byte, out);
 }
 
 void rsi_print_json_text(FILE *out, rs_text text)
 {
     const unsigned char *bytes = (const unsigned char *)text.bytes;
+    size_t i = 0;
     fputc('"', out);
-    for (size_t i = 0; i < text.length;) {
-        size_t width = character(bytes + i, text.length - i);
-        if (width == 0) {
+    while (i < text.length) {
+        size_t good_until = i + rsi_utf8_valid(text.bytes + i, text.length - i);
+        while (i < good_until) {
+            print_json_byte(out, bytes[i++]);
+        }
+        if (i < text.length) {
             fputs("\xEF\xBF\xBD", out);
             i++;
-        } else if (width == 1 && (bytes[i] < 0x20 || bytes[i] == 0x7F)) {
-            fprintf(out, "\\u%04x", bytes[i++]);
-        } else {
-            if (bytes[i] == '"' || bytes[i] == '\\') {
-                fputc('\\', out);
-            }
-            fwrite(bytes + i, 1, width, out);
-            i += width;
         }
     }
     fputc('"', out);
@@ -122,25 +125,13 @@ const char *rsi_format_bytes(char *buffer, uint64_t bytes)
     return buffer;
 }
 
-/* The date of a day number, by counting in eras of 400 years from 1 March 0000. */
 const char *rsi_format_time(char *buffer, int64_t unix_s)
 {
-    int64_t second = ((unix_s % 86400) + 86400) % 86400;
-    int64_t day = (unix_s - second) / 86400 + 719468;
-    if (day < 0 || day > INT64_C(3652424) + 60) { /* before year 0 or after 9999 */
+    if (unix_s < RSI_TIME_MIN || unix_s > RSI_TIME_MAX) {
         snprintf(buffer, RSI_FORMAT_MAX, "%" PRId64, unix_s);
-        return buffer;
+    } else {
+        rsi_timestamp_format(unix_s, buffer);
     }
-    int64_t era = day / 146097;
-    int64_t of_era = day - era * 146097;
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * of_year + 2) / 153;
-    int64_t date = of_year - (153 * month + 2) / 5 + 1;
-    month = month < 10 ? month + 3 : month - 9;
-    year += era * 400 + (month <= 2);
-    snprintf(buffer, RSI_FORMAT_MAX, "%04d-%02d-%02d %02d:%02d:%02dZ", (int)year, (int)month,
-             (int)date, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
     return buffer;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/timestamp.h"
 #include "cli/cli.h"
 
 static rs_status wrong(const rsi_option *option, const char *text, const char *expected,
@@ -60,8 +61,8 @@ static rs_status parse_real(const rsi_option *option, const char *text, double *
     char *end;
     errno = 0;
     double number = strtod(text, &end);
-    bool begins_well = strchr("+-.0123456789", text[0]) != NULL && text[0] != '\0';
-    if (!begins_well || end == text || *end != '\0' || errno != 0 || !isfinite(number)) {
+    bool decimal = text[strspn(text, "+-.0123456789eE")] == '\0'; /* no hexadecimal, inf, nan */
+    if (!decimal || end == text || *end != '\0' || errno != 0 || !isfinite(number)) {
         return wrong(option, text, "a number", err);
     }
     *real = number;
@@ -132,119 +133,18 @@ static rs_status parse_choice(const rsi_option *option, const char *text, int *c
                    option->argument);
 }
 
-/* ---- times ---------------------------------------------------------------------------------- */
-
-/* Days from 1970-01-01 to a date of the Gregorian calendar, by counting from 1 March 0000. */
-static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
-{
-    year -= month <= 2;
-    int64_t era = year / 400;
-    int64_t of_era = year - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static int64_t days_in_month(int64_t year, int64_t month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && leap);
-}
-
-/* Exactly `width` digits, at most `max`. */
-static bool field(const char **text, int width, int64_t max, int64_t *value)
-{
-    int64_t sum = 0;
-    for (int i = 0; i < width; i++) {
-        char c = (*text)[i];
-        if (c < '0' || c > '9') {
-            return false;
-        }
-        sum = 10 * sum + (c - '0');
-    }
-    *text += width;
-    *value = sum;
-    return sum <= max;
-}
-
-static bool literal(const char **text, char expected)
-{
-    if (**text != expected) {
-        return false;
-    }
-    (*text)++;
-    return true;
-}
-
-static bool parse_date(const char **text, int64_t *unix_s)
-{
-    int64_t year, month, day;
-    if (!field(text, 4, 9999, &year) || !literal(text, '-') || !field(text, 2, 12, &month) ||
-        !literal(text, '-') || !field(text, 2, 31, &day) || month < 1 || day < 1 ||
-        day > days_in_month(year, month)) {
-        return false;
-    }
-    *unix_s = days_from_civil(year, month, day) * 86400;
-    return true;
-}
-
-/* "Z", "+02:00" or nothing, which is UTC. */
-static bool parse_offset(const char **text, int64_t *offset_s)
-{
-    int64_t sign = 1, hours, minutes;
-    *offset_s = 0;
-    if (**text == '\0' || literal(text, 'Z')) {
-        return true;
-    }
-    if (literal(text, '-')) {
-        sign = -1;
-    } else if (!literal(text, '+')) {
-        return false;
-    }
-    if (!field(text, 2, 23, &hours) || !literal(text, ':') || !field(text, 2, 59, &minutes)) {
-        return false;
-    }
-    *offset_s = sign * (hours * 3600 + minutes * 60);
-    return true;
-}
-
-static bool parse_clock(const char **text, int64_t *seconds)
-{
-    int64_t hour, minute, second = 0, offset_s;
-    if (!field(text, 2, 23, &hour) || !literal(text, ':') || !field(text, 2, 59, &minute)) {
-        return false;
-    }
-    if (literal(text, ':') && !field(text, 2, 59, &second)) {
-        return false;
-    }
-    if (!parse_offset(text, &offset_s)) {
-        return false;
-    }
-    *seconds = hour * 3600 + minute * 60 + second - offset_s;
-    return true;
-}
-
 static rs_status parse_time(const rsi_option *option, const char *text, int64_t *unix_s,
                             rs_error *err)
 {
-    const char *at = text;
-    int64_t clock_s = 0;
-    uint64_t number;
-    if (digits(&at, &number) && *at == '\0' && number <= INT64_MAX) {
-        *unix_s = (int64_t)number;
-        return RS_OK;
+    rsi_timestamp time;
+    const char *why = rsi_timestamp_parse(rsi_text(text), RSI_UNIT_S, &time);
+    if (why != NULL) {
+        return rs_fail(err, RS_EUSAGE,
+                       "\"--%s\": \"%.200s\": %s; a time such as 2026-03-01, "
+                       "2026-03-01T12:00:00Z or 1772366400 was expected",
+                       option->name, text, why);
     }
-    at = text;
-    bool good = parse_date(&at, unix_s);
-    if (good && (*at == 'T' || *at == ' ')) {
-        at++;
-        good = parse_clock(&at, &clock_s);
-    }
-    if (!good || *at != '\0') {
-        return wrong(option, text, "a time such as 2026-03-01, 2026-03-01T12:00:00Z or 1772366400",
-                     err);
-    }
-    *unix_s += clock_s;
+    *unix_s = time.unix_s;
     return RS_OK;
 }
 
