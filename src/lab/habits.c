@@ -8,7 +8,7 @@ static const rsi_habit lookalike_habits[RS_LOOKALIKE_COUNT] = {
     /*                           device eligible reach place tied payments */
     [RS_LOOKALIKE_FAMILY] = {350, 800, 2, 850, true, 1000},
     [RS_LOOKALIKE_OFFICE] = {300, 300, 1, 500, true, 1000},
-    [RS_LOOKALIKE_CAFE] = {950, 1000, 9, 350, true, 1000},
+    [RS_LOOKALIKE_CAFE] = {900, 1000, 12, 300, true, 1000},
     [RS_LOOKALIKE_CARRIER] = {0, 0, 1, 900, false, 1000},
     [RS_LOOKALIKE_SHOP] = {0, 0, 1, 0, false, 300},
     [RS_LOOKALIKE_PAYROLL] = {0, 0, 1, 0, false, 1000},
@@ -23,21 +23,21 @@ static const rsi_habit lookalike_habits[RS_LOOKALIKE_COUNT] = {
 };
 
 static const rsi_habit ring_habits[RS_RING_KIND_COUNT][RS_HIDING_COUNT] = {
-    [RS_RING_DEVICE_FARM] = {{850, 1000, 2, 600, false, 400},
-                             {450, 850, 2, 250, false, 900},
-                             {110, 800, 2, 0, false, 1000}},
-    [RS_RING_MULE_CHAIN] = {{350, 650, 1, 250, false, 500},
-                            {120, 350, 1, 60, false, 900},
-                            {0, 0, 1, 0, false, 1000}},
-    [RS_RING_PAYMENT_CYCLE] = {{350, 650, 1, 250, false, 500},
-                               {120, 350, 1, 60, false, 900},
-                               {0, 0, 1, 0, false, 1000}},
-    [RS_RING_BUST_OUT] = {{300, 500, 1, 250, false, 700},
-                          {100, 250, 1, 60, false, 1000},
-                          {0, 0, 1, 0, false, 1000}},
-    [RS_RING_LOCKSTEP] = {{350, 650, 1, 250, false, 500},
-                          {120, 350, 1, 60, false, 900},
-                          {0, 0, 1, 0, false, 1000}},
+    [RS_RING_DEVICE_FARM] = {{600, 1000, 2, 300, false, 1000},
+                             {300, 850, 2, 120, false, 1200},
+                             {110, 800, 2, 0, false, 1200}},
+    [RS_RING_MULE_CHAIN] = {{180, 650, 1, 120, false, 1000},
+                            {80, 350, 1, 40, false, 1200},
+                            {0, 0, 1, 0, false, 1200}},
+    [RS_RING_PAYMENT_CYCLE] = {{180, 650, 1, 120, false, 1000},
+                               {80, 350, 1, 40, false, 1200},
+                               {0, 0, 1, 0, false, 1200}},
+    [RS_RING_BUST_OUT] = {{180, 500, 1, 120, false, 1000},
+                          {80, 250, 1, 40, false, 1200},
+                          {0, 0, 1, 0, false, 1200}},
+    [RS_RING_LOCKSTEP] = {{180, 650, 1, 120, false, 1000},
+                          {80, 350, 1, 40, false, 1200},
+                          {0, 0, 1, 0, false, 1200}},
 };
 
 const rsi_habit *rsi_habit_of(const rsi_group *group)

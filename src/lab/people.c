@@ -218,7 +218,7 @@ static void pay(const rsi_world *world, uint32_t account, uint32_t day, rsi_rand
                 rsi_rows *payments)
 {
     bool is_shop = account < world->shop_count;
-    bool buys = is_shop || !rsi_random_chance(random, 300);
+    bool buys = is_shop || !rsi_random_chance(random, 450);
     uint32_t payee = buys ? rsi_some_shop(world, random) : rsi_some_friend(world, account, random);
     uint32_t cents = buys ? rsi_purchase_cents(random) : friend_cents(random);
     if (is_shop) {

@@ -82,8 +82,8 @@ static void relay(struct script *s, uint32_t second, uint32_t mule, uint32_t cen
 
 static void mule_chain(struct script *s)
 {
-    static const uint32_t rounds[RS_HIDING_COUNT] = {6, 5, 4};
-    static const uint32_t taking_part[RS_HIDING_COUNT] = {950, 700, 500};
+    static const uint32_t rounds[RS_HIDING_COUNT] = {3, 2, 2};
+    static const uint32_t taking_part[RS_HIDING_COUNT] = {950, 800, 650};
     for (uint32_t round = 0; round < rounds[s->ring->hiding]; round++) {
         uint32_t second = some_moment(s);
         for (uint32_t i = 0; i < 2 + s->ring->size / 6; i++) { /* victims pay in */
@@ -127,7 +127,7 @@ static void one_cycle(struct script *s)
 
 static void payment_cycle(struct script *s)
 {
-    static const uint32_t per_ten[RS_HIDING_COUNT] = {14, 10, 8}; /* cycles for ten members */
+    static const uint32_t per_ten[RS_HIDING_COUNT] = {7, 5, 5}; /* cycles for ten members */
     uint32_t count = 2 + s->ring->size * per_ten[s->ring->hiding] / 10;
     for (uint32_t i = 0; i < count; i++) {
         one_cycle(s);
