@@ -1,6 +1,11 @@
 /* lists.h - blacklist and whitelist files: who is known, how surely, since when.
  *
- * CSV: type,id,reason[,strength][,since]; strength in (0,1], default 1; since a date or time.
+ * CSV with a header, columns in any order: type,id,reason[,strength][,since]; other columns are
+ * ignored. strength: decimal, above 0 and at most 1, six digits; empty: 1. since: ISO 8601 or Unix
+ * seconds; empty: unknown, and then it never fades.
+ *
+ * Memory  an entry has 144 bytes; a list is read whole
+ * Trust   the file is checked field by field; nothing of a bad one is used
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RINGSCOPE_LISTS_H
@@ -20,19 +25,22 @@ typedef struct rs_list_entry {
     uint32_t node;
     uint32_t strength; /* millionths, 1 .. 1000000, as the file says */
     int64_t since;     /* UTC seconds or RS_NO_TIME */
-    char reason[120];  /* cut at a character's border */
+    char reason[120];  /* NUL-terminated, cut at a character's border, one line */
 } rs_list_entry;
 
-/* Entries ascend by node; a node that is named twice keeps the strongest, then the earliest. */
+/* Entries ascend by node, each node once: of several rows the strongest, then the earliest (unknown
+ * last), then the first reason in byte order. The order of rows changes nothing. */
 typedef struct rs_list {
     rs_list_entry *entries;
     size_t count;
     uint64_t missing_count; /* rows whose id is not in the store: counted, not fatal */
     uint64_t repeated_count;
-    uint64_t future_count;  /* rows since later than as_of: left out */
+    uint64_t future_count; /* rows since later than as_of: left out */
 } rs_list;
 
-/* RS_EINPUT with file:line:column for a bad row or header. */
+/* Read `path` (plain, .gz, .zst; "-": standard input). RS_EINPUT with file:line:column, the column
+ * counted in fields, for a bad row or header; RS_EIO, RS_ENOMEM, RS_ECORRUPT (store). On failure
+ * *out is empty. Cost: one look-up in the store's dictionary a row. */
 RS_API RS_MUST_USE rs_status rs_list_read(const rs_graph *graph, const char *path, rs_list *out,
                                           rs_error *err);
 RS_API void rs_list_free(rs_list *list);
@@ -40,11 +48,15 @@ RS_API void rs_list_free(rs_list *list);
 typedef struct rs_seed_options {
     uint32_t half_life_days; /* a listing's strength halves with each; 0: it never fades */
 } rs_seed_options;
-#define RS_SEED_DEFAULTS { .half_life_days = 730 }
+#define RS_SEED_DEFAULTS                                                                           \
+    {                                                                                              \
+        .half_life_days = 730                                                                      \
+    }
 
-/* Fill seed[node_count of the graph] (RS_RISK_ONE is 1.0): + strength with its age for the
- * blacklist, - the same for the whitelist; a node on both counts as blacklisted and is counted in
- * *conflict_count. Either list may be NULL. No floating point: same on every machine. */
+/* Fill seed[node_count of the graph] (RS_RISK_ONE is 1.0): + strength * 2^(-age / half life) for
+ * the blacklist, - the same for the whitelist; age from since to the graph's as_of. A node on both
+ * counts as blacklisted and is counted in *conflict_count. Either list may be NULL. No floating
+ * point: same on every machine. */
 RS_API void rs_seeds(const rs_graph *graph, const rs_list *blacklist, const rs_list *whitelist,
                      const rs_seed_options *options, int64_t *seed, uint64_t *conflict_count);
 

@@ -1,0 +1,247 @@
+/* lists.c - blacklist and whitelist files -> entries by node.
+ *
+ * Cost: a look-up per row, a sort of the entries.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ringscope/lists.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/csv.h"
+#include "base/decimal.h"
+#include "base/timestamp.h"
+#include "base/try.h"
+
+#define STRENGTH_DECIMALS 6
+#define STRENGTH_ONE      1000000
+#define TYPE_BYTES_MAX    256
+
+typedef struct columns {
+    size_t type;
+    size_t id;
+    size_t reason;
+    size_t strength; /* SIZE_MAX: the file has none */
+    size_t since;    /* the same */
+} columns;
+
+typedef struct list_reader {
+    const rs_graph *graph;
+    const char *path;
+    columns columns;
+    rs_list *list;
+    size_t capacity;
+} list_reader;
+
+static rs_status bad(const list_reader *reader, uint64_t line, size_t field, rs_error *err,
+                     const char *what, const char *problem)
+{
+    return rs_fail(err, RS_EINPUT, "%s:%llu:%zu: %s %s", reader->path, (unsigned long long)line,
+                   field + 1, what, problem);
+}
+
+static rs_status find_columns(list_reader *reader, const rsi_csv *csv, rs_error *err)
+{
+    struct {
+        const char *name;
+        size_t *column;
+        bool required;
+    } wanted[] = {
+        {"type", &reader->columns.type, true},     {"id", &reader->columns.id, true},
+        {"reason", &reader->columns.reason, true}, {"strength", &reader->columns.strength, false},
+        {"since", &reader->columns.since, false},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        *wanted[i].column = rsi_csv_column(csv, wanted[i].name);
+        if (*wanted[i].column == SIZE_MAX && wanted[i].required) {
+            return rs_fail(err, RS_EINPUT,
+                           "%s:1:1: the header has no column \"%s\" "
+                           "(expected type,id,reason[,strength][,since])",
+                           reader->path, wanted[i].name);
+        }
+    }
+    return RS_OK;
+}
+
+static rs_status read_strength(const list_reader *reader, const rs_text *fields, uint64_t line,
+                               uint32_t *strength, rs_error *err)
+{
+    size_t column = reader->columns.strength;
+    *strength = STRENGTH_ONE;
+    if (column == SIZE_MAX || fields[column].length == 0) {
+        return RS_OK;
+    }
+    int64_t units = 0;
+    const char *problem = rsi_decimal_parse(fields[column], STRENGTH_DECIMALS, &units);
+    if (problem != NULL) {
+        return bad(reader, line, column, err, "strength", problem);
+    }
+    if (units <= 0 || units > STRENGTH_ONE) {
+        return bad(reader, line, column, err, "strength",
+                   "is out of range (expected above 0, at most 1)");
+    }
+    *strength = (uint32_t)units;
+    return RS_OK;
+}
+
+static rs_status read_since(const list_reader *reader, const rs_text *fields, uint64_t line,
+                            int64_t *since, rs_error *err)
+{
+    size_t column = reader->columns.since;
+    *since = RS_NO_TIME;
+    if (column == SIZE_MAX || fields[column].length == 0) {
+        return RS_OK;
+    }
+    rsi_timestamp time;
+    const char *problem = rsi_timestamp_parse(fields[column], RSI_UNIT_S, &time);
+    if (problem != NULL) {
+        return bad(reader, line, column, err, "since", problem);
+    }
+    *since = time.unix_s;
+    return RS_OK;
+}
+
+/* One line of text that fits, without half a character at its end. */
+static void copy_reason(rs_text text, char reason[sizeof((rs_list_entry *)0)->reason])
+{
+    size_t room = sizeof((rs_list_entry *)0)->reason - 1;
+    size_t length = text.length < room ? text.length : room;
+    while (length > 0 && length < text.length &&
+           ((unsigned char)text.bytes[length] & 0xC0) == 0x80) {
+        length--;
+    }
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text.bytes[i];
+        reason[i] = byte == '\0' || byte == '\n' || byte == '\r' ? ' ' : text.bytes[i];
+    }
+    reason[length] = '\0';
+}
+
+static rs_status find_node(const list_reader *reader, rs_text type, rs_text id, uint32_t *node,
+                           rs_error *err)
+{
+    char name[TYPE_BYTES_MAX];
+    *node = RS_NO_NODE;
+    if (type.length >= sizeof name || memchr(type.bytes, '\0', type.length) != NULL) {
+        return RS_OK; /* no type can have such a name */
+    }
+    memcpy(name, type.bytes, type.length);
+    name[type.length] = '\0';
+    return rs_graph_find(reader->graph, name, id, node, err);
+}
+
+static rs_status append(list_reader *reader, const rs_list_entry *entry, rs_error *err)
+{
+    rs_list *list = reader->list;
+    if (list->count == reader->capacity) {
+        size_t capacity = reader->capacity == 0 ? 64 : 2 * reader->capacity;
+        rs_list_entry *entries = realloc(list->entries, capacity * sizeof *entries);
+        if (entries == NULL) {
+            return rs_fail(err, RS_ENOMEM, "%s: out of memory (%zu entries)", reader->path,
+                           capacity);
+        }
+        list->entries = entries;
+        reader->capacity = capacity;
+    }
+    list->entries[list->count++] = *entry;
+    return RS_OK;
+}
+
+static rs_status read_row(list_reader *reader, const rs_text *fields, uint64_t line, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_list_entry entry = {0};
+    rs_text type = fields[reader->columns.type], id = fields[reader->columns.id];
+    int64_t as_of = rs_graph_as_of(reader->graph);
+    if (type.length == 0) {
+        status = bad(reader, line, reader->columns.type, err, "type", "is empty");
+        goto done;
+    }
+    if (id.length == 0) {
+        status = bad(reader, line, reader->columns.id, err, "id", "is empty");
+        goto done;
+    }
+    RS_TRY(read_strength(reader, fields, line, &entry.strength, err));
+    RS_TRY(read_since(reader, fields, line, &entry.since, err));
+    copy_reason(fields[reader->columns.reason], entry.reason);
+    RS_TRY(find_node(reader, type, id, &entry.node, err));
+    if (entry.node == RS_NO_NODE) {
+        reader->list->missing_count++;
+    } else if (entry.since != RS_NO_TIME && as_of != RS_NO_TIME && entry.since > as_of) {
+        reader->list->future_count++;
+    } else {
+        RS_TRY(append(reader, &entry, err));
+    }
+done:
+    return status;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+    const rs_list_entry *a = left, *b = right;
+    if (a->node != b->node) {
+        return a->node < b->node ? -1 : 1;
+    }
+    if (a->strength != b->strength) {
+        return a->strength > b->strength ? -1 : 1;
+    }
+    if (a->since != b->since) {
+        /* RS_NO_TIME is the smallest number and comes last. */
+        uint64_t a_since = (uint64_t)a->since - 1 - (uint64_t)RS_NO_TIME;
+        uint64_t b_since = (uint64_t)b->since - 1 - (uint64_t)RS_NO_TIME;
+        return a_since < b_since ? -1 : 1;
+    }
+    return strcmp(a->reason, b->reason);
+}
+
+/* Order by node and keep the first of each. */
+static void settle(rs_list *list)
+{
+    size_t kept = 0;
+    if (list->count == 0) {
+        return;
+    }
+    qsort(list->entries, list->count, sizeof *list->entries, compare_entries);
+    for (size_t i = 1; i < list->count; i++) {
+        if (list->entries[i].node != list->entries[kept].node) {
+            list->entries[++kept] = list->entries[i];
+        }
+    }
+    list->repeated_count = list->count - (kept + 1);
+    list->count = kept + 1;
+}
+
+rs_status rs_list_read(const rs_graph *graph, const char *path, rs_list *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_csv *csv = NULL;
+    rs_list list = {0};
+    list_reader reader = {.graph = graph, .path = path, .list = &list};
+    const rs_text *fields = NULL;
+    uint64_t line = 0;
+    *out = (rs_list){0};
+    RS_TRY(rsi_csv_open(&csv, path, err));
+    RS_TRY(find_columns(&reader, csv, err));
+    for (;;) {
+        RS_TRY(rsi_csv_next(csv, &fields, &line, err));
+        if (fields == NULL) {
+            break;
+        }
+        RS_TRY(read_row(&reader, fields, line, err));
+    }
+    settle(&list);
+    *out = list;
+    list.entries = NULL; /* moved to the caller */
+done:
+    rs_list_free(&list);
+    rsi_csv_close(csv);
+    return status;
+}
+
+void rs_list_free(rs_list *list)
+{
+    if (list != NULL) {
+        free(list->entries);
+        *list = (rs_list){0};
+    }
+}

@@ -1,0 +1,57 @@
+/* near.h - the part of a graph around one node: what a push from it touched.
+ *
+ * Invariant: entries stand in the order in which they were first touched, entry 0 is the node
+ * itself; the table only finds them, so that its layout shows in no result.
+ * Memory: about 80 bytes a touched node.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_PROPAGATE_NEAR_H
+#define RSI_PROPAGATE_NEAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "propagate/fixed.h"
+#include "propagate/scale.h"
+
+#define RSI_LINK_ONE (UINT64_C(1) << 62)
+
+typedef struct rsi_near_node {
+    uint32_t node;
+    bool queued;
+    uint8_t hops;       /* for paths.c: fewest links of a way found so far */
+    uint64_t estimate;  /* g, units of 2^-unit_bits of the push */
+    uint64_t residual;  /* r, the same */
+    uint64_t threshold; /* residuals up to this stay */
+    uint64_t mantissa;  /* of 1/sqrt(d), see rsi_root */
+    unsigned halves;
+    uint64_t promise; /* for paths.c */
+} rsi_near_node;
+
+typedef struct rsi_near {
+    const rs_adjacency *graph;
+    uint32_t ground;
+    rsi_damping damping;
+    uint64_t epsilon; /* threshold = epsilon 2^-unit_bits * sqrt(d) */
+    rsi_near_node *nodes;
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t *table; /* 1 + entry, 0 for none; twice as many places as capacity, a power of 2 */
+} rsi_near;
+
+/* The entry of `node`, made where it is new. RS_ENOMEM. Entries may move. */
+RS_MUST_USE rs_status rsi_near_touch(rsi_near *near, uint32_t node, uint32_t *entry, rs_error *err);
+/* The entry of `node` or UINT32_MAX. */
+uint32_t rsi_near_find(const rsi_near *near, uint32_t node);
+void rsi_near_free(rsi_near *near);
+
+/* damping * S between two entries that a link of this weight joins, in units of 2^-62, < 2^62; the
+ * same both ways. */
+uint64_t rsi_near_link(const rsi_near *near, const rsi_near_node *a, const rsi_near_node *b,
+                       uint32_t weight);
+
+/* The best paths from seeds to entry 0 among the entries that were pushed (estimate > 0). */
+RS_MUST_USE rs_status rsi_near_paths(rsi_near *near, const int64_t *seed, rs_explanation *out,
+                                     rs_error *err);
+
+#endif
