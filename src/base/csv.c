@@ -93,6 +93,11 @@ bool rsi_csv_scan_ascii(const rsi_csv_scan *scan)
     return scan->ascii;
 }
 
+size_t rsi_csv_scan_at(const rsi_csv_scan *scan)
+{
+    return scan->at;
+}
+
 uint64_t rsi_csv_scan_lines(const rsi_csv_scan *scan)
 {
     return scan->lines;

@@ -51,6 +51,8 @@ void rsi_csv_scan_start(rsi_csv_scan *scan, const char *bytes, size_t length);
 bool rsi_csv_scan_next(rsi_csv_scan *scan, rsi_csv_record *record, bool *no_memory);
 /* Whether every byte looked at so far was ASCII: then nothing need be checked as UTF-8. */
 bool rsi_csv_scan_ascii(const rsi_csv_scan *scan);
+/* Offset behind the last record that was read. */
+size_t rsi_csv_scan_at(const rsi_csv_scan *scan);
 /* Line ends (LF) passed so far, those within quotes too. */
 uint64_t rsi_csv_scan_lines(const rsi_csv_scan *scan);
 

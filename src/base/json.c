@@ -48,7 +48,7 @@ struct rsi_json {
     size_t undone_capacity;
 };
 
-enum { FIRST_KEYS = 64 };
+enum { FIRST_KEYS = 64, KEYS_KEPT = 1024 };
 
 rs_status rsi_json_new(rsi_json **out, rs_error *err)
 {
@@ -82,7 +82,12 @@ void rsi_json_start(rsi_json *json, const char *bytes, size_t length)
     json->depth = 0;
     json->object_count = 0;
     json->undone_length = 0;
-    if (json->key_count > 0) {
+    if (json->key_capacity >
+        KEYS_KEPT) { /* one large document must not slow down all that follow */
+        free(json->keys);
+        json->keys = NULL;
+        json->key_capacity = 0;
+    } else if (json->key_count > 0) {
         memset(json->keys, 0, json->key_capacity * sizeof *json->keys);
     }
     json->key_count = 0;

@@ -1,0 +1,16 @@
+/* lock.h - mutual exclusion for the tasks of rsi_parallel.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_BASE_LOCK_H
+#define RSI_BASE_LOCK_H
+
+#include "ringscope/error.h"
+
+typedef struct rsi_lock rsi_lock;
+
+RS_MUST_USE rs_status rsi_lock_new(rsi_lock **out, rs_error *err);
+void rsi_lock_free(rsi_lock *lock); /* NULL is fine; nobody may hold it */
+void rsi_lock_take(rsi_lock *lock);
+void rsi_lock_give(rsi_lock *lock);
+
+#endif

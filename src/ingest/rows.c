@@ -1,0 +1,589 @@
+/* rows.c - the inner loop of ingest: cells -> numbers.
+ *
+ * A row is taken whole or not at all: its edges are collected and handed out only when every cell
+ * of every rule is good.
+ *
+ * Invariant: a cached entry's key is the row's name, types and currency cells, those that its rule
+ * reads.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ingest/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "base/hash.h"
+#include "base/timestamp.h"
+#include "base/try.h"
+#include "base/utf8.h"
+
+enum { PARTS = 4, FIRST_ENTRIES = 32, ENTRIES_MAX = 1 << 16, NAME_BYTES_MAX = 1024 };
+
+/* What the dynamic cells of a row came to. `text` holds the parts one behind the other. */
+typedef struct entry {
+    uint64_t hash;
+    char *text; /* NULL: free */
+    uint32_t lengths[PARTS];
+    uint32_t relation; /* or a node's type */
+    uint32_t types[2];
+    uint32_t *attributes; /* of a node rule */
+} entry;
+
+typedef struct cache {
+    size_t parts; /* how many cells the rule reads; 0: `only` holds for every row */
+    size_t slots[PARTS];
+    entry only;
+    entry *entries; /* open addressing, a power of two, at most half full */
+    size_t capacity;
+    size_t count;
+} cache;
+
+struct rsi_rower {
+    const rsi_source *source;
+    const rsi_registry *registry;
+    int64_t time_max;
+    cache *relation_caches;
+    cache *node_caches;
+    rsi_edge_row *edges;
+    uint32_t (*edge_types)[2];
+    rsi_node_row *nodes;
+    rsi_value_row *values;
+};
+
+/* ---- reasons ----------------------------------------------------------------------------------
+ */
+
+enum { SHOWN_BYTES = 60 };
+
+/* Bytes of the character at `at`; 0 where it is not valid UTF-8. */
+static size_t character(const char *at, size_t left)
+{
+    for (size_t length = 1; length <= 4 && length <= left; length++) {
+        if (rsi_utf8_valid(at, length) == length) {
+            return length;
+        }
+    }
+    return 0;
+}
+
+/* `text` for a message: control characters and what is not UTF-8 as \xHH, cut to what fits. */
+static void printable(rs_text text, char *out, size_t capacity)
+{
+    size_t used = 0;
+    for (size_t at = 0; at < text.length && used + 8 < capacity;) {
+        unsigned char c = (unsigned char)text.bytes[at];
+        size_t length = character(text.bytes + at, text.length - at);
+        if (length == 0 || c < 0x20 || c == 0x7F) {
+            used += (size_t)snprintf(out + used, capacity - used, "\\x%02X", c);
+            at++;
+            continue;
+        }
+        memcpy(out + used, text.bytes + at, length);
+        used += length;
+        at += length;
+    }
+    out[used] = '\0';
+}
+
+void rsi_bad_cell_set(rsi_bad_cell *bad, const rsi_source *source, size_t slot, rs_text value,
+                      const char *what)
+{
+    char shown[SHOWN_BYTES + 8];
+    char column[SHOWN_BYTES + 8];
+    rs_text name = {source->columns[slot], strlen(source->columns[slot])};
+    rs_text head = {value.bytes, value.length < SHOWN_BYTES ? value.length : SHOWN_BYTES};
+    printable(head, shown, sizeof shown);
+    printable(name, column, sizeof column);
+    bad->slot = slot;
+    snprintf(bad->reason, sizeof bad->reason, "column \"%s\": \"%s%s\" %s", column, shown,
+             value.length > SHOWN_BYTES ? "..." : "", what);
+}
+
+/* ---- names in columns ---------------------------------------------------------------------------
+ */
+
+static uint64_t load_short(rs_text text)
+{
+    uint64_t head = 0;
+    uint64_t tail = 0;
+    if (text.length >= 8) {
+        memcpy(&head, text.bytes, 8);
+        memcpy(&tail, text.bytes + text.length - 8, 8);
+    } else if (text.length >= 4) {
+        memcpy(&head, text.bytes, 4);
+        memcpy(&tail, text.bytes + text.length - 4, 4);
+    } else if (text.length > 0) {
+        head = (unsigned char)text.bytes[0];
+        tail = (uint64_t)(unsigned char)text.bytes[text.length / 2] << 8 |
+               (unsigned char)text.bytes[text.length - 1];
+    }
+    return (head ^ text.length) * UINT64_C(0x9E3779B97F4A7C15) + tail;
+}
+
+/* Names are short and few: head, tail and length tell them apart; where they do not, and in a name
+ * of more than 16 bytes, the whole is hashed. */
+static uint64_t hash_parts(const cache *table, const rs_text *cells)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < table->parts; i++) {
+        rs_text part = cells[table->slots[i]];
+        uint64_t value =
+            part.length > 16 ? rsi_hash64(part.bytes, part.length, 0) : load_short(part);
+        hash = (hash ^ value) * UINT64_C(0xFF51AFD7ED558CCD);
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+static bool same_parts(const cache *table, const entry *one, const rs_text *cells)
+{
+    const char *at = one->text;
+    for (size_t i = 0; i < table->parts; i++) {
+        rs_text part = cells[table->slots[i]];
+        if (part.length != one->lengths[i] ||
+            (part.length > 0 && memcmp(at, part.bytes, part.length) != 0)) {
+            return false;
+        }
+        at += part.length;
+    }
+    return true;
+}
+
+static const entry *find(const cache *table, const rs_text *cells, uint64_t hash)
+{
+    if (table->capacity == 0) {
+        return NULL;
+    }
+    for (size_t i = (size_t)hash & (table->capacity - 1); table->entries[i].text != NULL;
+         i = (i + 1) & (table->capacity - 1)) {
+        if (table->entries[i].hash == hash && same_parts(table, &table->entries[i], cells)) {
+            return &table->entries[i];
+        }
+    }
+    return NULL;
+}
+
+static rs_status grow(cache *table, rs_error *err)
+{
+    size_t capacity = table->capacity == 0 ? FIRST_ENTRIES : table->capacity * 2;
+    if (table->count >= ENTRIES_MAX) {
+        return rs_fail(err, RS_EUSAGE, "more than %d names of relations and types in columns",
+                       ENTRIES_MAX);
+    }
+    entry *entries = calloc(capacity, sizeof *entries);
+    if (entries == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (relation names)");
+    }
+    for (size_t i = 0; i < table->capacity; i++) {
+        if (table->entries[i].text == NULL) {
+            continue;
+        }
+        size_t to = (size_t)table->entries[i].hash & (capacity - 1);
+        while (entries[to].text != NULL) {
+            to = (to + 1) & (capacity - 1);
+        }
+        entries[to] = table->entries[i];
+    }
+    free(table->entries);
+    table->entries = entries;
+    table->capacity = capacity;
+    return RS_OK;
+}
+
+/* Put `one` under the row's cells; its text and place are filled in here. */
+static rs_status add(cache *table, const rs_text *cells, entry *one, const entry **added,
+                     rs_error *err)
+{
+    size_t length = 0;
+    if (table->count * 2 >= table->capacity) {
+        rs_status status = grow(table, err);
+        if (status != RS_OK) {
+            return status;
+        }
+    }
+    for (size_t i = 0; i < table->parts; i++) {
+        one->lengths[i] = (uint32_t)cells[table->slots[i]].length;
+        length += one->lengths[i];
+    }
+    one->text = malloc(length + 1);
+    if (one->text == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (relation names)");
+    }
+    char *at = one->text;
+    for (size_t i = 0; i < table->parts; i++) {
+        rs_text part = cells[table->slots[i]];
+        if (part.length > 0) {
+            memcpy(at, part.bytes, part.length);
+        }
+        at += part.length;
+    }
+    one->hash = hash_parts(table, cells);
+    size_t to = (size_t)one->hash & (table->capacity - 1);
+    while (table->entries[to].text != NULL) {
+        to = (to + 1) & (table->capacity - 1);
+    }
+    table->entries[to] = *one;
+    table->count++;
+    *added = &table->entries[to];
+    return RS_OK;
+}
+
+/* A name or type out of a cell: has to be there, and of a sane length. */
+static bool check_name(const rsi_rower *rower, size_t slot, rs_text name, rsi_bad_cell *bad)
+{
+    if (name.length > 0 && name.length <= NAME_BYTES_MAX) {
+        return true;
+    }
+    rsi_bad_cell_set(bad, rower->source, slot, name,
+                     name.length == 0 ? "is empty where a relation or type is named"
+                                      : "is too long for the name of a relation or type");
+    return false;
+}
+
+static rs_text text_of(const char *string)
+{
+    return (rs_text){string, strlen(string)};
+}
+
+static const rsi_named *find_named(const rsi_relation_rule *rule, rs_text name)
+{
+    for (size_t i = 0; i < rule->named_count; i++) {
+        const rsi_named *named = &rule->named[i];
+        if (strlen(named->name) == name.length &&
+            memcmp(named->name, name.bytes, name.length) == 0) {
+            return named;
+        }
+    }
+    return NULL;
+}
+
+/* The type of one end: said by relation, said by the end, or in the row's cell. */
+static bool end_type(const rsi_rower *rower, const rsi_end *end, const char *by_relation,
+                     const rs_text *cells, rs_text *type, rsi_bad_cell *bad)
+{
+    if (by_relation != NULL || end->type != NULL) {
+        *type = text_of(by_relation != NULL ? by_relation : end->type);
+        return true;
+    }
+    *type = cells[end->type_slot];
+    return check_name(rower, end->type_slot, *type, bad);
+}
+
+/* Settle the relation that `cells` name; *good false where they name none. */
+static rs_status settle_relation(rsi_rower *rower, const rsi_relation_rule *rule,
+                                 const rs_text *cells, entry *one, bool *good, rsi_bad_cell *bad,
+                                 rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_registry *registry = rower->registry;
+    rsi_relation_spec spec = {.kind = rule->kind, .place = rule->place, .decimals = rule->decimals};
+    const rsi_named *named = NULL;
+    rs_text types[2];
+    *good = false;
+    if (rule->name != NULL) {
+        spec.name = text_of(rule->name);
+    } else {
+        spec.name = cells[rule->name_slot];
+        named = find_named(rule, spec.name);
+        if (named == NULL) {
+            rsi_bad_cell_set(bad, rower->source, rule->name_slot, spec.name,
+                             "is not a relation in the mapping's \"kinds\"");
+            return RS_OK;
+        }
+        spec.kind = named->kind;
+        spec.place = named->place;
+    }
+    if (!end_type(rower, &rule->src, named != NULL ? named->src_type : NULL, cells, &types[0],
+                  bad) ||
+        !end_type(rower, &rule->dst, named != NULL ? named->dst_type : NULL, cells, &types[1],
+                  bad)) {
+        return RS_OK;
+    }
+    spec.currency = text_of(rule->currency);
+    if (rule->currency_slot != RSI_NO_SLOT) {
+        spec.currency = cells[rule->currency_slot];
+        if (spec.currency.length > 0 &&
+            !check_name(rower, rule->currency_slot, spec.currency, bad)) {
+            return RS_OK;
+        }
+    }
+    RS_TRY(registry->type(registry->context, types[0], &spec.src_type, err));
+    RS_TRY(registry->type(registry->context, types[1], &spec.dst_type, err));
+    RS_TRY(registry->relation(registry->context, &spec, &one->relation, err));
+    one->types[0] = spec.src_type;
+    one->types[1] = spec.dst_type;
+    *good = true;
+done:
+    return status;
+}
+
+static rs_status settle_node(rsi_rower *rower, const rsi_node_rule *rule, const rs_text *cells,
+                             entry *one, bool *good, rsi_bad_cell *bad, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_registry *registry = rower->registry;
+    rs_text type;
+    *good = end_type(rower, &rule->node, NULL, cells, &type, bad);
+    if (!*good) {
+        return RS_OK;
+    }
+    RS_TRY(registry->type(registry->context, type, &one->types[0], err));
+    one->attributes = calloc(rule->attribute_count + 1, sizeof *one->attributes);
+    if (one->attributes == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (attributes)");
+    }
+    for (size_t i = 0; i < rule->attribute_count; i++) {
+        rs_text name = text_of(rower->source->columns[rule->attribute_slots[i]]);
+        RS_TRY(
+            registry->attribute(registry->context, one->types[0], name, &one->attributes[i], err));
+    }
+done:
+    if (status != RS_OK) {
+        free(one->attributes);
+        one->attributes = NULL;
+    }
+    return status;
+}
+
+/* The entry for a row; NULL and *good false where the row's names are bad. Exactly one of the rules
+ * is not NULL. */
+static rs_status look_up(rsi_rower *rower, cache *table, const rsi_relation_rule *relation,
+                         const rsi_node_rule *node, const rs_text *cells, const entry **found,
+                         rsi_bad_cell *bad, rs_error *err)
+{
+    *found = &table->only;
+    if (table->parts == 0) {
+        return RS_OK;
+    }
+    *found = find(table, cells, hash_parts(table, cells));
+    if (*found != NULL) {
+        return RS_OK;
+    }
+    entry one = {0};
+    bool good = false;
+    rs_status status = relation != NULL
+                           ? settle_relation(rower, relation, cells, &one, &good, bad, err)
+                           : settle_node(rower, node, cells, &one, &good, bad, err);
+    if (status == RS_OK && good) {
+        status = add(table, cells, &one, found, err);
+        if (status != RS_OK) {
+            free(one.text);
+            free(one.attributes);
+        }
+    }
+    return status;
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
+
+static void add_part(cache *table, size_t slot)
+{
+    if (slot != RSI_NO_SLOT) {
+        table->slots[table->parts++] = slot;
+    }
+}
+
+static rs_status make_caches(rsi_rower *rower, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_source *source = rower->source;
+    rsi_bad_cell bad;
+    bool good = true;
+    for (size_t i = 0; i < source->relation_count; i++) {
+        const rsi_relation_rule *rule = &source->relations[i];
+        cache *table = &rower->relation_caches[i];
+        add_part(table, rule->name_slot);
+        add_part(table, rule->src.type_slot);
+        add_part(table, rule->dst.type_slot);
+        add_part(table, rule->currency_slot);
+        if (table->parts == 0) {
+            RS_TRY(settle_relation(rower, rule, NULL, &table->only, &good, &bad, err));
+        }
+    }
+    for (size_t i = 0; i < source->node_count; i++) {
+        cache *table = &rower->node_caches[i];
+        add_part(table, source->nodes[i].node.type_slot);
+        if (table->parts == 0) {
+            RS_TRY(settle_node(rower, &source->nodes[i], NULL, &table->only, &good, &bad, err));
+        }
+    }
+done:
+    return status;
+}
+
+rs_status rsi_rower_new(rsi_rower **out, const rsi_source *source, const rsi_registry *registry,
+                        int64_t time_max, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t value_count = 1;
+    for (size_t i = 0; i < source->node_count; i++) {
+        value_count += source->nodes[i].attribute_count;
+    }
+    rsi_rower *rower = calloc(1, sizeof *rower);
+    if (rower == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (rules)");
+    }
+    rower->source = source;
+    rower->registry = registry;
+    rower->time_max = time_max;
+    rower->relation_caches = calloc(source->relation_count + 1, sizeof *rower->relation_caches);
+    rower->node_caches = calloc(source->node_count + 1, sizeof *rower->node_caches);
+    rower->edges = calloc(source->relation_count + 1, sizeof *rower->edges);
+    rower->edge_types = calloc(source->relation_count + 1, sizeof *rower->edge_types);
+    rower->nodes = calloc(source->node_count + 1, sizeof *rower->nodes);
+    rower->values = calloc(value_count, sizeof *rower->values);
+    if (rower->relation_caches == NULL || rower->node_caches == NULL || rower->edges == NULL ||
+        rower->edge_types == NULL || rower->nodes == NULL || rower->values == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (rules)");
+        goto done;
+    }
+    RS_TRY(make_caches(rower, err));
+    *out = rower;
+    rower = NULL; /* moved to the caller */
+done:
+    rsi_rower_free(rower);
+    return status;
+}
+
+static void free_caches(cache *caches, size_t count)
+{
+    for (size_t i = 0; caches != NULL && i < count; i++) {
+        for (size_t j = 0; j < caches[i].capacity; j++) {
+            free(caches[i].entries[j].text);
+            free(caches[i].entries[j].attributes);
+        }
+        free(caches[i].entries);
+        free(caches[i].only.attributes);
+    }
+    free(caches);
+}
+
+void rsi_rower_free(rsi_rower *rower)
+{
+    if (rower == NULL) {
+        return;
+    }
+    free_caches(rower->relation_caches, rower->source->relation_count);
+    free_caches(rower->node_caches, rower->source->node_count);
+    free(rower->edges);
+    free(rower->edge_types);
+    free(rower->nodes);
+    free(rower->values);
+    free(rower);
+}
+
+/* ---- a row ------------------------------------------------------------------------------------
+ */
+
+static bool read_time(const rsi_rower *rower, size_t slot, rsi_time_unit unit, const rs_text *cells,
+                      rsi_timestamp *time, rsi_bad_cell *bad)
+{
+    *time = (rsi_timestamp){RS_NO_TIME, 1};
+    if (slot == RSI_NO_SLOT || cells[slot].length == 0) {
+        return true;
+    }
+    const char *problem = rsi_timestamp_parse(cells[slot], unit, time);
+    if (problem == NULL && time->unix_s > rower->time_max) {
+        problem = "is later than the latest time allowed";
+    }
+    if (problem != NULL) {
+        rsi_bad_cell_set(bad, rower->source, slot, cells[slot], problem);
+    }
+    return problem == NULL;
+}
+
+static bool read_amount(const rsi_rower *rower, const rsi_relation_rule *rule, const rs_text *cells,
+                        int64_t *amount, rsi_bad_cell *bad)
+{
+    *amount = RS_NO_AMOUNT;
+    if (rule->amount_slot == RSI_NO_SLOT || cells[rule->amount_slot].length == 0) {
+        return true;
+    }
+    rs_text cell = cells[rule->amount_slot];
+    const char *problem = rsi_decimal_parse(cell, rule->decimals, amount);
+    if (problem != NULL) {
+        rsi_bad_cell_set(bad, rower->source, rule->amount_slot, cell, problem);
+    }
+    return problem == NULL;
+}
+
+static rs_status read_relation(rsi_rower *rower, size_t index, const rs_text *cells, rsi_row *row,
+                               bool *good, rsi_bad_cell *bad, rs_error *err)
+{
+    const rsi_relation_rule *rule = &rower->source->relations[index];
+    rs_text src = cells[rule->src.slot];
+    rs_text dst = cells[rule->dst.slot];
+    if (src.length == 0 || dst.length == 0) {
+        return RS_OK; /* no such relation in this row */
+    }
+    const entry *found = NULL;
+    rs_status status =
+        look_up(rower, &rower->relation_caches[index], rule, NULL, cells, &found, bad, err);
+    rsi_edge_row *edge = &row->edges[row->edge_count];
+    rsi_timestamp time;
+    *good = status == RS_OK && found != NULL &&
+            read_time(rower, rule->time_slot, rule->unit, cells, &time, bad) &&
+            read_amount(rower, rule, cells, &edge->amount, bad);
+    if (!*good) {
+        return status;
+    }
+    edge->relation = found->relation;
+    edge->src = src;
+    edge->dst = dst;
+    edge->time = time.unix_s;
+    edge->precision_s = time.precision_s;
+    edge->key = rule->key_slot == RSI_NO_SLOT ? (rs_text){"", 0} : cells[rule->key_slot];
+    memcpy(row->edge_types[row->edge_count], found->types, sizeof found->types);
+    row->edge_count++;
+    return RS_OK;
+}
+
+static rs_status read_node(rsi_rower *rower, size_t index, const rs_text *cells, rsi_row *row,
+                           bool *good, rsi_bad_cell *bad, rs_error *err)
+{
+    const rsi_node_rule *rule = &rower->source->nodes[index];
+    rs_text id = cells[rule->node.slot];
+    if (id.length == 0) {
+        return RS_OK;
+    }
+    const entry *found = NULL;
+    rs_status status =
+        look_up(rower, &rower->node_caches[index], NULL, rule, cells, &found, bad, err);
+    rsi_timestamp time;
+    *good = status == RS_OK && found != NULL &&
+            read_time(rower, rule->time_slot, rule->unit, cells, &time, bad);
+    if (!*good) {
+        return status;
+    }
+    row->nodes[row->node_count++] = (rsi_node_row){found->types[0], id};
+    for (size_t i = 0; i < rule->attribute_count; i++) {
+        rs_text value = cells[rule->attribute_slots[i]];
+        if (value.length > 0) {
+            row->values[row->value_count++] = (rsi_value_row){
+                .attribute = found->attributes[i], .node = id, .value = value, .time = time.unix_s};
+        }
+    }
+    return RS_OK;
+}
+
+rs_status rsi_rower_read(rsi_rower *rower, const rs_text *cells, rsi_row *row, bool *good,
+                         rsi_bad_cell *bad, rs_error *err)
+{
+    rs_status status = RS_OK;
+    *row = (rsi_row){.edges = rower->edges,
+                     .edge_types = rower->edge_types,
+                     .nodes = rower->nodes,
+                     .values = rower->values};
+    *good = true;
+    for (size_t i = 0; *good && i < rower->source->relation_count; i++) {
+        RS_TRY(read_relation(rower, i, cells, row, good, bad, err));
+    }
+    for (size_t i = 0; *good && i < rower->source->node_count; i++) {
+        RS_TRY(read_node(rower, i, cells, row, good, bad, err));
+    }
+done:
+    return status;
+}
