@@ -61,6 +61,7 @@ typedef struct rs_relation_info {
 typedef struct rs_type_info {
     const char *name;
     uint32_t node_count;
+    bool subject; /* its nodes can be members of a ring */
 } rs_type_info;
 
 typedef struct rs_batch_info {

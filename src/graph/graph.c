@@ -8,18 +8,11 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/parallel.h"
 #include "base/try.h"
 #include "graph/internal.h"
 #include "graph/order.h"
-
-/* Until the store says which types are subjects, the usual one is. */
-static bool is_subject(const rs_type_info *info)
-{
-    return strcmp(info->name, "account") == 0;
-}
 
 static void add_range(rs_graph *graph, size_t type, const rs_type_info *info, bool subject)
 {
@@ -61,7 +54,7 @@ static rs_status lay_out_ranges(rs_graph *graph, rs_error *err)
     for (int things = 0; things < 2; things++) {
         for (size_t type = 0; type < types; type++) {
             rs_type_info info = rs_store_type(graph->store, type);
-            if (is_subject(&info) == (things == 0)) {
+            if (info.subject == (things == 0)) {
                 add_range(graph, type, &info, things == 0);
             }
         }
