@@ -4,10 +4,10 @@
 cd "$2" || exit 1
 failed=0
 for script in scripts/* .ci/run; do
-    case "$script" in *.py | *.md) continue ;; esac
-    head -n 1 "$script" | grep -q bash || { [ "$script" = scripts/common.sh ] || continue; }
-    bash -n "$script" || failed=1
-    case "$script" in scripts/common.sh | .ci/run) continue ;; esac
+    if [ "$script" = scripts/common.sh ] || head -n 1 "$script" | grep -q 'bash$'; then
+        bash -n "$script" || failed=1
+    fi
+    case "$script" in scripts/common.sh | .ci/run | *.md | *__pycache__) continue ;; esac
     "$script" --help | grep -q "^usage: $script" || { echo "$script: no --help"; failed=1; }
     "$script" --no-such-option >/dev/null 2>&1
     [ $? = 2 ] || { echo "$script: takes an option that does not exist"; failed=1; }
