@@ -17,6 +17,8 @@ FORK = re.compile(r"\b(fork|vfork|pthread_create|thrd_create)\s*\(")
 MACHINE = re.compile(r"(?<![\w.])/(work|home|root|mnt|Users)/\w")
 TEMPORARY = re.compile(r"(?<![\w.}])/tmp/")
 LONGEST = 120
+# igraph's fatal handler may not return; it runs in a worker process, whose end its parent reports.
+ALLOWED = ('src/detect/leiden.c:', '"abort("')
 
 
 def lines_that(pattern, path, source):
@@ -43,7 +45,8 @@ def check_c(path, findings, lengths):
     if not path.startswith("src/"):
         return
     if not path.startswith("src/cli/"):
-        findings += [f"{hit} belongs to src/cli alone" for hit in lines_that(CLI_ONLY, path, source)]
+        findings += [f"{hit} belongs to src/cli alone" for hit in lines_that(CLI_ONLY, path, source)
+                     if not (hit.startswith(ALLOWED[0]) and hit.endswith(ALLOWED[1]))]
         findings += [f"{hit}: results depend on no clock" for hit in lines_that(CLOCK, path, source)]
         if not path.startswith("src/base/"):
             findings += [f"{hit} belongs to src/base alone" for hit in lines_that(FORK, path, source)]

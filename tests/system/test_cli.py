@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""The command as a process: usage errors, exit statuses, closed pipes, full disks, signals.
+
+What subcommands compute is tested elsewhere; this is the frame around them.
+
+SPDX-License-Identifier: GPL-3.0-or-later"""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+COMMAND = os.path.abspath(sys.argv[1])
+failures = []
+
+
+def run(*words, **options):
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, **options)
+
+
+def expect(name, done, status, out="", err=""):
+    """`out` and `err` are patterns that must be found; "" asks for an empty stream."""
+    for stream, pattern, got in (("output", out, done.stdout), ("errors", err, done.stderr)):
+        if (pattern == "") != (got == "") or not re.search(pattern, got):
+            failures.append(f"{name}: {stream} are {got!r}, expected {pattern!r}")
+    if done.returncode != status:
+        failures.append(f"{name}: exit status {done.returncode}, expected {status}")
+
+
+def usage():
+    expect("no command", run(), 2, err="^usage: ringscope COMMAND")
+    expect("--help", run("--help"), 0, out=r"(?s)^usage:.*\n  ingest .*\n  verify .*exit status:")
+    expect("help CMD", run("help", "stats"), 0, out="^usage: ringscope stats STORE")
+    expect("help nothing", run("help", "nothing"), 2, err='no command "nothing"')
+    expect("--version", run("--version"), 0, out=r"^ringscope \d+\.\d+\.\d+\n$")
+    expect("typing error", run("ingets"), 2, err='did you mean "ingest"')
+    expect("unknown option", run("stats", "x", "--formt", "json"), 2, err='did you mean "--format"')
+    expect("missing word", run("verify"), 2, err="usage: ringscope verify STORE")
+    expect("too many words", run("verify", "a", "b"), 2, err='"b" is one word too many')
+    expect("escape sequence", run("\x1b[31mx"), 2, err=r"\\x1B\[31mx")
+    expect("no mapping", run("ingest", "s", "f.csv"), 2, err='"--mapping MAP.json" is missing')
+
+
+def missing_stores(folder):
+    for words in (("stats",), ("verify",)):
+        expect(words[0] + " without a store", run(*words, os.path.join(folder, "none")), 2, err="none")
+
+
+def write(path, content):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(content)
+    return path
+
+
+MAPPING = {"sources": [{"match": "*", "format": "csv", "relations": [
+    {"name": "uses", "kind": "shared", "src": {"type": "account", "column": "account"},
+     "dst": {"type": "device", "column": "device"}, "time": "ts"}]}]}
+
+
+def ingest(folder):
+    mapping = write(os.path.join(folder, "map.json"), json.dumps(MAPPING))
+    good = write(os.path.join(folder, "good.csv"),
+                 "account,device,ts\n" + "".join(f"a{i},d{i % 7},{1700000000 + i}\n" for i in range(100)))
+    bad = write(os.path.join(folder, "bad.csv"), "account,device,ts\na1,d1,1700000000\na2,d2,soon\n")
+    store = os.path.join(folder, "store")
+    expect("bad row", run("ingest", store, "--mapping", mapping, bad), 3, err=r"bad\.csv:3:\d+: ")
+    if os.path.exists(store):
+        failures.append("bad row: a store was left behind")
+    expect("dry run", run("ingest", "--mapping", mapping, "--dry-run", good), 0, out=r"\b100\b")
+    done = run("ingest", "--mapping", mapping, "--dry-run", "--format", "json", good)
+    json.loads(done.stdout)
+    if os.path.exists(store):
+        failures.append("dry run: a store was made")
+    expect("ingest", run("ingest", store, "--mapping", mapping, good), 0, out=r"rows +100\nedges +100\n")
+    expect("again", run("ingest", store, "--mapping", mapping, good), 0, out="nothing changed")
+    done = run("ingest", store, "--mapping", mapping, "--batch", "b", "--format", "json", "--rejects",
+               os.path.join(folder, "rejects"), bad)
+    expect("rejects", done, 6, out=".")
+    result = json.loads(done.stdout)
+    if (result["batch"], result["rows"], result["edges"], result["rejected"]) != ("b", 2, 1, 1):
+        failures.append(f"rejects: {result}")
+    expect("verify", run("verify", store), 0, out="^OK .*store\n$")
+    expect("stats", run("stats", store), 0, out=r"(?s)uses +shared +account +device +101 .*bytes per edge")
+    stats = json.loads(run("stats", store, "--format", "json").stdout)
+    if stats["edges"] != 101 or [b["name"] for b in stats["batches"]][1:] != ["b"]:
+        failures.append(f"stats: {stats}")
+    expect("no such file", run("ingest", store, "--mapping", mapping, "none.csv"), 2, err=r"none\.csv")
+    return store, mapping
+
+
+def broken_output(store):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([COMMAND, "stats", store], stdout=full, stderr=subprocess.PIPE, text=True,
+                              check=False)
+    if done.returncode != 1 or "standard output: No space left" not in done.stderr:
+        failures.append(f"full disk: {done.returncode} {done.stderr!r}")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([COMMAND, "stats", store], stdout=writing, stderr=subprocess.PIPE, text=True,
+                          check=False)
+    os.close(writing)
+    if done.returncode != 1 or "standard output: Broken pipe" not in done.stderr:
+        failures.append(f"closed pipe: {done.returncode} {done.stderr!r}")
+
+
+def listing(folder):
+    found = {}
+    for at, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(at, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, folder)] = file.read()
+    return found
+
+
+def interrupted(store, mapping, number):
+    """A signal in the middle of rows that come in without end: the store is as it was."""
+    before = listing(store)
+    with subprocess.Popen([COMMAND, "ingest", store, "--mapping", mapping, "--progress", "json", "-"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        os.set_blocking(child.stdin.fileno(), False)
+        rows = b"account,device,ts\n" + b"".join(b"z%d,y%d,1700000000\n" % (i, i) for i in range(20000))
+        until, sent = time.monotonic() + 60, None
+        while child.poll() is None and time.monotonic() < until:
+            try:
+                rows = rows[os.write(child.stdin.fileno(), rows):] or b"z,y,1700000000\n" * 10000
+            except BlockingIOError:
+                time.sleep(0.01)
+            except BrokenPipeError:
+                break
+            if sent is None and time.monotonic() > until - 59:
+                child.send_signal(number)
+                sent = time.monotonic()
+        child.kill() if child.poll() is None and time.monotonic() >= until else None
+        try:
+            child.stdin.close()
+        except BrokenPipeError:
+            pass
+        status = child.wait()
+        errors = child.stderr.read().decode()
+    if status != 128 + number:
+        failures.append(f"signal {number}: exit status {status}, {errors[-300:]!r}")
+    if listing(store) != before:
+        failures.append(f"signal {number}: the store has changed")
+
+
+def main():
+    usage()
+    with tempfile.TemporaryDirectory() as folder:
+        missing_stores(folder)
+        store, mapping = ingest(folder)
+        broken_output(store)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            interrupted(store, mapping, number)
+        expect("verify at the end", run("verify", store), 0, out="^OK ")
+    for failure in failures:
+        print(failure)
+    sys.exit(1 if failures else 0)
+
+
+main()
