@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/try.h"
 #include "report/report.h"
 #include "ringscope/version.h"
@@ -190,8 +189,7 @@ static uint64_t count_suspects(const rsi_source *source)
 static void write_run(rsi_out *out, const rsi_source *source)
 {
     char digest[33];
-    const char *settings = source->options->settings;
-    rsi_hex128(rsi_hash_128(settings, strlen(settings), 0), digest);
+    rsi_settings_digest(source->options, digest);
     int64_t as_of = rs_graph_as_of(source->graph);
     rsi_out_string(out, "\"run\":{\"as_of\":");
     if (as_of == RS_NO_TIME) {

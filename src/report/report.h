@@ -36,6 +36,9 @@ bool rsi_list_has(const rs_list *list, uint32_t node);
  * Freed by free(); NULL where memory ends. */
 char *rsi_relation_label(const rs_store *store, size_t relation);
 
+/* 32 hex digits and a NUL. */
+void rsi_settings_digest(const rs_report_options *options, char text[33]);
+
 /* "run" and "totals", each a line of its own. */
 RS_MUST_USE rs_status rsi_write_head(rsi_out *out, const rsi_source *source, rs_error *err);
 /* One ring on one line, without the end of line. */

@@ -1,0 +1,572 @@
+/* runs.c - the runs that a store keeps: STORE/runs/ID/ and the pointer STORE/runs/latest.
+ *
+ *     runs/latest              the id of the latest run, and a line end
+ *     runs/ID/report.json      as rs_report_write makes it
+ *     runs/ID/risks.csv        as rs_risks_write makes it
+ *     runs/ID/blacklist.csv    the list as used, in the graph's order; the same for whitelist.csv
+ *     runs/ID/settings.json    as the caller gave them
+ *     runs/ID/run.json         the sidecar: what the run read and how it went
+ *     runs/.tmp-PID/           a run in the making
+ *
+ * Invariant: what stands under runs/ID is whole. A folder is filled under another name, its files
+ * and itself are synced, and it is exchanged with what stands there in one step; `latest` follows
+ * after. A kill at any moment leaves the run before or this one.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/try.h"
+#include "report/report.h"
+#include "ringscope/version.h"
+
+static const char *const files[] = {
+    [RS_RUN_REPORT] = "report.json",      [RS_RUN_RISKS] = "risks.csv",
+    [RS_RUN_BLACKLIST] = "blacklist.csv", [RS_RUN_WHITELIST] = "whitelist.csv",
+    [RS_RUN_SETTINGS] = "settings.json",  [RS_RUN_SIDECAR] = "run.json",
+};
+static const char making[] = ".tmp-";
+
+/* ---- paths ------------------------------------------------------------------------------------
+ */
+
+RS_PRINTF(2, 3) static rs_status make_path(char **path, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(path, format, args);
+    va_end(args);
+    if (length < 0) {
+        *path = NULL;
+        return RS_ENOMEM;
+    }
+    return RS_OK;
+}
+
+static rs_status no_memory(rs_error *err)
+{
+    return rs_fail(err, RS_ENOMEM, "out of memory");
+}
+
+char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file)
+{
+    char *path;
+    return make_path(&path, "%s/runs/%s/%s", store_path, id->text, files[file]) == RS_OK ? path
+                                                                                         : NULL;
+}
+
+static rs_status sync_folder(const char *path, rs_error *err)
+{
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = folder < 0 || fsync(folder) != 0 ? errno : 0;
+    if (folder >= 0) {
+        close(folder);
+    }
+    return error == 0 ? RS_OK : rs_fail(err, RS_EIO, "\"%s\": sync: %s", path, strerror(error));
+}
+
+static rs_status make_folder(const char *path, rs_error *err)
+{
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        return rs_fail(err, RS_EIO, "make folder \"%s\": %s", path, strerror(errno));
+    }
+    return RS_OK;
+}
+
+/* Remove a run's folder and the files in it; what is not there is no failure. */
+static void remove_run(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return;
+    }
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        if (entry->d_name[0] != '.' || strlen(entry->d_name) > 2) {
+            unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    closedir(folder);
+    rmdir(path);
+}
+
+/* Remove what processes left that are no more. */
+static void remove_leftovers(const char *runs)
+{
+    DIR *folder = opendir(runs);
+    if (folder == NULL) {
+        return;
+    }
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        long process = 0;
+        if (strncmp(entry->d_name, making, strlen(making)) == 0) {
+            process = strtol(entry->d_name + strlen(making), NULL, 10);
+        }
+        char *path;
+        bool dead =
+            process > 0 && process != getpid() && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+        if (dead && make_path(&path, "%s/%s", runs, entry->d_name) == RS_OK) {
+            remove_run(path);
+            free(path);
+        }
+    }
+    closedir(folder);
+}
+
+/* ---- the files of a run ------------------------------------------------------------------------
+ */
+
+static rs_status write_text(const char *folder, rs_run_file file, const char *text, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_out *out = NULL;
+    char *path = NULL;
+    if (make_path(&path, "%s/%s", folder, files[file]) != RS_OK) {
+        return no_memory(err);
+    }
+    RS_TRY(rsi_out_open(&out, path, err));
+    rsi_out_string(out, text);
+    RS_TRY(rsi_out_commit(out, err));
+done:
+    rsi_out_close(out);
+    free(path);
+    return status;
+}
+
+static void put_entry(rsi_out *out, const rs_graph *graph, const rs_ids *ids,
+                      const rs_list_entry *entry)
+{
+    const char *type = rs_graph_range_of(graph, entry->node).type;
+    rsi_out_csv(out, (rs_text){type, strlen(type)});
+    rsi_out_string(out, ",");
+    rsi_out_csv(out, rs_ids_of(ids, entry->node));
+    rsi_out_string(out, ",");
+    rsi_out_csv(out, (rs_text){entry->reason, strlen(entry->reason)});
+    rsi_out_string(out, ",");
+    rsi_out_millionths(out, entry->strength);
+    rsi_out_string(out, ",");
+    if (entry->since != RS_NO_TIME) {
+        rsi_out_time(out, entry->since);
+    }
+    rsi_out_string(out, "\n");
+}
+
+/* A list as the run used it, in the form in which lists are read. */
+static rs_status write_list(const char *folder, rs_run_file file, const rs_graph *graph,
+                            const rs_list *list, rsi_hash128 *digest, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_out *out = NULL;
+    char *path = NULL;
+    rs_ids *ids = NULL;
+    uint8_t *wanted = calloc((size_t)rs_graph_node_count(graph) + 1, 1);
+    size_t count = list != NULL ? list->count : 0;
+    if (wanted == NULL || make_path(&path, "%s/%s", folder, files[file]) != RS_OK) {
+        status = no_memory(err);
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        wanted[list->entries[i].node] = 1;
+    }
+    RS_TRY(rs_graph_ids(graph, wanted, &ids, err));
+    RS_TRY(rsi_out_open(&out, path, err));
+    rsi_out_string(out, "type,id,reason,strength,since\n");
+    for (size_t i = 0; i < count; i++) {
+        put_entry(out, graph, ids, &list->entries[i]);
+    }
+    RS_TRY(rsi_out_commit(out, err));
+    *digest = rsi_out_digest(out);
+done:
+    rsi_out_close(out);
+    rs_ids_free(ids);
+    free(wanted);
+    free(path);
+    return status;
+}
+
+/* ---- the id ------------------------------------------------------------------------------------
+ */
+
+typedef struct input_digests {
+    char settings[33];
+    char blacklist[33];
+    char whitelist[33];
+} input_digests;
+
+void rsi_settings_digest(const rs_report_options *options, char text[33])
+{
+    rsi_hex128(rsi_hash_128(options->settings, strlen(options->settings), 0), text);
+}
+
+/* What was left out of a list shows in the report, so it is a part of a run's inputs. */
+static rs_status describe_list(char **text, const char *digest, const rs_list *list)
+{
+    static const rs_list empty = {0};
+    list = list != NULL ? list : &empty;
+    return make_path(text, "%s %llu %llu %llu", digest, (unsigned long long)list->missing_count,
+                     (unsigned long long)list->repeated_count,
+                     (unsigned long long)list->future_count);
+}
+
+/* A digest of all that a run's report follows from. */
+static rs_status digest_run(const rs_graph *graph, const rs_report_options *options,
+                            const input_digests *digests, rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *blacklist = NULL;
+    char *whitelist = NULL;
+    char *text = NULL;
+    RS_TRY(describe_list(&blacklist, digests->blacklist, options->blacklist));
+    RS_TRY(describe_list(&whitelist, digests->whitelist, options->whitelist));
+    RS_TRY(make_path(&text,
+                     "ringscope run\nstore %s\nas of %lld\nsettings %s\nmin score %lu\nusers %lu\n"
+                     "blacklist %s\nwhitelist %s\nconflicts %llu\n",
+                     rs_store_digest(rs_graph_store(graph)), (long long)rs_graph_as_of(graph),
+                     digests->settings, (unsigned long)options->min_score,
+                     (unsigned long)options->users_max, blacklist, whitelist,
+                     (unsigned long long)options->conflict_count));
+    rsi_hex128(rsi_hash_128(text, strlen(text), 0), id->text);
+done:
+    free(blacklist);
+    free(whitelist);
+    free(text);
+    return status == RS_OK ? RS_OK : no_memory(err);
+}
+
+/* ---- the sidecar -------------------------------------------------------------------------------
+ */
+
+static void put_key(rsi_out *out, const char *key)
+{
+    rsi_out_string(out, ",\n\"");
+    rsi_out_string(out, key);
+    rsi_out_string(out, "\":");
+}
+
+static void put_batches(rsi_out *out, const rs_store *store)
+{
+    put_key(out, "batches");
+    rsi_out_string(out, "[");
+    for (size_t i = 0; i < rs_store_batch_count(store); i++) {
+        rs_batch_info batch = rs_store_batch(store, i);
+        rsi_out_string(out, i == 0 ? "\n{\"name\":" : ",\n{\"name\":");
+        rsi_out_json_string(out, batch.name);
+        rsi_out_string(out, ",\"sequence\":");
+        rsi_out_count(out, batch.sequence);
+        rsi_out_string(out, ",\"rows\":");
+        rsi_out_count(out, batch.row_count);
+        rsi_out_string(out, ",\"relations\":");
+        rsi_out_count(out, batch.edge_count);
+        rsi_out_string(out, "}");
+    }
+    rsi_out_string(out, "]");
+}
+
+static void put_timings(rsi_out *out, const rs_run_record *record)
+{
+    put_key(out, "timings");
+    rsi_out_string(out, "[");
+    for (size_t i = 0; i < record->timing_count; i++) {
+        uint64_t microseconds = record->timings[i].microseconds;
+        rsi_out_string(out, i == 0 ? "\n{\"stage\":" : ",\n{\"stage\":");
+        rsi_out_json_string(out, record->timings[i].stage);
+        rsi_out_string(out, ",\"seconds\":");
+        rsi_out_count(out, microseconds / RS_MILLION);
+        char fraction[RSI_MILLIONTHS_MAX];
+        rsi_put_millionths(fraction, (uint32_t)(microseconds % RS_MILLION));
+        rsi_out_bytes(out, fraction + 1, 7);
+        rsi_out_string(out, "}");
+    }
+    rsi_out_string(out, "]");
+}
+
+static void put_as_of(rsi_out *out, int64_t as_of)
+{
+    put_key(out, "as_of");
+    if (as_of == RS_NO_TIME) {
+        rsi_out_string(out, "null");
+        return;
+    }
+    rsi_out_string(out, "\"");
+    rsi_out_time(out, as_of);
+    rsi_out_string(out, "\"");
+}
+
+static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record *record,
+                        const input_digests *digests, const rs_run_id *id)
+{
+    const struct {
+        const char *key;
+        const char *text;
+    } texts[] = {
+        {"run", id->text},
+        {"version", rs_version()},
+        {"store_digest", rs_store_digest(rs_graph_store(graph))},
+        {"settings_digest", digests->settings},
+        {"blacklist_digest", digests->blacklist},
+        {"whitelist_digest", digests->whitelist},
+    };
+    rsi_out_string(out, "{\"sidecar\":\"ringscope/1\"");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        put_key(out, texts[i].key);
+        rsi_out_json_string(out, texts[i].text);
+    }
+    put_as_of(out, rs_graph_as_of(graph));
+    put_batches(out, rs_graph_store(graph));
+    put_key(out, "threads");
+    rsi_out_count(out, record->threads);
+    put_key(out, "memory_bytes");
+    rsi_out_count(out, record->memory_bytes);
+    put_key(out, "peak_memory_bytes");
+    rsi_out_count(out, record->peak_memory_bytes);
+    put_timings(out, record);
+    rsi_out_string(out, "}\n");
+}
+
+static rs_status write_sidecar(const char *folder, const rs_graph *graph,
+                               const rs_run_record *record, const input_digests *digests,
+                               const rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_out *out = NULL;
+    char *path = NULL;
+    if (make_path(&path, "%s/%s", folder, files[RS_RUN_SIDECAR]) != RS_OK) {
+        return no_memory(err);
+    }
+    RS_TRY(rsi_out_open(&out, path, err));
+    put_sidecar(out, graph, record, digests, id);
+    RS_TRY(rsi_out_commit(out, err));
+done:
+    rsi_out_close(out);
+    free(path);
+    return status;
+}
+
+/* ---- keeping a run ------------------------------------------------------------------------------
+ */
+
+static rs_status write_results(const char *folder, const rs_graph *graph,
+                               const rs_findings *findings, const rs_report_options *options,
+                               const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *report = NULL;
+    char *risks = NULL;
+    if (make_path(&report, "%s/%s", folder, files[RS_RUN_REPORT]) != RS_OK ||
+        make_path(&risks, "%s/%s", folder, files[RS_RUN_RISKS]) != RS_OK) {
+        status = no_memory(err);
+        goto done;
+    }
+    RS_TRY(rs_report_write(graph, findings, options, work, report, err));
+    RS_TRY(rs_risks_write(graph, findings, options, work, risks, err));
+done:
+    free(report);
+    free(risks);
+    return status;
+}
+
+static rs_status write_inputs(const char *folder, const rs_graph *graph,
+                              const rs_report_options *options, input_digests *digests,
+                              rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_hash128 hash;
+    RS_TRY(write_list(folder, RS_RUN_BLACKLIST, graph, options->blacklist, &hash, err));
+    rsi_hex128(hash, digests->blacklist);
+    RS_TRY(write_list(folder, RS_RUN_WHITELIST, graph, options->whitelist, &hash, err));
+    rsi_hex128(hash, digests->whitelist);
+    RS_TRY(write_text(folder, RS_RUN_SETTINGS, options->settings, err));
+    rsi_settings_digest(options, digests->settings);
+done:
+    return status;
+}
+
+/* Put the folder `made` where `path` is; what stood there goes. */
+static rs_status publish(const char *made, const char *path, rs_error *err)
+{
+    if (rename(made, path) == 0) {
+        return RS_OK;
+    }
+    if (errno != EEXIST && errno != ENOTEMPTY) {
+        return rs_fail(err, RS_EIO, "rename to \"%s\": %s", path, strerror(errno));
+    }
+    if (renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
+        remove_run(made);
+        return RS_OK;
+    }
+    /* A file system that cannot exchange: the old one goes first. A kill in between costs a run
+     * that its inputs make again, never a half of one. */
+    remove_run(path);
+    if (rename(made, path) != 0) {
+        return rs_fail(err, RS_EIO, "rename to \"%s\": %s", path, strerror(errno));
+    }
+    return RS_OK;
+}
+
+static rs_status point_latest(const char *runs, const rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_out *out = NULL;
+    char *path = NULL;
+    if (make_path(&path, "%s/latest", runs) != RS_OK) {
+        return no_memory(err);
+    }
+    RS_TRY(rsi_out_open(&out, path, err));
+    rsi_out_string(out, id->text);
+    rsi_out_string(out, "\n");
+    RS_TRY(rsi_out_commit(out, err));
+done:
+    rsi_out_close(out);
+    free(path);
+    return status;
+}
+
+static rs_status publish_run(const char *store_path, const char *runs, const char *made,
+                             const rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *path = NULL;
+    if (make_path(&path, "%s/%s", runs, id->text) != RS_OK) {
+        return no_memory(err);
+    }
+    RS_TRY(sync_folder(made, err));
+    RS_TRY(publish(made, path, err));
+    RS_TRY(sync_folder(runs, err));
+    RS_TRY(sync_folder(store_path, err));
+    RS_TRY(point_latest(runs, id, err));
+done:
+    free(path);
+    return status;
+}
+
+rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_findings *findings,
+                      const rs_report_options *options, const rs_run_record *record,
+                      const rs_work *work, rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *runs = NULL;
+    char *made = NULL;
+    input_digests digests;
+    if (make_path(&runs, "%s/runs", store_path) != RS_OK ||
+        make_path(&made, "%s/%s%ld", runs, making, (long)getpid()) != RS_OK) {
+        status = no_memory(err);
+        goto done;
+    }
+    RS_TRY(make_folder(runs, err));
+    remove_leftovers(runs);
+    remove_run(made);
+    RS_TRY(make_folder(made, err));
+    RS_TRY(write_inputs(made, graph, options, &digests, err));
+    RS_TRY(digest_run(graph, options, &digests, id, err));
+    RS_TRY(write_results(made, graph, findings, options, work, err));
+    RS_TRY(write_sidecar(made, graph, record, &digests, id, err));
+    RS_TRY(publish_run(store_path, runs, made, id, err));
+done:
+    if (made != NULL) {
+        remove_run(made); /* gone where it was published */
+    }
+    free(made);
+    free(runs);
+    return rs_context(err, status, "keep the run");
+}
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+
+static bool is_run_id(const char *text, size_t length)
+{
+    return length == RS_RUN_ID_LENGTH + 1 && text[RS_RUN_ID_LENGTH] == '\n' &&
+           strspn(text, "0123456789abcdef") == RS_RUN_ID_LENGTH;
+}
+
+rs_status rs_run_latest(const char *store_path, rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *path = NULL;
+    char text[RS_RUN_ID_LENGTH + 3] = "";
+    int file = -1;
+    if (make_path(&path, "%s/runs/latest", store_path) != RS_OK) {
+        return no_memory(err);
+    }
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        status = rs_fail(err, RS_ENOTFOUND, "store \"%s\" has no run yet", store_path);
+        goto done;
+    }
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (length < 0) {
+        status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
+        goto done;
+    }
+    if (!is_run_id(text, (size_t)length)) {
+        status = rs_fail(err, RS_ECORRUPT, "\"%s\": expected the %d hex digits of a run", path,
+                         RS_RUN_ID_LENGTH);
+        goto done;
+    }
+    memcpy(id->text, text, RS_RUN_ID_LENGTH);
+    id->text[RS_RUN_ID_LENGTH] = '\0';
+done:
+    if (file >= 0) {
+        close(file);
+    }
+    free(path);
+    return status;
+}
+
+static rs_status copy_bytes(int from, rsi_out *out, const char *path, rs_error *err)
+{
+    static const size_t part = 64 * 1024;
+    rs_status status = RS_OK;
+    ssize_t count;
+    char *bytes = malloc(part);
+    if (bytes == NULL) {
+        return no_memory(err);
+    }
+    do {
+        count = read(from, bytes, part);
+        if (count < 0 && errno != EINTR) {
+            status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
+            goto done;
+        }
+        rsi_out_bytes(out, bytes, count > 0 ? (size_t)count : 0);
+        RS_TRY(rsi_out_check(out, err));
+    } while (count != 0);
+done:
+    free(bytes);
+    return status;
+}
+
+rs_status rs_run_copy(const char *store_path, const rs_run_id *id, rs_run_file file,
+                      const char *path, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_out *out = NULL;
+    int from = -1;
+    char *source = rs_run_path(store_path, id, file);
+    if (source == NULL) {
+        return no_memory(err);
+    }
+    from = open(source, O_RDONLY | O_CLOEXEC);
+    if (from < 0) {
+        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", source,
+                         strerror(errno));
+        goto done;
+    }
+    RS_TRY(rsi_out_open(&out, path, err));
+    RS_TRY(copy_bytes(from, out, source, err));
+    RS_TRY(rsi_out_commit(out, err));
+done:
+    rsi_out_close(out);
+    if (from >= 0) {
+        close(from);
+    }
+    free(source);
+    return status;
+}
