@@ -99,6 +99,9 @@ rs_status rs_graph_open(rs_graph **out, const rs_store *store, const rs_graph_op
     RS_TRY(rsi_graph_array(&graph->dense_of, graph->node_count, sizeof *graph->dense_of, err));
     order_task task = {.graph = graph, .shared = {.work = work, .node_total = graph->node_count}};
     RS_TRY(rsi_parallel(work, graph->range_count, order_range, &task, err));
+    /* Of several threads the calling one may have had nothing to do, and not have asked. */
+    RS_TRY(
+        rs_work_report(work, "ordering nodes", "nodes", graph->node_count, graph->node_count, err));
     *out = graph;
     graph = NULL; /* moved to the caller */
 done:

@@ -456,7 +456,7 @@ static void names_the_relation_of_a_damaged_edge(void **state)
     } rows[] = {
         {{.src_beyond = true},
          "relation \"uses\" names node 1001 of type \"account\", which has 3"},
-        {{.dst_beyond = true}, "relation \"uses\" names node 1000 of type \"device\", which has 3"},
+        {{.dst_beyond = true}, "relation \"uses\" names node 1002 of type \"device\", which has 3"},
         {{.more_each_time = true},
          "relation \"uses\" changed between two readings; the store must "
          "not be written over"},
