@@ -47,7 +47,7 @@ foreach(flag -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
 endforeach()
 if(RS_SANITIZE)
     target_compile_options(rs_flags INTERFACE -fsanitize=${RS_SANITIZE} -fno-omit-frame-pointer
-                           -fno-sanitize-recover=all)
+                           -fno-sanitize-recover=all -UNDEBUG) # with assertions, whatever the build type
     target_link_options(rs_flags INTERFACE -fsanitize=${RS_SANITIZE})
 elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     target_compile_options(rs_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
