@@ -23,19 +23,19 @@ static const rsi_habit lookalike_habits[RS_LOOKALIKE_COUNT] = {
 };
 
 static const rsi_habit ring_habits[RS_RING_KIND_COUNT][RS_HIDING_COUNT] = {
-    [RS_RING_DEVICE_FARM] = {{600, 1000, 2, 300, false, 1000},
-                             {300, 850, 2, 120, false, 1200},
+    [RS_RING_DEVICE_FARM] = {{650, 1000, 2, 300, false, 1000},
+                             {350, 900, 2, 120, false, 1200},
                              {110, 800, 2, 0, false, 1200}},
-    [RS_RING_MULE_CHAIN] = {{180, 650, 1, 120, false, 1000},
+    [RS_RING_MULE_CHAIN] = {{350, 700, 1, 200, false, 1000},
                             {80, 350, 1, 40, false, 1200},
                             {0, 0, 1, 0, false, 1200}},
-    [RS_RING_PAYMENT_CYCLE] = {{180, 650, 1, 120, false, 1000},
+    [RS_RING_PAYMENT_CYCLE] = {{350, 700, 1, 200, false, 1000},
                                {80, 350, 1, 40, false, 1200},
                                {0, 0, 1, 0, false, 1200}},
-    [RS_RING_BUST_OUT] = {{180, 500, 1, 120, false, 1000},
+    [RS_RING_BUST_OUT] = {{300, 600, 1, 200, false, 1000},
                           {80, 250, 1, 40, false, 1200},
                           {0, 0, 1, 0, false, 1200}},
-    [RS_RING_LOCKSTEP] = {{180, 650, 1, 120, false, 1000},
+    [RS_RING_LOCKSTEP] = {{350, 700, 1, 200, false, 1000},
                           {80, 350, 1, 40, false, 1200},
                           {0, 0, 1, 0, false, 1200}},
 };

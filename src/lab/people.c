@@ -8,7 +8,7 @@
 #include "lab/world.h"
 
 #define LOGIN_RATE 4100u /* of a plain account of least activity, per day, in 1/65536 */
-#define PAY_RATE   3400u
+#define PAY_RATE   5200u
 
 static const uint8_t hours[64] = {0,  1,  2,  6,  6,  7,  7,  7,  8,  8,  8,  8,  9,  9,  9,  9,
                                   10, 10, 10, 10, 11, 11, 11, 12, 12, 12, 12, 13, 13, 13, 14, 14,
@@ -49,7 +49,7 @@ uint32_t rsi_some_shop(const rsi_world *world, rsi_random *random)
     return rank < world->shop_count ? rank : rsi_random_below(random, world->shop_count);
 }
 
-#define CIRCLE_SIZE 12u
+#define CIRCLE_SIZE 10u
 
 /* Friends stand next to each other in a secret order: friendship is mutual, and friends share
  * friends. */
@@ -78,7 +78,7 @@ uint32_t rsi_some_friend(const rsi_world *world, uint32_t account, rsi_random *r
     if (dice < 40 && pays_inside(group)) {
         return group->first + rsi_random_below(random, group->size);
     }
-    if (dice < 75) {
+    if (dice < 80) {
         return circle_friend(world, account, random);
     }
     return world->shop_count + rsi_random_below(random, world->account_count - world->shop_count);
@@ -123,7 +123,7 @@ static uint32_t home_address(const rsi_world *world, uint32_t account, uint32_t 
     }
     uint32_t lease_days = 4 + (uint32_t)(draw >> 32) % 12;
     uint32_t lease = (day + (uint32_t)(draw >> 40) % lease_days) / lease_days;
-    uint64_t pool = (uint64_t)world->account_count * 4;
+    uint64_t pool = (uint64_t)world->account_count * 8;
     return world->account_count * 5 +
            (uint32_t)(rsi_draw(world, RSI_KEY_LEASE, account, lease) % pool);
 }

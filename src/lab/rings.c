@@ -82,7 +82,7 @@ static void relay(struct script *s, uint32_t second, uint32_t mule, uint32_t cen
 
 static void mule_chain(struct script *s)
 {
-    static const uint32_t rounds[RS_HIDING_COUNT] = {3, 2, 2};
+    static const uint32_t rounds[RS_HIDING_COUNT] = {2, 2, 2};
     static const uint32_t taking_part[RS_HIDING_COUNT] = {950, 800, 650};
     for (uint32_t round = 0; round < rounds[s->ring->hiding]; round++) {
         uint32_t second = some_moment(s);
@@ -127,7 +127,7 @@ static void one_cycle(struct script *s)
 
 static void payment_cycle(struct script *s)
 {
-    static const uint32_t per_ten[RS_HIDING_COUNT] = {7, 5, 5}; /* cycles for ten members */
+    static const uint32_t per_ten[RS_HIDING_COUNT] = {6, 5, 5}; /* cycles for ten members */
     uint32_t count = 2 + s->ring->size * per_ten[s->ring->hiding] / 10;
     for (uint32_t i = 0; i < count; i++) {
         one_cycle(s);
@@ -159,12 +159,12 @@ static void bust_out(struct script *s)
 static uint32_t quiet_shop(struct script *s)
 {
     uint32_t shops = s->world->shop_count;
-    return rsi_random_between(&s->random, shops / 6, shops - 1);
+    return rsi_random_between(&s->random, shops / 16, shops / 2);
 }
 
 static void lockstep(struct script *s)
 {
-    static const uint32_t events[RS_HIDING_COUNT] = {9, 7, 5};
+    static const uint32_t events[RS_HIDING_COUNT] = {7, 6, 5};
     static const uint32_t taking_part[RS_HIDING_COUNT] = {900, 750, 600};
     static const uint32_t window_s[RS_HIDING_COUNT] = {180, 420, 780};
     rs_hiding h = s->ring->hiding;
