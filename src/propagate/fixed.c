@@ -28,6 +28,7 @@ rsi_root rsi_root_of(uint64_t d)
         uint64_t rest = (UINT64_C(3) << 60) - unit; /* 2^-60, about 2 */
         y = (uint64_t)(((rsi_u128)y * rest) >> 61); /* 2^-62 */
     }
+    y = y <= INT64_MAX ? y : INT64_MAX; /* 2.0, and what truncation may put on it */
     return (rsi_root){.mantissa = y, .whole = high_product(f, y), .halves = halves};
 }
 

@@ -16,7 +16,7 @@ __extension__ typedef unsigned __int128 rsi_u128;
  *     1/sqrt(d) = mantissa * 2^(halves - 94),    sqrt(d) = whole * 2^(-30 - halves)
  * both with a relative error below 2^-56. */
 typedef struct rsi_root {
-    uint64_t mantissa; /* 2^62 .. 2^63 */
+    uint64_t mantissa; /* 2^62 .. 2^63 - 1: fits a signed number */
     uint64_t whole;    /* 2^61 .. 2^62 */
     unsigned halves;   /* 0 .. 31 */
 } rsi_root;

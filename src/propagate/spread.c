@@ -393,7 +393,7 @@ static rs_status run_rounds(spread *s, const rs_work *work, unsigned rounds_max,
     uint64_t factor = s->damping.part >> 30; /* 2^-32 */
     s->step_shift = shift_for(all.rest_max, STEP_BITS);
     rs_status status = rsi_parallel(work, s->task_count, first_step_task, s, err);
-    uint64_t step_size = all.rest_max;
+    uint64_t step_size = all.rest_max + (UINT64_C(1) << s->step_shift), slack_quarters = 0;
     *done = false;
     for (unsigned round = 0; status == RS_OK && round < rounds_max; round++) {
         status = rs_work_report(work, STAGE, "rounds", round, rounds_max, err);
@@ -406,7 +406,10 @@ static rs_status run_rounds(spread *s, const rs_work *work, unsigned rounds_max,
         /* No row of damping (D+g)^-1 W sums to more than 1, so neither can grow by more than this.
          */
         uint64_t rest_size = all.rest_max + 2 * step_size + 64;
-        s->slack += 2 + (step_size >> 53) + (s->step_shift > 31 ? 4 : 0);
+        /* Rounding what arrives: 1/2; what a wide row drops: 1/4; what the factor lacks: step /
+         * 2^55. */
+        slack_quarters += 3 + (step_size >> 52);
+        s->slack = slack_quarters / 4 + 1;
         s->rest_shift = shift_for(rest_size + s->slack, 27);
         s->next_shift = shift_for(step_size + 2 * rest_size, STEP_BITS);
         status = rsi_parallel(work, s->task_count, round_task, s, err);
