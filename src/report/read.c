@@ -479,9 +479,11 @@ done:
 /* Read more into the buffer behind what is left in it; room is made first. */
 static rs_status refill(rs_report *report, rs_error *err)
 {
-    memmove(report->buffer, report->buffer + report->at, report->end - report->at);
-    report->end -= report->at;
-    report->at = 0;
+    if (report->at > 0) {
+        memmove(report->buffer, report->buffer + report->at, report->end - report->at);
+        report->end -= report->at;
+        report->at = 0;
+    }
     if (report->end == report->capacity) {
         size_t capacity = report->capacity > 0 ? 2 * report->capacity : FIRST_CAPACITY;
         char *buffer = capacity <= LINE_MAX_BYTES ? realloc(report->buffer, capacity) : NULL;
