@@ -2,7 +2,7 @@
  * optimisation gives the same bits, and sums of them do not depend on their order.
  *
  * Units    Q32: the number times 2^32. Logarithms are natural (nats).
- * Error    below one unit of the last place (2^-32); rsi_ln_q32 never falls as n rises
+ * Error    below one unit of the last place (2^-32); up to 2^50 rsi_ln_q32 never falls as n rises
  * Cost     about 40 ns: one division and a dozen multiplications
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
