@@ -263,7 +263,7 @@ static bool escape(rsi_json *json, size_t *at, char **out)
     static const char names[] = "\"\\/bfnrt";
     static const char meant[] = "\"\\/\b\f\n\r\t";
     if (*at == json->length) {
-        (void)bad(json, *at, "string is not closed");
+        (void)bad(json, json->token_at, "string is not closed");
         return false;
     }
     char c = json->bytes[(*at)++];

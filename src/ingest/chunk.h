@@ -35,6 +35,7 @@ typedef struct rsi_chunk {
     rs_status status; /* what reading or parsing it failed with */
     rs_error error;
     /* private */
+    rsi_bad_cell bad_cell;
     size_t bad_capacity;
     char *reasons;
     size_t reasons_length;

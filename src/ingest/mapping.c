@@ -436,9 +436,6 @@ static rs_status read_amount(const reader *in, const place *at, const cJSON *obj
         (decimals != NULL || currency_said || currency_column)) {
         return wrong(in, at, "\"decimals\" and \"currency\" need an \"amount\"");
     }
-    if (rule->amount_slot == RSI_NO_SLOT) {
-        rule->decimals = 0;
-    }
 done:
     return status;
 }

@@ -18,8 +18,10 @@
 #include "base/timestamp.h"
 #include "base/try.h"
 #include "base/utf8.h"
+#include "store/dict.h"
+#include "store/manifest.h"
 
-enum { PARTS = 4, FIRST_ENTRIES = 32, ENTRIES_MAX = 1 << 16, NAME_BYTES_MAX = 1024 };
+enum { PARTS = 4, FIRST_ENTRIES = 32, ENTRIES_MAX = 1 << 16, VALUE_BYTES_MAX = 65536 };
 
 /* What the dynamic cells of a row came to. `text` holds the parts one behind the other. */
 typedef struct entry {
@@ -230,15 +232,33 @@ static rs_status add(cache *table, const rs_text *cells, entry *one, const entry
     return RS_OK;
 }
 
-/* A name or type out of a cell: has to be there, and of a sane length. */
+/* A name or type out of a cell: has to be there, and such as the store can keep. */
 static bool check_name(const rsi_rower *rower, size_t slot, rs_text name, rsi_bad_cell *bad)
 {
-    if (name.length > 0 && name.length <= NAME_BYTES_MAX) {
+    const char *problem = NULL;
+    if (name.length == 0) {
+        problem = "is empty where a relation or type is named";
+    } else if (name.length > RSI_NAME_BYTES_MAX) {
+        problem = "is too long for a name (at most 255 bytes)";
+    } else if (memchr(name.bytes, '\0', name.length) != NULL) {
+        problem = "is a name with U+0000 in it";
+    }
+    if (problem != NULL) {
+        rsi_bad_cell_set(bad, rower->source, slot, name, problem);
+    }
+    return problem == NULL;
+}
+
+/* An id, key or attribute that the store can keep. */
+static inline bool check_length(const rsi_rower *rower, size_t slot, rs_text cell, size_t most,
+                                rsi_bad_cell *bad)
+{
+    if (cell.length <= most) {
         return true;
     }
-    rsi_bad_cell_set(bad, rower->source, slot, name,
-                     name.length == 0 ? "is empty where a relation or type is named"
-                                      : "is too long for the name of a relation or type");
+    rsi_bad_cell_set(bad, rower->source, slot, cell,
+                     most == RSI_ID_BYTES_MAX ? "is longer than the 4096 bytes of an id"
+                                              : "is longer than the 65536 bytes of an attribute");
     return false;
 }
 
@@ -524,7 +544,11 @@ static rs_status read_relation(rsi_rower *rower, size_t index, const rs_text *ce
         look_up(rower, &rower->relation_caches[index], rule, NULL, cells, &found, bad, err);
     rsi_edge_row *edge = &row->edges[row->edge_count];
     rsi_timestamp time;
+    rs_text key = rule->key_slot == RSI_NO_SLOT ? (rs_text){"", 0} : cells[rule->key_slot];
     *good = status == RS_OK && found != NULL &&
+            check_length(rower, rule->src.slot, src, RSI_ID_BYTES_MAX, bad) &&
+            check_length(rower, rule->dst.slot, dst, RSI_ID_BYTES_MAX, bad) &&
+            check_length(rower, rule->key_slot, key, RSI_ID_BYTES_MAX, bad) &&
             read_time(rower, rule->time_slot, rule->unit, cells, &time, bad) &&
             read_amount(rower, rule, cells, &edge->amount, bad);
     if (!*good) {
@@ -535,7 +559,7 @@ static rs_status read_relation(rsi_rower *rower, size_t index, const rs_text *ce
     edge->dst = dst;
     edge->time = time.unix_s;
     edge->precision_s = time.precision_s;
-    edge->key = rule->key_slot == RSI_NO_SLOT ? (rs_text){"", 0} : cells[rule->key_slot];
+    edge->key = key;
     memcpy(row->edge_types[row->edge_count], found->types, sizeof found->types);
     row->edge_count++;
     return RS_OK;
@@ -554,7 +578,12 @@ static rs_status read_node(rsi_rower *rower, size_t index, const rs_text *cells,
         look_up(rower, &rower->node_caches[index], NULL, rule, cells, &found, bad, err);
     rsi_timestamp time;
     *good = status == RS_OK && found != NULL &&
+            check_length(rower, rule->node.slot, id, RSI_ID_BYTES_MAX, bad) &&
             read_time(rower, rule->time_slot, rule->unit, cells, &time, bad);
+    for (size_t i = 0; *good && i < rule->attribute_count; i++) {
+        size_t slot = rule->attribute_slots[i];
+        *good = check_length(rower, slot, cells[slot], VALUE_BYTES_MAX, bad);
+    }
     if (!*good) {
         return status;
     }
