@@ -177,6 +177,8 @@ RS_API RS_MUST_USE rs_status rs_report_next(rs_report *report, const rs_cluster 
 RS_API RS_MUST_USE rs_status rs_report_find(rs_report *report, rs_text id,
                                             const rs_cluster **cluster, rs_error *err);
 RS_API void rs_report_close(rs_report *report);
+/* The store's relation that a report calls by that name, or SIZE_MAX. */
+RS_API size_t rs_report_relation(const rs_store *store, rs_text name);
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,7 @@
 #include "base/timestamp.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/width.h"
 
 /* Bytes of the character that begins with `first`, in text known to be well-formed. */
 static size_t width_of(unsigned char first)
@@ -25,7 +26,7 @@ static bool is_control(const unsigned char *bytes, size_t width)
         return bytes[0] < 0x20 || bytes[0] == 0x7F;
     }
     if (width == 2) {
-        return bytes[0] == 0xC2 && bytes[1] < 0xA0;
+        return (bytes[0] == 0xC2 && bytes[1] < 0xA0) || (bytes[0] == 0xD8 && bytes[1] == 0x9C);
     }
     return width == 3 && bytes[0] == 0xE2 &&
            ((bytes[1] == 0x80 && (bytes[2] >= 0xA8 && bytes[2] <= 0xAE)) ||
@@ -143,7 +144,7 @@ struct rsi_table {
     const char *align;
     size_t columns;
     char **cells;
-    size_t *widths; /* of each cell, in characters */
+    size_t *widths; /* of each cell, in columns of a terminal */
     size_t count;
     size_t capacity;
     bool failed;
@@ -180,7 +181,7 @@ static bool grow(rsi_table *table)
     return true;
 }
 
-/* A copy of `raw` that is safe for a terminal, and its width in characters. */
+/* A copy of `raw` that is safe for a terminal, and its width in columns. */
 static char *safe_copy(const char *raw, size_t *width)
 {
     char *copy = NULL;
@@ -194,10 +195,7 @@ static char *safe_copy(const char *raw, size_t *width)
         free(copy);
         return NULL;
     }
-    *width = 0;
-    for (size_t i = 0; i < size; i++) {
-        *width += ((unsigned char)copy[i] & 0xC0) != 0x80;
-    }
+    *width = rsi_columns((rs_text){copy, size});
     return copy;
 }
 

@@ -50,6 +50,20 @@ char *rsi_relation_label(const rs_store *store, size_t relation)
     return length < 0 ? NULL : label;
 }
 
+size_t rs_report_relation(const rs_store *store, rs_text name)
+{
+    size_t found = SIZE_MAX;
+    for (size_t i = 0; i < rs_store_relation_count(store) && found == SIZE_MAX; i++) {
+        char *label = rsi_relation_label(store, i);
+        if (label != NULL && strlen(label) == name.length &&
+            memcmp(label, name.bytes, name.length) == 0) {
+            found = i;
+        }
+        free(label);
+    }
+    return found;
+}
+
 /* Edges that the run looked at: those up to its as-of time, and those without a time. */
 static rs_status count_edges(const rsi_source *source, size_t relation, uint64_t *count,
                              rs_error *err)

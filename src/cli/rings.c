@@ -1,0 +1,395 @@
+/* rings.c - rings as tables and pages.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/rings.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "cli/cli.h"
+#include "cli/width.h"
+
+enum { BAR = 12, SOURCES_SHOWN = 5 };
+
+/* ---- texts --------------------------------------------------------------------------------------
+ */
+
+size_t rsi_page_columns(void)
+{
+    const char *set = getenv("COLUMNS");
+    unsigned long columns = set != NULL ? strtoul(set, NULL, 10) : 0;
+    return columns >= 40 && columns <= 1000 ? columns : 100;
+}
+
+char *rsi_safe(rs_text text, size_t columns)
+{
+    char *safe = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&safe, &size);
+    if (stream == NULL) {
+        return NULL;
+    }
+    rsi_print_text(stream, text);
+    if (fclose(stream) != 0) {
+        free(safe);
+        return NULL;
+    }
+    if (columns > 3 && rsi_columns((rs_text){safe, size}) > columns) {
+        size_t kept = rsi_cut((rs_text){safe, size}, columns - 3).length;
+        char *cut = realloc(safe, kept + 4);
+        if (cut == NULL) {
+            free(safe);
+            return NULL;
+        }
+        memcpy(cut + kept, "...", 4);
+        return cut;
+    }
+    return safe;
+}
+
+static double of_million(uint32_t millionths)
+{
+    return (double)millionths / RS_MILLION;
+}
+
+static rs_status no_memory(rs_error *err)
+{
+    return rs_fail(err, RS_ENOMEM, "out of memory");
+}
+
+/* A cell from data, as wide as it is. */
+static void cell(rsi_table *table, rs_text text, size_t columns)
+{
+    char *safe = rsi_safe(text, columns);
+    rsi_table_cell(table, "%s", safe != NULL ? safe : "(out of memory)");
+    free(safe);
+}
+
+static size_t known_count(const rs_cluster *cluster)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < cluster->member_count; i++) {
+        count += cluster->members[i].known;
+    }
+    return count;
+}
+
+/* ---- many rings
+ * ----------------------------------------------------------------------------------- */
+
+static void put_row(rsi_table *table, const rs_cluster *cluster, size_t columns)
+{
+    rs_text reason = cluster->reason_count > 0 ? cluster->reasons[0].text : rsi_text("");
+    cell(table, cluster->id, 0);
+    rsi_table_cell(table, "%.3f", of_million(cluster->score));
+    rsi_table_cell(table, "%zu", cluster->member_count);
+    rsi_table_cell(table, "%zu", known_count(cluster));
+    cell(table, reason, columns);
+}
+
+static rs_status fill_table(rsi_table *table, rs_report *report, size_t count, size_t *shown,
+                            rs_error *err)
+{
+    static const char *const heads[] = {"ring", "score", "members", "known", "main reason"};
+    static const size_t fixed_columns = 15 + 5 + 7 + 5 + 4 * 2; /* of all columns but the last */
+    rs_status status = RS_OK;
+    const rs_cluster *cluster = NULL;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        rsi_table_cell(table, "%s", heads[i]);
+    }
+    for (*shown = 0; *shown < count; ++*shown) {
+        RS_TRY(rs_report_next(report, &cluster, err));
+        if (cluster == NULL) {
+            break;
+        }
+        put_row(table, cluster, rsi_page_columns() - fixed_columns);
+    }
+done:
+    return status;
+}
+
+rs_status rsi_print_top_rings(FILE *out, const char *path, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_report *report = NULL;
+    size_t shown = 0;
+    rsi_table *table = rsi_table_new("lrrrl");
+    RS_TRY(rs_report_open(&report, path, err));
+    RS_TRY(fill_table(table, report, count, &shown, err));
+    if (shown == 0) {
+        fputs("no rings\n", out);
+    } else {
+        RS_TRY(rsi_table_print(table, out, 0, err));
+    }
+done:
+    rs_report_close(report);
+    rsi_table_free(table);
+    return status;
+}
+
+rs_status rsi_print_latest_rings(FILE *out, const char *store_path, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_run_id run;
+    char *path = NULL;
+    RS_TRY(rs_run_latest(store_path, &run, err));
+    path = rs_run_path(store_path, &run, RS_RUN_REPORT);
+    if (path == NULL) {
+        return no_memory(err);
+    }
+    RS_TRY(rsi_print_top_rings(out, path, count, err));
+done:
+    free(path);
+    return status;
+}
+
+/* ---- one ring: head, members, things
+ * ---------------------------------------------------------------- */
+
+static size_t shown_of(size_t count, size_t limit)
+{
+    return limit > 0 && limit < count ? limit : count;
+}
+
+static void print_rest(FILE *out, size_t count, size_t shown, const char *indent)
+{
+    if (shown < count) {
+        fprintf(out, "%sand %zu more\n", indent, count - shown);
+    }
+}
+
+static void print_head(FILE *out, const rs_cluster *cluster)
+{
+    fputs("ring ", out);
+    rsi_print_text(out, cluster->id);
+    fprintf(out, "  score %.3f%s\n", of_million(cluster->score),
+            cluster->score >= RS_SUSPECT ? ", a suspect" : "");
+    fprintf(out, "%zu members, %zu known", cluster->member_count, known_count(cluster));
+    if (cluster->since.length > 0) {
+        fputs("; ", out);
+        rsi_print_text(out, cluster->event);
+        fputc(' ', out);
+        rsi_print_text(out, cluster->since);
+    }
+    fputc('\n', out);
+}
+
+static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limit, rs_error *err)
+{
+    static const char *const roles[] = {
+        [RS_ROLE_CORE] = "core", [RS_ROLE_MEMBER] = "member", [RS_ROLE_BRIDGE] = "bridge"};
+    size_t shown = shown_of(cluster->member_count, limit);
+    rsi_table *table = rsi_table_new("llrrl");
+    rsi_table_cell(table, "type");
+    rsi_table_cell(table, "id");
+    rsi_table_cell(table, "risk");
+    rsi_table_cell(table, "membership");
+    rsi_table_cell(table, "role");
+    for (size_t i = 0; i < shown; i++) {
+        const rs_cluster_member *member = &cluster->members[i];
+        cell(table, member->node.type, 0);
+        cell(table, member->node.id, 0);
+        rsi_table_cell(table, "%.3f", of_million(member->risk));
+        rsi_table_cell(table, "%.3f", of_million(member->membership));
+        rsi_table_cell(table, "%s%s", roles[member->role], member->known ? ", known" : "");
+    }
+    fputs("\nmembers\n", out);
+    rs_status status = rsi_table_print(table, out, 2, err);
+    print_rest(out, cluster->member_count, shown, "  ");
+    rsi_table_free(table);
+    return status;
+}
+
+static rs_status print_things(FILE *out, const rs_cluster *cluster, size_t limit, rs_error *err)
+{
+    size_t shown = shown_of(cluster->thing_count, limit);
+    if (shown == 0) {
+        return RS_OK;
+    }
+    rsi_table *table = rsi_table_new("llrrl");
+    rsi_table_cell(table, "type");
+    rsi_table_cell(table, "id");
+    rsi_table_cell(table, "shared by");
+    rsi_table_cell(table, "risk");
+    rsi_table_cell(table, "%s", "");
+    for (size_t i = 0; i < shown; i++) {
+        const rs_cluster_thing *thing = &cluster->things[i];
+        cell(table, thing->node.type, 0);
+        cell(table, thing->node.id, 0);
+        rsi_table_cell(table, "%" PRIu32, thing->shared_by);
+        rsi_table_cell(table, "%.3f", of_million(thing->risk));
+        rsi_table_cell(table, "%s", thing->known ? "known" : "");
+    }
+    fputs("\nthings\n", out);
+    rs_status status = rsi_table_print(table, out, 2, err);
+    print_rest(out, cluster->thing_count, shown, "  ");
+    rsi_table_free(table);
+    return status;
+}
+
+/* ---- one ring: reasons, and where their facts come from
+ * --------------------------------------------- */
+
+/* The lines that a fact was read from: the first of them, and how many there are. */
+typedef struct row_sources {
+    rs_row_source shown[SOURCES_SHOWN];
+    size_t shown_count;
+    uint64_t count;
+} row_sources;
+
+/* The dense number of a node that a report names; RS_NO_NODE where the store has it no more. */
+static rs_status find_node(const rs_store *store, rs_text type, rs_text id, size_t *type_index,
+                           uint32_t *node, rs_error *err)
+{
+    char *name = strndup(type.bytes, type.length);
+    if (name == NULL) {
+        return no_memory(err);
+    }
+    *node = RS_NO_NODE;
+    *type_index = rs_store_type_named(store, name);
+    free(name);
+    return *type_index == SIZE_MAX ? RS_OK : rs_store_find(store, *type_index, id, node, err);
+}
+
+static rs_status add_sources(row_sources *sources, const rs_store *store, size_t relation,
+                             uint32_t src, uint32_t dst, rs_error *err)
+{
+    rs_row_source found[SOURCES_SHOWN];
+    size_t count = 0;
+    rs_status status =
+        rs_store_row_sources(store, relation, src, dst, SOURCES_SHOWN, found, &count, err);
+    for (size_t i = 0; status == RS_OK && i < count && i < SOURCES_SHOWN; i++) {
+        if (sources->shown_count < SOURCES_SHOWN) {
+            sources->shown[sources->shown_count++] = found[i];
+        }
+    }
+    sources->count += status == RS_OK ? count : 0;
+    return status;
+}
+
+static rs_status find_sources(const rs_store *store, const rs_cluster_fact *fact,
+                              row_sources *sources, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t relation = rs_report_relation(store, fact->relation);
+    size_t thing_type;
+    uint32_t thing;
+    if (relation == SIZE_MAX || fact->thing.type.length == 0) {
+        return RS_OK;
+    }
+    rs_relation_info info = rs_store_relation(store, relation);
+    RS_TRY(find_node(store, fact->thing.type, fact->thing.id, &thing_type, &thing, err));
+    for (size_t i = 0; thing != RS_NO_NODE && i < fact->user_count; i++) {
+        size_t type;
+        uint32_t user;
+        RS_TRY(find_node(store, fact->user_type, fact->users[i], &type, &user, err));
+        if (user != RS_NO_NODE && info.src_type == type && info.dst_type == thing_type) {
+            RS_TRY(add_sources(sources, store, relation, user, thing, err));
+        }
+        if (user != RS_NO_NODE && info.src_type == thing_type && info.dst_type == type) {
+            RS_TRY(add_sources(sources, store, relation, thing, user, err));
+        }
+    }
+done:
+    return status;
+}
+
+static void print_sources(FILE *out, const row_sources *sources)
+{
+    if (sources->count == 0) {
+        return;
+    }
+    fputs("      rows ", out);
+    for (size_t i = 0; i < sources->shown_count; i++) {
+        fputs(i == 0 ? "" : ", ", out);
+        rsi_print_text(out, rsi_text(sources->shown[i].file));
+        fprintf(out, ":%" PRIu64, sources->shown[i].line);
+    }
+    if (sources->shown_count < sources->count) {
+        fprintf(out, " and %" PRIu64 " more", sources->count - sources->shown_count);
+    }
+    fputc('\n', out);
+}
+
+static void print_users(FILE *out, const rs_cluster_fact *fact, size_t limit)
+{
+    size_t shown = shown_of(fact->user_count, limit);
+    fputs("      ", out);
+    rsi_print_text(out, fact->user_type);
+    for (size_t i = 0; i < shown; i++) {
+        fputs(i == 0 ? " " : ", ", out);
+        rsi_print_text(out, fact->users[i]);
+    }
+    if (shown < fact->user_count || fact->more > 0) {
+        fprintf(out, " and %" PRIu64 " more", fact->user_count - shown + fact->more);
+    }
+    fputc('\n', out);
+}
+
+static rs_status print_fact(FILE *out, const rs_store *store, const rs_cluster_fact *fact,
+                            size_t limit, rs_error *err)
+{
+    rs_status status = RS_OK;
+    row_sources sources = {0};
+    if (fact->thing.type.length > 0) {
+        fputs("    ", out);
+        rsi_print_text(out, fact->thing.type);
+        fputc(' ', out);
+        rsi_print_text(out, fact->thing.id);
+        fprintf(out, ": %" PRIu64 " of them", fact->user_count + fact->more);
+        if (fact->relation.length > 0) {
+            fprintf(out, ", %" PRIu64 " times ", fact->event_count);
+            rsi_print_text(out, fact->relation);
+        }
+        fputc('\n', out);
+    }
+    print_users(out, fact, limit);
+    RS_TRY(find_sources(store, fact, &sources, err));
+    print_sources(out, &sources);
+done:
+    return status;
+}
+
+static void print_bar(FILE *out, uint32_t weight)
+{
+    uint32_t filled = (uint32_t)(((uint64_t)weight * BAR + RS_MILLION / 2) / RS_MILLION);
+    fprintf(out, "  %3.0f %%  ", 100 * of_million(weight));
+    for (uint32_t i = 0; i < BAR; i++) {
+        fputc(i < filled ? '#' : '.', out);
+    }
+    fputs("  ", out);
+}
+
+static rs_status print_reasons(FILE *out, const rs_store *store, const rs_cluster *cluster,
+                               size_t limit, rs_error *err)
+{
+    rs_status status = RS_OK;
+    fputs("\nwhy\n", out);
+    for (size_t i = 0; i < cluster->reason_count; i++) {
+        const rs_cluster_reason *reason = &cluster->reasons[i];
+        size_t shown = shown_of(reason->fact_count, limit);
+        print_bar(out, reason->weight);
+        rsi_print_text(out, reason->text);
+        fputc('\n', out);
+        for (size_t k = 0; k < shown; k++) {
+            RS_TRY(print_fact(out, store, &reason->facts[k], limit, err));
+        }
+        print_rest(out, reason->fact_count, shown, "    ");
+    }
+done:
+    return status;
+}
+
+rs_status rsi_print_ring(FILE *out, const rs_store *store, const rs_cluster *cluster, size_t limit,
+                         rs_error *err)
+{
+    rs_status status = RS_OK;
+    print_head(out, cluster);
+    RS_TRY(print_reasons(out, store, cluster, limit, err));
+    RS_TRY(print_members(out, cluster, limit, err));
+    RS_TRY(print_things(out, cluster, limit, err));
+done:
+    return status;
+}

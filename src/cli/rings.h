@@ -1,0 +1,33 @@
+/* rings.h - rings and the nodes in them, printed for a person: what show and run have in common.
+ *
+ * Whatever comes from data is made safe for a terminal first.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_CLI_RINGS_H
+#define RSI_CLI_RINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "ringscope/error.h"
+#include "ringscope/report.h"
+
+/* Print the first `count` rings of the report at `path` as a table: ring, score, members, known,
+ * main reason. A report without rings gets a sentence. */
+RS_MUST_USE rs_status rsi_print_top_rings(FILE *out, const char *path, size_t count, rs_error *err);
+/* The same for the latest run of a store. */
+RS_MUST_USE rs_status rsi_print_latest_rings(FILE *out, const char *store_path, size_t count,
+                                             rs_error *err);
+/* All of one ring. `store` gives the source lines of facts; each list is cut after `limit` rows
+ * (0: never). */
+RS_MUST_USE rs_status rsi_print_ring(FILE *out, const rs_store *store, const rs_cluster *cluster,
+                                     size_t limit, rs_error *err);
+
+/* `text` made safe for a terminal, cut to `columns` (0: never cut); freed by free(). NULL where
+ * memory ends. */
+char *rsi_safe(rs_text text, size_t columns);
+/* Columns to fill: $COLUMNS, else 100. */
+size_t rsi_page_columns(void);
+
+#endif

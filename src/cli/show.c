@@ -1,0 +1,121 @@
+/* show.c - `ringscope show`: the rings of the latest run, or one of them in full.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "cli/cli.h"
+#include "cli/rings.h"
+
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+typedef struct options {
+    uint64_t top;
+    uint64_t limit;
+    int format;
+} options;
+
+static const rsi_option table[] = {
+    {.name = "top",
+     .value = RSI_COUNT,
+     .argument = "N",
+     .offset = offsetof(options, top),
+     .help = "list the N rings of the highest scores; default 20",
+     .min = 1,
+     .max = 1e9},
+    {.name = "limit",
+     .value = RSI_COUNT,
+     .argument = "N",
+     .offset = offsetof(options, limit),
+     .help = "print at most N members, things, facts and users in a list; 0 prints all; default 20",
+     .min = 0,
+     .max = 1e9},
+    {.name = "format",
+     .value = RSI_CHOICE,
+     .argument = "text|json",
+     .offset = offsetof(options, format),
+     .help = "text for a person, or the report's own objects, one a line; default text"},
+    {0},
+};
+
+static const options defaults = {.top = 20, .limit = 20};
+
+static void print_object(FILE *out, const rs_cluster *cluster)
+{
+    fwrite(cluster->json.bytes, 1, cluster->json.length, out);
+    fputc('\n', out);
+}
+
+static rs_status print_objects(FILE *out, rs_report *report, uint64_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rs_cluster *cluster;
+    for (uint64_t i = 0; i < count; i++) {
+        RS_TRY(rs_report_next(report, &cluster, err));
+        if (cluster == NULL) {
+            break;
+        }
+        print_object(out, cluster);
+    }
+done:
+    return status;
+}
+
+static rs_status show_ring(rsi_call *call, const rs_store *store, rs_report *report, rs_error *err)
+{
+    const options *chosen = call->options;
+    const rs_cluster *cluster;
+    rs_status status = rs_report_find(report, rsi_text(call->words[1]), &cluster, err);
+    if (status == RS_OK && chosen->format == FORMAT_JSON) {
+        print_object(call->out, cluster);
+    } else if (status == RS_OK) {
+        status = rsi_print_ring(call->out, store, cluster, chosen->limit, err);
+    }
+    return status;
+}
+
+static rs_status run(rsi_call *call, rs_error *err)
+{
+    const options *chosen = call->options;
+    rs_status status = RS_OK;
+    rs_store *store = NULL;
+    rs_report *report = NULL;
+    rs_run_id run_id;
+    char *path = NULL;
+    RS_TRY(rsi_open_store(&store, call->words[0], err));
+    RS_TRY(rs_run_latest(call->words[0], &run_id, err));
+    path = rs_run_path(call->words[0], &run_id, RS_RUN_REPORT);
+    if (path == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory");
+        goto done;
+    }
+    RS_TRY(rs_report_open(&report, path, err));
+    if (call->word_count > 1) {
+        RS_TRY(show_ring(call, store, report, err));
+    } else if (chosen->format == FORMAT_JSON) {
+        RS_TRY(print_objects(call->out, report, chosen->top, err));
+    } else {
+        RS_TRY(rsi_print_top_rings(call->out, path, chosen->top, err));
+    }
+done:
+    rs_report_close(report);
+    rs_store_close(store);
+    free(path);
+    return status;
+}
+
+const rsi_command rsi_command_show = {
+    .name = "show",
+    .summary = "print the rings that the latest run found, or one ring with its reasons",
+    .words = "STORE [RING] [options]",
+    .about = "Without RING: the rings of the highest scores. With it: why it is one, which facts\n"
+             "stand behind each reason, its members and what they share. Where rows were kept\n"
+             "(ingest --keep-rows), facts name the files and lines that they come from.",
+    .word_min = 1,
+    .word_max = 2,
+    .options = table,
+    .options_size = sizeof(options),
+    .defaults = &defaults,
+    .run = run,
+};
