@@ -63,6 +63,41 @@ rs_status rsi_arcs_make(rsi_arcs *arcs, const rsi_piece *piece, rs_error *err)
     return RS_OK;
 }
 
+rs_status rsi_arcs_copy(rsi_arcs *out, const rsi_arcs *arcs, rs_error *err)
+{
+    uint32_t n = arcs->vertex_count;
+    size_t arc_count = arcs->first[n];
+    rs_status status = allocate(out, n, arc_count, err);
+    if (status == RS_OK) {
+        memcpy(out->mass, arcs->mass, n * sizeof *out->mass);
+        memcpy(out->first, arcs->first, ((size_t)n + 1) * sizeof *out->first);
+        memcpy(out->to, arcs->to, arc_count * sizeof *out->to);
+        memcpy(out->weight, arcs->weight, arc_count * sizeof *out->weight);
+    }
+    return status;
+}
+
+rs_status rsi_arcs_renumber(const rsi_arcs *arcs, const uint32_t *number, const uint32_t *order,
+                            rsi_arcs *out, rs_error *err)
+{
+    uint32_t n = arcs->vertex_count;
+    rs_status status = allocate(out, n, arcs->first[n], err);
+    if (status != RS_OK) {
+        return status;
+    }
+    size_t at = 0;
+    for (uint32_t v = 0; v < n; v++) {
+        uint32_t old = order[v];
+        out->mass[v] = arcs->mass[old];
+        for (size_t i = arcs->first[old]; i < arcs->first[old + 1]; i++) {
+            out->to[at] = number[arcs->to[i]];
+            out->weight[at++] = arcs->weight[i];
+        }
+        out->first[v + 1] = at;
+    }
+    return RS_OK;
+}
+
 void rsi_arcs_free(rsi_arcs *arcs)
 {
     free(arcs->weight);
@@ -75,12 +110,18 @@ void rsi_arcs_free(rsi_arcs *arcs)
 /* ---- moving ------------------------------------------------------------------------------------
  */
 
+/* Side by side, because both are wanted at the same moment and each look-up is a cache miss. */
+struct tally {
+    uint64_t mass;
+    uint64_t linked; /* weight from the vertex at hand; 0 between vertices */
+};
+
 struct mover {
     const rsi_arcs *arcs;
     uint32_t resolution;
+    const uint32_t *order;
     uint32_t *label;
-    uint64_t *mass;       /* of each community */
-    uint64_t *linked;     /* weight from the vertex at hand to each community; 0 between vertices */
+    struct tally *tally;  /* of each community */
     uint32_t *met;        /* communities that it is linked to */
     uint32_t *queue;      /* a ring of vertex_count entries */
     uint32_t *spare;      /* communities without a vertex, a stack */
@@ -92,16 +133,14 @@ struct mover {
 static rs_status mover_make(struct mover *mover, rs_error *err)
 {
     size_t n = (size_t)mover->arcs->vertex_count + 1;
-    mover->mass = calloc(n, sizeof *mover->mass);
-    mover->linked = calloc(n, sizeof *mover->linked);
+    mover->tally = calloc(n, sizeof *mover->tally);
     mover->met = malloc(n * sizeof *mover->met);
     mover->queue = malloc(n * sizeof *mover->queue);
     mover->spare = malloc(n * sizeof *mover->spare);
     mover->population = calloc(n, sizeof *mover->population);
     mover->queued = malloc(n);
-    if (mover->mass == NULL || mover->linked == NULL || mover->met == NULL ||
-        mover->queue == NULL || mover->spare == NULL || mover->population == NULL ||
-        mover->queued == NULL) {
+    if (mover->tally == NULL || mover->met == NULL || mover->queue == NULL ||
+        mover->spare == NULL || mover->population == NULL || mover->queued == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes to move)", n);
     }
     return RS_OK;
@@ -114,17 +153,16 @@ static void mover_free(struct mover *mover)
     free(mover->spare);
     free(mover->queue);
     free(mover->met);
-    free(mover->linked);
-    free(mover->mass);
+    free(mover->tally);
 }
 
 static void settle(struct mover *mover)
 {
     uint32_t n = mover->arcs->vertex_count;
     for (uint32_t v = 0; v < n; v++) {
-        mover->mass[mover->label[v]] += mover->arcs->mass[v];
+        mover->tally[mover->label[v]].mass += mover->arcs->mass[v];
         mover->population[mover->label[v]]++;
-        mover->queue[v] = v;
+        mover->queue[v] = mover->order == NULL ? v : mover->order[v];
         mover->queued[v] = 1;
     }
     for (uint32_t c = n; c-- > 0;) {
@@ -141,24 +179,24 @@ static uint32_t best_for(struct mover *mover, uint32_t v, uint32_t own)
     uint32_t met_count = 0;
     for (size_t i = arcs->first[v]; i < arcs->first[v + 1]; i++) {
         uint32_t c = mover->label[arcs->to[i]];
-        if (mover->linked[c] == 0) {
+        if (mover->tally[c].linked == 0) {
             mover->met[met_count++] = c;
         }
-        mover->linked[c] += arcs->weight[i];
+        mover->tally[c].linked += arcs->weight[i];
     }
     uint32_t best = own;
     uint64_t mass = arcs->mass[v];
-    int64_t most =
-        (int64_t)mover->linked[own] - rsi_penalty(mover->resolution, mass, mover->mass[own]);
+    int64_t most = (int64_t)mover->tally[own].linked -
+                   rsi_penalty(mover->resolution, mass, mover->tally[own].mass);
     for (uint32_t i = 0; i < met_count; i++) {
         uint32_t c = mover->met[i];
-        int64_t gain =
-            (int64_t)mover->linked[c] - rsi_penalty(mover->resolution, mass, mover->mass[c]);
+        int64_t gain = (int64_t)mover->tally[c].linked -
+                       rsi_penalty(mover->resolution, mass, mover->tally[c].mass);
         if (gain > most) {
             most = gain;
             best = c;
         }
-        mover->linked[c] = 0;
+        mover->tally[c].linked = 0;
     }
     if (most < 0 && mover->spare_count > 0) {
         best = mover->spare[mover->spare_count - 1]; /* better alone */
@@ -166,13 +204,48 @@ static uint32_t best_for(struct mover *mover, uint32_t v, uint32_t own)
     return best;
 }
 
+/* The look-ups of a move depend on each other: arcs on the vertex, labels on the arcs, tallies on
+ * the labels. Each is asked for some vertices ahead; this halves the time on a large graph. */
+#define AHEAD_ARCS  12
+#define AHEAD_ENDS  6
+#define AHEAD_LABEL 3
+#define AHEAD_TALLY 1
+#define AHEAD_WIDTH 16
+
+static uint32_t queued_at(const struct mover *mover, uint32_t head, uint32_t ahead)
+{
+    uint32_t at = head + ahead;
+    return mover->queue[at >= mover->arcs->vertex_count ? at - mover->arcs->vertex_count : at];
+}
+
+static void look_ahead(const struct mover *mover, uint32_t head)
+{
+    const rsi_arcs *arcs = mover->arcs;
+    uint32_t v = queued_at(mover, head, AHEAD_ARCS);
+    __builtin_prefetch(&arcs->first[v]);
+    __builtin_prefetch(&mover->label[v]);
+    v = queued_at(mover, head, AHEAD_ENDS);
+    __builtin_prefetch(&arcs->to[arcs->first[v]]);
+    __builtin_prefetch(&arcs->weight[arcs->first[v]]);
+    v = queued_at(mover, head, AHEAD_LABEL);
+    size_t end = arcs->first[v + 1];
+    for (size_t i = arcs->first[v]; i < end && i < arcs->first[v] + AHEAD_WIDTH; i++) {
+        __builtin_prefetch(&mover->label[arcs->to[i]]);
+    }
+    v = queued_at(mover, head, AHEAD_TALLY);
+    end = arcs->first[v + 1];
+    for (size_t i = arcs->first[v]; i < end && i < arcs->first[v] + AHEAD_WIDTH; i++) {
+        __builtin_prefetch(&mover->tally[mover->label[arcs->to[i]]]);
+    }
+}
+
 static bool move_one(struct mover *mover, uint32_t v)
 {
     uint32_t own = mover->label[v];
     uint32_t mass = mover->arcs->mass[v];
-    mover->mass[own] -= mass;
+    mover->tally[own].mass -= mass;
     uint32_t best = best_for(mover, v, own);
-    mover->mass[best] += mass;
+    mover->tally[best].mass += mass;
     if (best == own) {
         return false;
     }
@@ -186,10 +259,11 @@ static bool move_one(struct mover *mover, uint32_t v)
     return true;
 }
 
-rs_status rsi_arcs_move(const rsi_arcs *arcs, uint32_t resolution, uint32_t *label, rs_error *err)
+rs_status rsi_arcs_move(const rsi_arcs *arcs, uint32_t resolution, const uint32_t *order,
+                        uint32_t *label, rs_error *err)
 {
     rs_status status = RS_OK;
-    struct mover mover = {.arcs = arcs, .resolution = resolution, .label = label};
+    struct mover mover = {.arcs = arcs, .resolution = resolution, .order = order, .label = label};
     uint32_t n = arcs->vertex_count;
     RS_TRY(mover_make(&mover, err));
     settle(&mover);
@@ -198,6 +272,9 @@ rs_status rsi_arcs_move(const rsi_arcs *arcs, uint32_t resolution, uint32_t *lab
         uint32_t v = mover.queue[head];
         head = head + 1 == n ? 0 : head + 1;
         mover.queued[v] = 0;
+        if (waiting > AHEAD_ARCS + 1) {
+            look_ahead(&mover, head);
+        }
         if (!move_one(&mover, v)) {
             continue;
         }
@@ -217,6 +294,139 @@ done:
     return status;
 }
 
+/* ---- refining ----------------------------------------------------------------------------------
+ */
+
+struct refiner {
+    const rsi_arcs *arcs;
+    uint32_t resolution;
+    const uint32_t *label;
+    uint32_t *part;      /* of each vertex; a part is named by the vertex that it began with */
+    uint64_t *community; /* mass of each community, by label */
+    uint64_t *mass;      /* of each part */
+    uint64_t *outside;   /* weight from each part to the rest of its community */
+    uint64_t *linked;    /* weight from the vertex at hand to each part; 0 between vertices */
+    uint32_t *met;
+    uint8_t *grown; /* a part of several vertices, or one that a vertex left */
+};
+
+static rs_status refiner_make(struct refiner *refiner, rs_error *err)
+{
+    size_t n = (size_t)refiner->arcs->vertex_count + 1;
+    refiner->community = calloc(n, sizeof *refiner->community);
+    refiner->mass = calloc(n, sizeof *refiner->mass);
+    refiner->outside = calloc(n, sizeof *refiner->outside);
+    refiner->linked = calloc(n, sizeof *refiner->linked);
+    refiner->met = malloc(n * sizeof *refiner->met);
+    refiner->grown = calloc(n, 1);
+    if (refiner->community == NULL || refiner->mass == NULL || refiner->outside == NULL ||
+        refiner->linked == NULL || refiner->met == NULL || refiner->grown == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes to refine)", n);
+    }
+    return RS_OK;
+}
+
+static void refiner_free(struct refiner *refiner)
+{
+    free(refiner->grown);
+    free(refiner->met);
+    free(refiner->linked);
+    free(refiner->outside);
+    free(refiner->mass);
+    free(refiner->community);
+}
+
+static void singletons(struct refiner *refiner)
+{
+    const rsi_arcs *arcs = refiner->arcs;
+    for (uint32_t v = 0; v < arcs->vertex_count; v++) {
+        uint32_t mine = refiner->label[v];
+        refiner->part[v] = v;
+        refiner->mass[v] = arcs->mass[v];
+        refiner->community[mine] += arcs->mass[v];
+        for (size_t i = arcs->first[v]; i < arcs->first[v + 1]; i++) {
+            if (refiner->label[arcs->to[i]] == mine) {
+                refiner->outside[v] += arcs->weight[i];
+            }
+        }
+    }
+}
+
+/* A part is well connected when leaving its community would not pay. */
+static bool well_connected(const struct refiner *refiner, uint32_t part, uint64_t community)
+{
+    int64_t bound =
+        rsi_penalty(refiner->resolution, refiner->mass[part], community - refiner->mass[part]);
+    return (int64_t)refiner->outside[part] >= bound;
+}
+
+/* The part of its own community that v, alone so far, joins with the largest gain; v if none. */
+static uint32_t best_part(struct refiner *refiner, uint32_t v)
+{
+    const rsi_arcs *arcs = refiner->arcs;
+    uint64_t community = refiner->community[refiner->label[v]];
+    uint32_t met_count = 0;
+    for (size_t i = arcs->first[v]; i < arcs->first[v + 1]; i++) {
+        uint32_t u = arcs->to[i];
+        if (refiner->label[u] == refiner->label[v]) {
+            uint32_t c = refiner->part[u];
+            if (refiner->linked[c] == 0) {
+                refiner->met[met_count++] = c;
+            }
+            refiner->linked[c] += arcs->weight[i];
+        }
+    }
+    uint32_t best = v;
+    int64_t most = 0;
+    for (uint32_t i = 0; i < met_count; i++) {
+        uint32_t c = refiner->met[i];
+        int64_t gain = (int64_t)refiner->linked[c] -
+                       rsi_penalty(refiner->resolution, arcs->mass[v], refiner->mass[c]);
+        if (gain > most && well_connected(refiner, c, community)) {
+            most = gain;
+            best = c;
+        }
+        refiner->linked[c] = best == c ? refiner->linked[c] : 0;
+    }
+    for (uint32_t i = 0; i < met_count; i++) {
+        uint32_t c = refiner->met[i];
+        if (c == best) {
+            /* What joins v and the part was outside both. */
+            refiner->outside[c] += refiner->outside[v] - 2 * refiner->linked[c];
+        }
+        refiner->linked[c] = 0;
+    }
+    return best;
+}
+
+rs_status rsi_arcs_refine(const rsi_arcs *arcs, uint32_t resolution, const uint32_t *order,
+                          const uint32_t *label, uint32_t *part, bool *merged, rs_error *err)
+{
+    rs_status status = RS_OK;
+    struct refiner refiner = {.arcs = arcs, .resolution = resolution, .label = label, .part = part};
+    *merged = false;
+    RS_TRY(refiner_make(&refiner, err));
+    singletons(&refiner);
+    for (uint32_t i = 0; i < arcs->vertex_count; i++) {
+        uint32_t v = order == NULL ? i : order[i];
+        if (refiner.grown[v] || !well_connected(&refiner, v, refiner.community[label[v]])) {
+            continue;
+        }
+        uint32_t best = best_part(&refiner, v);
+        if (best != v) {
+            refiner.mass[best] += arcs->mass[v];
+            refiner.mass[v] = 0;
+            part[v] = best;
+            refiner.grown[best] = 1;
+            refiner.grown[v] = 1;
+            *merged = true;
+        }
+    }
+done:
+    refiner_free(&refiner);
+    return status;
+}
+
 /* ---- contracting -------------------------------------------------------------------------------
  */
 
@@ -231,13 +441,6 @@ static uint32_t renumber(uint32_t vertex_count, uint32_t *label, uint32_t *numbe
         label[v] = *mine;
     }
     return count;
-}
-
-static int compare_u32(const void *x, const void *y)
-{
-    uint32_t a = *(const uint32_t *)x;
-    uint32_t b = *(const uint32_t *)y;
-    return a < b ? -1 : a > b;
 }
 
 /* The arcs of one contracted vertex, appended at `at`; `linked` is all 0 before and after. */
@@ -257,7 +460,6 @@ static size_t append(const rsi_arcs *arcs, const uint32_t *label, const uint32_t
             }
         }
     }
-    qsort(out->to + start, at - start, sizeof *out->to, compare_u32);
     for (size_t i = start; i < at; i++) {
         out->weight[i] = linked[out->to[i]];
         linked[out->to[i]] = 0;

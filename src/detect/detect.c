@@ -77,13 +77,16 @@ static rs_status give_piece(const rsi_piece *piece, rsi_buffer *out, rs_error *e
     rs_status status = RS_OK;
     size_t n = piece->vertex_count;
     size_t m = piece->link_count;
-    RS_TRY(rsi_buffer_add_u64(out, n, err));
+    RS_TRY(rsi_buffer_add_u32(out, piece->vertex_count, err));
+    RS_TRY(rsi_buffer_add_u32(out, piece->start != NULL, err));
     RS_TRY(rsi_buffer_add_u64(out, m, err));
     RS_TRY(rsi_buffer_add(out, piece->weight, m * sizeof *piece->weight, err));
     RS_TRY(rsi_buffer_add(out, piece->a, m * sizeof *piece->a, err));
     RS_TRY(rsi_buffer_add(out, piece->b, m * sizeof *piece->b, err));
     RS_TRY(rsi_buffer_add(out, piece->mass, n * sizeof *piece->mass, err));
-    if (n % 2 != 0) {
+    if (piece->start != NULL) {
+        RS_TRY(rsi_buffer_add(out, piece->start, n * sizeof *piece->start, err));
+    } else if (n % 2 != 0) {
         RS_TRY(rsi_buffer_add_u32(out, 0, err));
     }
 done:
@@ -93,18 +96,21 @@ done:
 /* The reverse, in place: the buffer is aligned, and each piece takes a multiple of 8 bytes. */
 static bool take_piece(rsi_cursor *in, rsi_piece *piece)
 {
-    uint64_t n;
+    uint32_t n;
+    uint32_t has_start;
     uint64_t m;
-    if (!rsi_take_u64(in, &n) || !rsi_take_u64(in, &m)) {
+    if (!rsi_take_u32(in, &n) || !rsi_take_u32(in, &has_start) || !rsi_take_u64(in, &m)) {
         return false;
     }
-    piece->vertex_count = (uint32_t)n;
+    size_t masses = has_start || n % 2 == 0 ? n : (size_t)n + 1;
+    piece->vertex_count = n;
     piece->link_count = (size_t)m;
     piece->weight = (const void *)rsi_take(in, m * sizeof *piece->weight);
     piece->a = (const void *)rsi_take(in, m * sizeof *piece->a);
     piece->b = (const void *)rsi_take(in, m * sizeof *piece->b);
-    piece->mass = (const void *)rsi_take(in, (n + n % 2) * sizeof *piece->mass);
-    return piece->mass != NULL;
+    piece->mass = (const void *)rsi_take(in, masses * sizeof *piece->mass);
+    piece->start = has_start ? (const void *)rsi_take(in, n * sizeof *piece->start) : NULL;
+    return piece->mass != NULL && (piece->start != NULL || !has_start);
 }
 
 /* How a piece was settled: the first number of its answer. */
@@ -233,12 +239,12 @@ done:
     return status;
 }
 
-static rs_status make_cut(struct job *job, uint32_t index, rs_error *err)
+static rs_status make_cut(struct job *job, uint32_t index, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     struct cut *cut = &job->cuts[index];
     rsi_piece piece = rsi_layout_piece(&job->components, cut->component);
-    RS_TRY(rsi_split_make(&cut->split, &piece, job->options, err));
+    RS_TRY(rsi_split_make(&cut->split, &piece, job->options, work, err));
     cut->community = malloc(((size_t)cut->split.part_count + 1) * sizeof *cut->community);
     size_t count = job->item_count + cut->split.parts.piece_count;
     struct item *items = realloc(job->items, (count + 1) * sizeof *items);
@@ -248,7 +254,7 @@ static rs_status make_cut(struct job *job, uint32_t index, rs_error *err)
         goto done;
     }
     for (uint32_t v = 0; v < cut->split.part_count; v++) {
-        cut->community[v] = v;
+        cut->community[v] = cut->split.start[v];
     }
     for (uint32_t p = 0; p < cut->split.parts.piece_count; p++) {
         items[job->item_count++] = (struct item){index, p};
@@ -375,8 +381,7 @@ rs_status rs_detect(const rs_link_graph *graph, const rs_detect_options *options
     RS_TRY(rsi_layout_make(&job.components, &source, job.community, err));
     RS_TRY(sort_components(&job, work, err));
     for (uint32_t i = 0; i < job.cut_count; i++) {
-        RS_TRY(rs_work_report(work, "splitting", "components", i, job.cut_count, err));
-        RS_TRY(make_cut(&job, i, err));
+        RS_TRY(make_cut(&job, i, work, err));
     }
     RS_TRY(make_tasks(&job, err));
     RS_TRY(run_tasks(&job, work, err));

@@ -88,6 +88,9 @@ static void place_vertices(rsi_layout *layout, const rsi_source *source, const u
             layout->vertices[at] = v;
             layout->mass[at] = source->mass == NULL ? source->is_member[v] : source->mass[v];
             local[v] = (uint32_t)(at - start[piece[v]]);
+            if (source->start != NULL) {
+                layout->start[at] = local[source->start[v]]; /* the smallest came before */
+            }
         }
     }
     step_back(layout->first_vertex, layout->piece_count);
@@ -128,11 +131,13 @@ rs_status rsi_layout_make(rsi_layout *layout, const rsi_source *source, const ui
     start = array(layout->piece_count, sizeof *start);
     layout->vertices = array(vertex_count, sizeof *layout->vertices);
     layout->mass = array(vertex_count, sizeof *layout->mass);
+    layout->start = source->start == NULL ? NULL : array(vertex_count, sizeof *layout->start);
     layout->a = array(link_count, sizeof *layout->a);
     layout->b = array(link_count, sizeof *layout->b);
     layout->weight = array(link_count, sizeof *layout->weight);
     if (start == NULL || layout->vertices == NULL || layout->mass == NULL || layout->a == NULL ||
-        layout->b == NULL || layout->weight == NULL) {
+        layout->b == NULL || layout->weight == NULL ||
+        (layout->start == NULL && source->start != NULL)) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu links)", link_count);
         goto done;
     }
@@ -150,6 +155,7 @@ void rsi_layout_free(rsi_layout *layout)
     free(layout->weight);
     free(layout->b);
     free(layout->a);
+    free(layout->start);
     free(layout->mass);
     free(layout->vertices);
     free(layout->first_link);
@@ -168,5 +174,6 @@ rsi_piece rsi_layout_piece(const rsi_layout *layout, uint32_t piece)
         .a = layout->a + link,
         .b = layout->b + link,
         .weight = layout->weight + link,
+        .start = layout->start == NULL ? NULL : layout->start + vertex,
     };
 }

@@ -17,6 +17,7 @@ typedef struct rsi_source {
     const uint32_t *b;
     const uint32_t *weight32; /* this */
     const uint64_t *weight64; /* or this */
+    const uint32_t *start;    /* a partition within the pieces, canonical; may be NULL */
 } rsi_source;
 
 /* Piece i: vertices[first_vertex[i] .. first_vertex[i+1]-1], ascending, are its vertices 0, 1, ...
@@ -27,6 +28,7 @@ typedef struct rsi_layout {
     size_t *first_link;   /* piece_count + 1 */
     uint32_t *vertices;
     uint32_t *mass;
+    uint32_t *start; /* NULL where the source has none */
     uint32_t *a;
     uint32_t *b;
     uint64_t *weight;

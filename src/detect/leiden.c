@@ -129,6 +129,7 @@ static void fill(const rsi_piece *piece, struct input *input)
     }
     for (uint32_t v = 0; v < piece->vertex_count; v++) {
         VECTOR(input->mass)[v] = (double)piece->mass[v];
+        VECTOR(input->membership)[v] = (number)(piece->start == NULL ? v : piece->start[v]);
     }
 }
 
@@ -153,15 +154,15 @@ done:
     return status;
 }
 
-static igraph_error_t leiden_once(struct input *input, double resolution, bool start)
+static igraph_error_t leiden_once(struct input *input, double resolution)
 {
     number cluster_count = 0;
 #if IGRAPH_VERSION_MAJOR >= 1
     return igraph_community_leiden(&input->graph, &input->weight, &input->mass, NULL, resolution,
-                                   BETA, start, 1, &input->membership, &cluster_count, NULL);
+                                   BETA, true, 1, &input->membership, &cluster_count, NULL);
 #else
     return igraph_community_leiden(&input->graph, &input->weight, &input->mass, resolution, BETA,
-                                   start, 1, &input->membership, &cluster_count, NULL);
+                                   true, 1, &input->membership, &cluster_count, NULL);
 #endif
 }
 
@@ -175,7 +176,7 @@ static rs_status iterate(const rsi_piece *piece, const rs_detect_options *option
     uint32_t *smallest = before + piece->vertex_count;
     bool moved = true;
     for (unsigned round = 0; moved && (options->rounds == 0 || round < options->rounds); round++) {
-        RS_TRY(from_igraph(leiden_once(input, options->resolution, round > 0), "Leiden", err));
+        RS_TRY(from_igraph(leiden_once(input, options->resolution), "Leiden", err));
         memcpy(before, label, bytes);
         for (uint32_t v = 0; v < piece->vertex_count; v++) {
             label[v] = (uint32_t)VECTOR(input->membership)[v];
@@ -198,7 +199,7 @@ rs_status rsi_leiden(const rsi_piece *piece, const rs_detect_options *options, u
         return rs_fail(err, RS_ENOMEM, "out of memory (%u vertices)", piece->vertex_count);
     }
     for (uint32_t v = 0; v < piece->vertex_count; v++) {
-        label[v] = v;
+        label[v] = piece->start == NULL ? v : piece->start[v];
     }
     /* The seed may depend on what the piece is, not on where in the graph it lies. */
     RS_TRY(enter(&setting, options->random_seed ^ piece->vertex_count, err));

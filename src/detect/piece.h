@@ -21,6 +21,7 @@ typedef struct rsi_piece {
     const uint32_t *a;
     const uint32_t *b;
     const uint64_t *weight; /* RS_WEIGHT_ONE is 1.0 */
+    const uint32_t *start;  /* a partition to begin with, canonical; NULL: each vertex alone */
 } rsi_piece;
 
 /* Beyond what weights can sum to: exact sums in doubles end at 2^53. */
