@@ -26,7 +26,7 @@ void *__wrap_malloc(size_t bytes)
     return refusing ? NULL : __real_malloc(bytes);
 }
 
-static const size_t counts[] = {0, 1, 2, 3, 39, 40, 41, 42, 100, 255, 256, 257, 5000};
+static const size_t counts[] = {0, 1, 2, 3, 23, 24, 25, 26, 100, 255, 256, 257, 5000};
 static const uint64_t masks[] = {0,
                                  1,
                                  UINT64_MAX,
