@@ -125,6 +125,22 @@ RS_API RS_MUST_USE rs_status rs_graph_counts(const rs_graph *graph, size_t relat
                                              const rs_work *work, rs_error *err);
 RS_API void rs_counts_free(rs_counts *counts);
 
+/* The largest things that each subject did at once. Arrays as in rs_counts; amounts count by size, a
+ * negative one as 0; a day is a UTC day, and an edge without a time belongs to none. */
+typedef struct rs_peaks {
+    uint32_t count;
+    uint32_t *src_day_edges; /* most edges of one day where the node is src; NULL without times */
+    uint32_t *dst_day_edges;
+    int64_t *src_amount; /* largest single amount; NULL without amounts */
+    int64_t *dst_amount;
+    int64_t *src_day_amount; /* largest sum of one day; NULL without times or amounts */
+    int64_t *dst_day_amount;
+} rs_peaks;
+/* One reading; 16 bytes an edge twice over while it works. */
+RS_API RS_MUST_USE rs_status rs_graph_peaks(const rs_graph *graph, size_t relation, rs_peaks *out,
+                                            const rs_work *work, rs_error *err);
+RS_API void rs_peaks_free(rs_peaks *peaks);
+
 /* ---- ids ------------------------------------------------------------------------------------ */
 
 /* The ids of some nodes, in memory. */

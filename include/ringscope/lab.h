@@ -96,12 +96,14 @@ RS_API RS_MUST_USE rs_status rs_generate(const char *dir, const rs_generate_opti
 /* ---- measuring ---------------------------------------------------------------------------- */
 
 typedef struct rs_evaluate_options {
-    const char *risks;   /* risks CSV of the same run; NULL: risks of the report's members only */
-    const char *subject; /* node type that is ranked */
-    double suspect;      /* a risk or a score from here on is an alarm */
-    double overlap;      /* Jaccard index from which a cluster matches a ring, 0.5 .. 1 */
-    uint32_t resamples;  /* bootstrap by ring; 0: no intervals */
-    uint64_t seed;       /* of the bootstrap */
+    const char *risks; /* risks CSV of the same run; NULL: risks of the report's members only */
+    const char
+        *blacklist; /* CSV with columns type, id: known accounts beside the report's; NULL: none */
+    const char *subject;    /* node type that is ranked */
+    double suspect;         /* a risk or a score from here on is an alarm */
+    double overlap;         /* Jaccard index from which a cluster matches a ring, 0.5 .. 1 */
+    uint32_t resamples;     /* bootstrap by ring; 0: no intervals */
+    uint64_t seed;          /* of the bootstrap */
     uint64_t account_count; /* subjects in all where no risks file tells; 0: those that are named */
 } rs_evaluate_options;
 #define RS_EVALUATE_DEFAULTS                                                                       \

@@ -89,6 +89,36 @@ typedef struct rs_findings {
 
 RS_API void rs_findings_free(rs_findings *findings);
 
+typedef struct rs_score_options {
+    uint32_t min_score; /* millionths: groups below are no rings of the findings */
+    uint32_t facts_max; /* facts kept for each reason */
+    uint32_t trim;      /* a member that is held by less than 1/trim of the group's mean is dropped */
+} rs_score_options;
+#define RS_SCORE_DEFAULTS { .min_score = 10000, .facts_max = 12, .trim = 5 }
+
+/* What scoring works on; all lent. `spread` is rs_spread's answer, one entry a node. */
+typedef struct rs_score_input {
+    const rs_graph *graph;
+    const rs_evidence *evidence;
+    const rs_evidence_graph *collapsed;
+    const uint32_t *label; /* rs_detect's answer for `collapsed` */
+    const rs_list *blacklist;
+    const int64_t *spread;
+} rs_score_input;
+
+/* Communities -> rings with scores and reasons, and the risk of every node (docs/algorithms/score.md).
+ * Fills all of *out but detect, evidence_by_kind and hubs' owner fields as documented above; the
+ * caller frees it with rs_findings_free. RS_ENOMEM, RS_EINTERRUPTED, and the store's errors. */
+RS_API RS_MUST_USE rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
+                                      const rs_work *work, rs_findings *out, rs_error *err);
+
+/* One count of an account that stands out. */
+typedef struct rs_odd_count {
+    char name[96];  /* "uses_card: distinct", "pays: amount sent", "ip_count", ... */
+    int64_t value;
+    uint32_t tail;  /* millionths of the subjects that have at least as much */
+} rs_odd_count;
+
 #ifdef __cplusplus
 }
 #endif

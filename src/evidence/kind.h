@@ -1,0 +1,55 @@
+/* kind.h - what a kind of evidence is: one file, one row in the table of kinds.c.
+ *
+ * To add one: write NAME.c here with its rsi_NAME, add it to the table in kinds.c, describe it in
+ * docs/algorithms/evidence.md, test it in tests/unit/evidence/test_NAME.c. Nothing else changes:
+ * the report, --help and the documents read the table.
+ *
+ * A kind looks at one relation at a time and appends links; it states in its file's header what
+ * chance would do (the null model), which innocent groups look the same, and what it costs.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_EVIDENCE_KIND_H
+#define RSI_EVIDENCE_KIND_H
+
+#include "ringscope/evidence.h"
+
+/* Links as a kind finds them; in the order in which it finds them. */
+typedef struct rsi_link_list {
+    rs_link *links;
+    size_t count, room;
+    rs_hub *hubs;
+    size_t hub_count, hub_room;
+} rsi_link_list;
+
+/* What a kind works on. `groups` is filled for relations that tie subjects to things, else empty.
+ */
+typedef struct rsi_kind_input {
+    const rs_graph *graph;
+    const rs_evidence_options *options;
+    rs_relation_info info;
+    uint16_t relation;
+    uint16_t kind;
+    const rs_groups *groups;
+} rsi_kind_input;
+
+typedef struct rsi_kind {
+    const char *name;
+    const char *summary;
+    /* Whether the kind has something to say about such a relation. */
+    bool (*reads)(const rs_relation_info *info);
+    rs_status (*find)(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,
+                      rs_error *err);
+} rsi_kind;
+
+extern const rsi_kind rsi_shared_thing;
+extern const rsi_kind rsi_shared_place;
+extern const rsi_kind rsi_same_window;
+
+/* Append one link between two nodes (either order); weight 0 appends nothing. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t one,
+                                   uint32_t other, uint32_t thing, uint32_t weight, rs_error *err);
+RS_MUST_USE rs_status rsi_hub_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t thing,
+                                  uint32_t user_count, rs_error *err);
+void rsi_link_list_free(rsi_link_list *list);
+
+#endif

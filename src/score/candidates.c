@@ -1,0 +1,265 @@
+/* candidates.c - trimming, and the way from entities back to accounts.
+ *
+ * Works on the collapsed graph: links are bucketed by community, and each community is trimmed
+ * alone. Things take part in the mean as nodes and can be trimmed too; only subjects become
+ * members.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "score/candidates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+
+enum { TRIM_ROUNDS_MAX = 64, MEMBERS_MIN = 3 };
+#define NO_GROUP UINT32_MAX
+
+/* Nodes and links of the collapsed graph by community; a community is named by its smallest node.
+ */
+typedef struct buckets {
+    size_t *node_first; /* node_count + 1 */
+    uint32_t *nodes;
+    size_t *link_first;    /* node_count + 1 */
+    uint32_t *links;       /* numbers of links that stay inside, link_count below 2^32 */
+    uint64_t *inside;      /* by node */
+    uint64_t *total;       /* by node */
+    uint8_t *gone;         /* by node: trimmed */
+    uint32_t *same;        /* by subject: the next subject of its entity, NO_GROUP at the end */
+    uint32_t *entity_size; /* by subject that is the smallest of its entity */
+} buckets;
+
+static void buckets_free(buckets *b)
+{
+    free(b->node_first);
+    free(b->nodes);
+    free(b->link_first);
+    free(b->links);
+    free(b->inside);
+    free(b->total);
+    free(b->gone);
+    free(b->same);
+    free(b->entity_size);
+}
+
+static rs_status buckets_alloc(buckets *b, size_t nodes, size_t links, size_t subjects,
+                               rs_error *err)
+{
+    b->node_first = calloc(nodes + 2, sizeof *b->node_first);
+    b->nodes = malloc((nodes + 1) * sizeof *b->nodes);
+    b->link_first = calloc(nodes + 2, sizeof *b->link_first);
+    b->links = malloc((links + 1) * sizeof *b->links);
+    b->inside = calloc(nodes + 1, sizeof *b->inside);
+    b->total = calloc(nodes + 1, sizeof *b->total);
+    b->gone = calloc(nodes + 1, 1);
+    b->same = malloc((subjects + 1) * sizeof *b->same);
+    b->entity_size = calloc(subjects + 1, sizeof *b->entity_size);
+    if (b->node_first == NULL || b->nodes == NULL || b->link_first == NULL || b->links == NULL ||
+        b->inside == NULL || b->total == NULL || b->gone == NULL || b->same == NULL ||
+        b->entity_size == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes, %zu links to score)", nodes,
+                       links);
+    }
+    return RS_OK;
+}
+
+/* Counting sort of nodes and of inside links by label. */
+static void fill_buckets(const rs_score_input *input, buckets *b)
+{
+    const rs_evidence_graph *g = input->collapsed;
+    for (uint32_t v = 0; v < g->node_count; v++) {
+        b->node_first[input->label[v] + 2]++;
+    }
+    for (size_t i = 0; i < g->link_count; i++) {
+        if (input->label[g->a[i]] == input->label[g->b[i]]) {
+            b->link_first[input->label[g->a[i]] + 2]++;
+        }
+        b->total[g->a[i]] += g->weight[i];
+        b->total[g->b[i]] += g->weight[i];
+    }
+    for (uint32_t v = 0; v < g->node_count; v++) {
+        b->node_first[v + 2] += b->node_first[v + 1];
+        b->link_first[v + 2] += b->link_first[v + 1];
+    }
+    for (uint32_t v = 0; v < g->node_count; v++) {
+        b->nodes[b->node_first[input->label[v] + 1]++] = v;
+    }
+    for (size_t i = 0; i < g->link_count; i++) {
+        if (input->label[g->a[i]] == input->label[g->b[i]]) {
+            b->links[b->link_first[input->label[g->a[i]] + 1]++] = (uint32_t)i;
+        }
+    }
+}
+
+/* Chain the subjects of each entity from its smallest one on, ascending. */
+static void chain_entities(const rs_score_input *input, buckets *b)
+{
+    uint32_t subjects = rs_graph_subject_count(input->graph);
+    memset(b->same, 0xff, ((size_t)subjects + 1) * sizeof *b->same);
+    for (uint32_t v = subjects; v-- > 0;) {
+        uint32_t root = input->evidence->entity[v];
+        b->entity_size[root]++;
+        if (root != v) {
+            b->same[v] = b->same[root];
+            b->same[root] = v;
+        }
+    }
+}
+
+static void weigh(const rs_evidence_graph *g, const buckets *b, size_t from, size_t to)
+{
+    for (size_t k = from; k < to; k++) {
+        uint32_t i = b->links[k];
+        if (!b->gone[g->a[i]] && !b->gone[g->b[i]]) {
+            b->inside[g->a[i]] += g->weight[i];
+            b->inside[g->b[i]] += g->weight[i];
+        }
+    }
+}
+
+/* One round of trimming the community `c`; returns how many nodes went. */
+static size_t trim_once(const rs_evidence_graph *g, const buckets *b, uint32_t c, uint32_t trim)
+{
+    uint64_t sum = 0;
+    size_t left = 0;
+    size_t low = 0;
+    for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
+        b->inside[b->nodes[k]] = 0;
+    }
+    weigh(g, b, b->link_first[c], b->link_first[c + 1]);
+    for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
+        uint32_t v = b->nodes[k];
+        sum += b->gone[v] ? 0 : b->inside[v];
+        left += !b->gone[v];
+    }
+    for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
+        uint32_t v = b->nodes[k];
+        low += !b->gone[v] && b->inside[v] * trim * left < sum;
+    }
+    if (low == 0 || left - low < MEMBERS_MIN) {
+        return 0;
+    }
+    for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
+        uint32_t v = b->nodes[k];
+        b->gone[v] = b->gone[v] || b->inside[v] * trim * left < sum;
+    }
+    return low;
+}
+
+/* ---- collecting ---------------------------------------------------------------------------------
+ */
+
+typedef struct collector {
+    const rs_score_input *input;
+    const buckets *b;
+    rsi_candidates *out;
+    size_t used; /* members so far */
+} collector;
+
+static void add_entity(collector *c, uint32_t root, uint64_t inside, uint64_t outside)
+{
+    for (uint32_t v = root; v != NO_GROUP; v = c->b->same[v]) {
+        c->out->members[c->used] = v;
+        c->out->inside[c->used] = inside;
+        c->out->outside[c->used++] = outside;
+    }
+}
+
+/* Close the group that was just added, or take it back where it is too small. */
+static void close_group(collector *c)
+{
+    rsi_candidates *out = c->out;
+    size_t first = out->first[out->count];
+    uint64_t sum = 0;
+    if (c->used - first < MEMBERS_MIN) {
+        c->used = first;
+        return;
+    }
+    for (size_t k = first; k < c->used; k++) {
+        sum += out->inside[k];
+        out->of[out->members[k]] = (uint32_t)out->count;
+    }
+    out->mean[out->count] = sum / (c->used - first);
+    out->first[++out->count] = c->used;
+}
+
+static void collect_community(collector *c, uint32_t community)
+{
+    const rs_evidence_graph *g = c->input->collapsed;
+    const buckets *b = c->b;
+    for (size_t k = b->node_first[community]; k < b->node_first[community + 1]; k++) {
+        uint32_t v = b->nodes[k];
+        if (g->is_member[v] && !b->gone[v]) {
+            add_entity(c, g->nodes[v], b->inside[v], b->total[v] - b->inside[v]);
+        }
+    }
+    close_group(c);
+}
+
+static void collect_entities(collector *c)
+{
+    uint32_t subjects = rs_graph_subject_count(c->input->graph);
+    for (uint32_t v = 0; v < subjects; v++) {
+        if (c->b->entity_size[v] >= MEMBERS_MIN && c->out->of[v] == NO_GROUP) {
+            add_entity(c, v, UINT64_C(1) << 20, 0);
+            close_group(c);
+        }
+    }
+}
+
+static rs_status candidates_alloc(rsi_candidates *out, size_t subjects, rs_error *err)
+{
+    out->first = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->first);
+    out->mean = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->mean);
+    out->members = malloc((subjects + 1) * sizeof *out->members);
+    out->inside = malloc((subjects + 1) * sizeof *out->inside);
+    out->outside = malloc((subjects + 1) * sizeof *out->outside);
+    out->of = malloc((subjects + 1) * sizeof *out->of);
+    if (out->first == NULL || out->mean == NULL || out->members == NULL || out->inside == NULL ||
+        out->outside == NULL || out->of == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects to group)", subjects);
+    }
+    memset(out->of, 0xff, (subjects + 1) * sizeof *out->of);
+    return RS_OK;
+}
+
+rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim, rsi_candidates *out,
+                              rs_error *err)
+{
+    rs_status status = RS_OK;
+    buckets b = {0};
+    const rs_evidence_graph *g = input->collapsed;
+    uint32_t subjects = rs_graph_subject_count(input->graph);
+    *out = (rsi_candidates){0};
+    collector c = {.input = input, .b = &b, .out = out};
+    RS_TRY(buckets_alloc(&b, g->node_count, g->link_count, subjects, err));
+    RS_TRY(candidates_alloc(out, subjects, err));
+    fill_buckets(input, &b);
+    chain_entities(input, &b);
+    for (uint32_t v = 0; v < g->node_count; v++) {
+        if (b.node_first[v] == b.node_first[v + 1]) {
+            continue;
+        }
+        for (int round = 0; round < TRIM_ROUNDS_MAX && trim_once(g, &b, v, trim) > 0; round++) {
+        }
+        collect_community(&c, v);
+    }
+    collect_entities(&c);
+done:
+    buckets_free(&b);
+    if (status != RS_OK) {
+        rsi_candidates_free(out);
+    }
+    return status;
+}
+
+void rsi_candidates_free(rsi_candidates *candidates)
+{
+    free(candidates->first);
+    free(candidates->members);
+    free(candidates->inside);
+    free(candidates->outside);
+    free(candidates->mean);
+    free(candidates->of);
+    *candidates = (rsi_candidates){0};
+}

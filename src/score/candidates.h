@@ -1,0 +1,28 @@
+/* candidates.h - communities -> groups of subjects that may be rings.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_SCORE_CANDIDATES_H
+#define RSI_SCORE_CANDIDATES_H
+
+#include "ringscope/score.h"
+
+/* Group g has the members first[g] .. first[g+1]-1, by entity, then by node. Groups stand in order
+ * of their community's smallest node; groups that are one entity alone follow. */
+typedef struct rsi_candidates {
+    size_t count;
+    size_t *first;     /* count + 1 */
+    uint32_t *members; /* subjects of the graph */
+    uint64_t *inside;  /* weight of the links that hold each member in its group (1 << 20 is 1.0) */
+    uint64_t *outside; /* weight of its other links */
+    uint64_t *mean;    /* of each group: mean of `inside` */
+    uint32_t *of;      /* group of each subject of the graph; UINT32_MAX for none */
+} rsi_candidates;
+
+/* Subjects of a community, with all accounts of an entity, where three and more stay after
+ * trimming: who is held by less than 1/trim of the mean goes, again and again (at most 64 times).
+ * An entity of three and more is a group by itself. RS_ENOMEM. O(links) a round. */
+RS_MUST_USE rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim,
+                                          rsi_candidates *out, rs_error *err);
+void rsi_candidates_free(rsi_candidates *candidates);
+
+#endif

@@ -1,0 +1,313 @@
+/* sharing.c - the measure of sharing, and its decades.
+ *
+ * The amount of one thing of d users, k of them in the group: ln(N/d)/ln N * (k - 1): the
+ * coincidences that tie k accounts together through it. Accounts of one person count once. Meetings
+ * (kind window) count by the weight of their links. A group's amount in a column is the sum over
+ * its things.
+ *
+ * Decades of a column: 0.3 of those of the amount, 0.7 of those of the amount per member. Size
+ * alone is no crime (an office is large and shares little a head); much sharing a head by few is a
+ * family, which the night has thousands of; both at once is rare. Each is measured against the
+ * night's own groups, so a look-alike weighs little because it is common. Hubs do not count.
+ *
+ * Weights: a thing 1, a place 0.25: that accounts meet where accounts meet is a quarter as telling.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "score/sharing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "score/tail.h"
+
+enum { WAY_SHARED, WAY_MEETING, WAY_IDENTITY, WAYS };
+static const char *const way_prefix[WAYS] = {"shared_", "same_time_", "identity_"};
+static const double way_weight[WAYS] = {1.0, 0.25, 1.0};
+#define PLACE_WEIGHT    0.25
+#define AMOUNT_SHARE    0.3
+#define NO_GROUP        UINT32_MAX
+#define GROUP_USERS_MAX 4096
+
+typedef struct finder {
+    const rs_score_input *input;
+    const rsi_candidates *candidates;
+    rsi_sharing *out;
+    size_t use_room, user_count, user_room;
+} finder;
+
+/* The column of a thing's type and a way of sharing. */
+static size_t column_of(const finder *f, uint32_t thing, int way)
+{
+    const rs_graph *graph = f->input->graph;
+    size_t range = 0;
+    while (range + 1 < rs_graph_range_count(graph) &&
+           thing >= rs_graph_range(graph, range + 1).first) {
+        range++;
+    }
+    return range * WAYS + (size_t)way;
+}
+
+static rs_status make_columns(finder *f, rs_error *err)
+{
+    const rs_graph *graph = f->input->graph;
+    size_t count = rs_graph_range_count(graph) * WAYS;
+    f->out->columns = calloc(count + 1, sizeof *f->out->columns);
+    if (f->out->columns == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu columns)", count);
+    }
+    f->out->column_count = count;
+    for (size_t c = 0; c < count; c++) {
+        rsi_column *column = &f->out->columns[c];
+        snprintf(column->name, sizeof column->name, "%s%s", way_prefix[c % WAYS],
+                 rs_graph_range(graph, c / WAYS).type);
+        column->weight = way_weight[c % WAYS];
+        column->amount = calloc(f->candidates->count + 1, sizeof *column->amount);
+        column->decades = calloc(f->candidates->count + 1, sizeof *column->decades);
+        if (column->amount == NULL || column->decades == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
+        }
+    }
+    return RS_OK;
+}
+
+static rs_status make_room(finder *f, size_t users, rs_error *err)
+{
+    if (f->out->use_count == f->use_room) {
+        size_t room = f->use_room == 0 ? 1024 : f->use_room * 2;
+        rsi_shared_use *uses = realloc(f->out->uses, room * sizeof *uses);
+        if (uses == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu shared uses)", room);
+        }
+        f->out->uses = uses;
+        f->use_room = room;
+    }
+    if (f->user_count + users > f->user_room) {
+        size_t room = f->user_count + users + f->user_room;
+        uint32_t *list = realloc(f->out->users, room * sizeof *list);
+        if (list == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu users of shared things)", room);
+        }
+        f->out->users = list;
+        f->user_room = room;
+    }
+    return RS_OK;
+}
+
+/* A user of the thing at hand: which group, which person, how often. */
+typedef struct seat {
+    uint32_t group, entity, user, events;
+} seat;
+
+static int by_group(const void *left, const void *right)
+{
+    const seat *a = left;
+    const seat *b = right;
+    if (a->group != b->group) {
+        return a->group < b->group ? -1 : 1;
+    }
+    if (a->entity != b->entity) {
+        return a->entity < b->entity ? -1 : 1;
+    }
+    return (a->user > b->user) - (a->user < b->user);
+}
+
+/* Record the users seats[0 .. count-1], all of one group; returns how many persons they are. */
+static rs_status record(finder *f, const seat *seats, size_t count, rsi_shared_use use,
+                        uint32_t *persons, rs_error *err)
+{
+    rs_status status = RS_OK;
+    *persons = 0;
+    RS_TRY(make_room(f, count, err));
+    use.group = seats[0].group;
+    use.user_first = f->user_count;
+    use.user_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        *persons += i == 0 || seats[i].entity != seats[i - 1].entity;
+        use.event_count += seats[i].events;
+        f->out->users[f->user_count++] = seats[i].user;
+    }
+    f->out->uses[f->out->use_count++] = use;
+done:
+    return status;
+}
+
+/* One thing: its users by group; what two persons and more of a group share is recorded. */
+static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi_shared_use use,
+                             double unit, seat *seats, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t count = 0;
+    bool identity = use.column % WAYS == WAY_IDENTITY;
+    for (uint64_t k = groups->first[g]; k < groups->first[g + 1]; k++) {
+        uint32_t user = groups->users[k];
+        if (f->candidates->of[user] != NO_GROUP) {
+            seats[count++] = (seat){.group = f->candidates->of[user],
+                                    .entity = identity ? user : f->input->evidence->entity[user],
+                                    .user = user,
+                                    .events = groups->events[k]};
+        }
+    }
+    qsort(seats, count, sizeof *seats, by_group);
+    for (size_t i = 0, end; i < count; i = end) {
+        uint32_t persons = 0;
+        for (end = i + 1; end < count && seats[end].group == seats[i].group; end++) {
+        }
+        if (end - i >= 2) {
+            RS_TRY(record(f, seats + i, end - i, use, &persons, err));
+            f->out->columns[use.column].amount[seats[i].group] += unit * (persons - 1);
+        }
+    }
+done:
+    return status;
+}
+
+/* Whether a thing of so many users counts, and what a pair through it is worth (0..1). */
+static bool counts(const finder *f, const rs_relation_info *info, uint64_t users, double *unit)
+{
+    uint64_t subjects = rs_graph_subject_count(f->input->graph);
+    *unit = 1.0;
+    if (users > GROUP_USERS_MAX) {
+        return false;
+    }
+    if (info->kind == RS_KIND_IDENTITY) {
+        return true;
+    }
+    uint32_t weight = rs_thing_weight(subjects, users, info->place);
+    *unit = (double)rs_thing_rarity(subjects, users) / (double)RS_WEIGHT_ONE;
+    return !rs_thing_is_hub(weight, users, RS_RESOLUTION_DEFAULT);
+}
+
+static rs_status share_relation(finder *f, size_t relation, seat *seats, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rs_groups *groups = &f->input->evidence->groups[relation];
+    rs_relation_info info = rs_store_relation(rs_graph_store(f->input->graph), relation);
+    int way = info.kind == RS_KIND_IDENTITY ? WAY_IDENTITY : WAY_SHARED;
+    for (uint32_t g = 0; g < groups->count; g++) {
+        double unit = 0;
+        if (!counts(f, &info, groups->first[g + 1] - groups->first[g], &unit)) {
+            continue;
+        }
+        size_t column = column_of(f, groups->things[g], way);
+        rsi_shared_use use = {
+            .column = (uint16_t)column, .relation = (uint16_t)relation, .thing = groups->things[g]};
+        if (info.place) {
+            f->out->columns[column].weight = PLACE_WEIGHT;
+        }
+        RS_TRY(share_thing(f, groups, g, use, unit, seats, err));
+    }
+done:
+    return status;
+}
+
+/* Meetings: links between two members through a place (kind "window"); each is a use of its own. */
+static rs_status add_meetings(finder *f, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rs_evidence *evidence = f->input->evidence;
+    uint32_t subjects = rs_graph_subject_count(f->input->graph);
+    for (size_t i = 0; i < evidence->link_count; i++) {
+        const rs_link *link = &evidence->links[i];
+        if (strcmp(rs_evidence_kind_name(link->kind), "window") != 0 || link->b >= subjects) {
+            continue;
+        }
+        uint32_t group = f->candidates->of[link->a];
+        if (group == NO_GROUP || group != f->candidates->of[link->b]) {
+            continue;
+        }
+        size_t column = column_of(f, link->thing, WAY_MEETING);
+        rsi_shared_use use = {
+            .column = (uint16_t)column, .relation = link->relation, .thing = link->thing};
+        seat pair[2] = {{.group = group, .entity = link->a, .user = link->a},
+                        {.group = group, .entity = link->b, .user = link->b}};
+        uint32_t persons = 0;
+        RS_TRY(record(f, pair, 2, use, &persons, err));
+        f->out->columns[column].amount[group] += (double)link->weight / (double)RS_WEIGHT_ONE;
+    }
+done:
+    return status;
+}
+
+static int by_place(const void *left, const void *right)
+{
+    const rsi_shared_use *a = left;
+    const rsi_shared_use *b = right;
+    if (a->group != b->group) {
+        return a->group < b->group ? -1 : 1;
+    }
+    if (a->column != b->column) {
+        return a->column < b->column ? -1 : 1;
+    }
+    if (a->user_count != b->user_count) {
+        return a->user_count > b->user_count ? -1 : 1;
+    }
+    if (a->thing != b->thing) {
+        return a->thing < b->thing ? -1 : 1;
+    }
+    return (a->relation > b->relation) - (a->relation < b->relation);
+}
+
+static rs_status weigh_column(const rsi_candidates *candidates, rsi_column *column, double *scratch,
+                              rs_error *err)
+{
+    rs_status status = RS_OK;
+    double *each = scratch + candidates->count;
+    RS_TRY(rsi_tail_decades(column->amount, candidates->count, column->decades, err));
+    for (size_t g = 0; g < candidates->count; g++) {
+        scratch[g] = column->amount[g] / (double)(candidates->first[g + 1] - candidates->first[g]);
+    }
+    RS_TRY(rsi_tail_decades(scratch, candidates->count, each, err));
+    for (size_t g = 0; g < candidates->count; g++) {
+        column->decades[g] = AMOUNT_SHARE * column->decades[g] + (1 - AMOUNT_SHARE) * each[g];
+    }
+done:
+    return status;
+}
+
+rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *candidates,
+                           rsi_sharing *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    finder f = {.input = input, .candidates = candidates, .out = out};
+    double *scratch = NULL;
+    seat *seats = NULL;
+    *out = (rsi_sharing){0};
+    RS_TRY(make_columns(&f, err));
+    scratch = malloc((2 * candidates->count + 1) * sizeof *scratch);
+    seats = malloc(GROUP_USERS_MAX * sizeof *seats);
+    if (scratch == NULL || seats == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", candidates->count);
+        goto done;
+    }
+    for (size_t r = 0; r < input->evidence->relation_count; r++) {
+        RS_TRY(share_relation(&f, r, seats, err));
+    }
+    RS_TRY(add_meetings(&f, err));
+    if (out->use_count > 1) {
+        qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
+    }
+    for (size_t c = 0; c < out->column_count; c++) {
+        RS_TRY(weigh_column(candidates, &out->columns[c], scratch, err));
+    }
+done:
+    free(scratch);
+    free(seats);
+    if (status != RS_OK) {
+        rsi_sharing_free(out);
+    }
+    return status;
+}
+
+void rsi_sharing_free(rsi_sharing *sharing)
+{
+    for (size_t c = 0; sharing->columns != NULL && c < sharing->column_count; c++) {
+        free(sharing->columns[c].amount);
+        free(sharing->columns[c].decades);
+    }
+    free(sharing->columns);
+    free(sharing->uses);
+    free(sharing->users);
+    *sharing = (rsi_sharing){0};
+}

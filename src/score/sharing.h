@@ -1,0 +1,42 @@
+/* sharing.h - what the members of each group share, thing by thing, and how much that is.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_SCORE_SHARING_H
+#define RSI_SCORE_SHARING_H
+
+#include "score/candidates.h"
+
+/* One sort of evidence inside groups: a type of thing and a way of sharing it. */
+typedef struct rsi_column {
+    char name[64];   /* "shared_device", "same_time_address", "identity_document" */
+    double weight;   /* how much its decades count: 1, or a quarter for places */
+    double *amount;  /* by group: surprise shared, 0 where nothing is */
+    double *decades; /* by group: how unusual that is (tail.h) */
+} rsi_column;
+
+/* One thing that two members and more of one group use through one relation. */
+typedef struct rsi_shared_use {
+    uint32_t group;
+    uint16_t column;
+    uint16_t relation;
+    uint32_t thing;
+    uint32_t user_count;
+    uint64_t event_count;
+    size_t user_first; /* in users */
+} rsi_shared_use;
+
+typedef struct rsi_sharing {
+    size_t column_count;
+    rsi_column *columns;
+    size_t use_count;
+    rsi_shared_use *uses; /* by group, column, then most users first, then thing */
+    uint32_t *users;
+} rsi_sharing;
+
+/* RS_ENOMEM. O(uses log). */
+RS_MUST_USE rs_status rsi_sharing_find(const rs_score_input *input,
+                                       const rsi_candidates *candidates, rsi_sharing *out,
+                                       rs_error *err);
+void rsi_sharing_free(rsi_sharing *sharing);
+
+#endif

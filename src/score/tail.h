@@ -1,0 +1,18 @@
+/* tail.h - how unusual a value is in the data's own distribution, in decades.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_SCORE_TAIL_H
+#define RSI_SCORE_TAIL_H
+
+#include <stddef.h>
+
+#include "ringscope/error.h"
+
+/* out[i] = -log10 of the share of all values that are at least values[i]; 0 for a value of 0.
+ * Values are 0 or above. Beyond the 0.8 quantile of the positive ones the share is that of a Pareto
+ * tail fitted to the data (tail.c), so that what is far off the scale counts as that. RS_ENOMEM.
+ * O(n log n). */
+RS_MUST_USE rs_status rsi_tail_decades(const double *values, size_t count, double *out,
+                                       rs_error *err);
+
+#endif
