@@ -24,16 +24,16 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-typedef struct shape {
+typedef struct entry_shape {
     size_t size;     /* of an entry */
     size_t key_size; /* the key stands first */
-} shape;
+} entry_shape;
 
 /* Sort the `count` entries at `from`; they end at `to` where `crosses`, else where they were. Both
  * have room for them. */
-typedef void (*sorter)(unsigned char *from, unsigned char *to, size_t count, bool crosses);
+typedef void (*heap_sorter)(unsigned char *from, unsigned char *to, size_t count, bool crosses);
 
-INLINE uint64_t key_at(const unsigned char *entry, shape shape)
+INLINE uint64_t key_at(const unsigned char *entry, entry_shape shape)
 {
     if (shape.key_size == sizeof(uint32_t)) {
         uint32_t key;
@@ -45,7 +45,7 @@ INLINE uint64_t key_at(const unsigned char *entry, shape shape)
     return key;
 }
 
-INLINE void sort_by_insertion(unsigned char *entries, size_t count, shape shape)
+INLINE void sort_by_insertion(unsigned char *entries, size_t count, entry_shape shape)
 {
     unsigned char moving[sizeof(rsi_record)];
     for (size_t i = 1; i < count; i++) {
@@ -64,7 +64,7 @@ INLINE void sort_by_insertion(unsigned char *entries, size_t count, shape shape)
 }
 
 /* The bits in which not all keys agree. */
-INLINE uint64_t differing_bits(const unsigned char *entries, size_t count, shape shape)
+INLINE uint64_t differing_bits(const unsigned char *entries, size_t count, entry_shape shape)
 {
     uint64_t first = key_at(entries, shape);
     uint64_t differing = 0;
@@ -89,7 +89,7 @@ static unsigned deal_bits(size_t count)
 
 /* Move entries from `from` to `to` by `bits` bits of the key at `shift`; end[heap] is where a heap
  * ends then. */
-INLINE void deal(const unsigned char *from, unsigned char *to, size_t count, shape shape,
+INLINE void deal(const unsigned char *from, unsigned char *to, size_t count, entry_shape shape,
                  unsigned shift, unsigned bits, size_t *end)
 {
     uint64_t mask = (UINT64_C(1) << bits) - 1;
@@ -110,7 +110,7 @@ INLINE void deal(const unsigned char *from, unsigned char *to, size_t count, sha
 }
 
 INLINE void sort_heaps(unsigned char *from, unsigned char *to, size_t count, bool crosses,
-                       shape shape, sorter again)
+                       entry_shape shape, heap_sorter again)
 {
     uint64_t differing = count <= INSERTION_MAX ? 0 : differing_bits(from, count, shape);
     if (differing == 0) {
@@ -139,21 +139,23 @@ INLINE void sort_heaps(unsigned char *from, unsigned char *to, size_t count, boo
 
 static void sort_u32(unsigned char *from, unsigned char *to, size_t count, bool crosses)
 {
-    sort_heaps(from, to, count, crosses, (shape){sizeof(uint32_t), sizeof(uint32_t)}, sort_u32);
+    sort_heaps(from, to, count, crosses, (entry_shape){sizeof(uint32_t), sizeof(uint32_t)},
+               sort_u32);
 }
 
 static void sort_u64(unsigned char *from, unsigned char *to, size_t count, bool crosses)
 {
-    sort_heaps(from, to, count, crosses, (shape){sizeof(uint64_t), sizeof(uint64_t)}, sort_u64);
+    sort_heaps(from, to, count, crosses, (entry_shape){sizeof(uint64_t), sizeof(uint64_t)},
+               sort_u64);
 }
 
 static void sort_records(unsigned char *from, unsigned char *to, size_t count, bool crosses)
 {
-    sort_heaps(from, to, count, crosses, (shape){sizeof(rsi_record), sizeof(uint64_t)},
+    sort_heaps(from, to, count, crosses, (entry_shape){sizeof(rsi_record), sizeof(uint64_t)},
                sort_records);
 }
 
-static rs_status sort(void *entries, size_t count, void *scratch, size_t size, sorter sorter,
+static rs_status sort(void *entries, size_t count, void *scratch, size_t size, heap_sorter sorter,
                       rs_error *err)
 {
     if (count <= INSERTION_MAX) { /* needs no scratch */

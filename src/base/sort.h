@@ -3,7 +3,7 @@
  * Radix sort from the highest bits in which keys differ: bits that all keys of a heap have in
  * common cost nothing, small heaps are sorted by insertion. Stable: entries of equal keys keep
  * their order. Keys chosen to slow it down make it O(count x bits of a key), never worse. Cost: .10
- * s for 2.4 million records of random keys, 15 ns a number in short inputs (2 GHz, gcc 12).
+ * s for 2.4 million records of random keys, 15 ns a number in short inputs.
  *
  * `scratch` has room for `count` entries; NULL: it is allocated and freed, and only then can a call
  * fail, with RS_ENOMEM.
