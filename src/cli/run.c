@@ -1,0 +1,195 @@
+/* run.c - `ringscope run`: the stages in order, and the files they end in.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/try.h"
+#include "cli/cli.h"
+#include "cli/rings.h"
+#include "cli/stages.h"
+
+typedef struct options {
+    const char *blacklist;
+    const char *whitelist;
+    const char *report;
+    const char *risks;
+    int64_t as_of;
+    double min_score;
+    double resolution;
+    uint64_t component_max;
+    uint64_t seed;
+    uint64_t top;
+} options;
+
+static const rsi_option table[] = {
+    {"blacklist", RSI_WORD, "FILE", offsetof(options, blacklist),
+     "who is known: CSV type,id,reason[,strength][,since]; counts as confirmed for this run", 0, 0,
+     false},
+    {"whitelist", RSI_WORD, "FILE", offsetof(options, whitelist),
+     "who is known to be good, in the same form; holds risk back", 0, 0, false},
+    {"report", RSI_WORD, "FILE", offsetof(options, report),
+     "write the report there too; the store keeps it in any case", 0, 0, false},
+    {"risks", RSI_WORD, "FILE", offsetof(options, risks),
+     "write everybody's risk there too, as CSV", 0, 0, false},
+    {"as-of", RSI_TIME, "TIME", offsetof(options, as_of),
+     "look at nothing later than this; default the latest event of the store", 0, 0, false},
+    {"min-score", RSI_REAL, "SCORE", offsetof(options, min_score),
+     "report rings of at least this score; 0.5 and more is suspect; default 0.01", 0, 1, false},
+    {"resolution", RSI_REAL, "WEIGHT", offsetof(options, resolution),
+     "evidence that each pair of a ring must have on average; default 0.02", 0.000001, 1, false},
+    {"component-max", RSI_COUNT, "NODES", offsetof(options, component_max),
+     "split larger components before clustering; 0 takes the default", 0, 1e9, false},
+    {"seed", RSI_COUNT, "N", offsetof(options, seed),
+     "seed of the clustering's random order; default 1", 0, 4294967295.0, false},
+    {"top", RSI_COUNT, "N", offsetof(options, top),
+     "print the N rings of the highest scores at the end; default 10", 0, 1e6, false},
+    {0},
+};
+
+static const options defaults = {
+    .as_of = RS_NO_TIME, .min_score = 0.01, .resolution = 0.02, .seed = 1, .top = 10};
+
+static rsi_settings settings_of(const options *o)
+{
+    rsi_settings settings = rsi_default_settings;
+    settings.graph.as_of = o->as_of;
+    settings.detect.resolution = (uint32_t)(o->resolution * RS_WEIGHT_ONE);
+    settings.detect.resolution += settings.detect.resolution == 0;
+    settings.evidence.resolution = settings.detect.resolution;
+    if (o->component_max > 0) {
+        settings.detect.component_max = (uint32_t)o->component_max;
+    }
+    settings.detect.random_seed = o->seed;
+    settings.score.min_score = (uint32_t)(o->min_score * RS_MILLION + 0.5);
+    return settings;
+}
+
+static uint64_t peak_memory(void)
+{
+    struct rusage own = {0};
+    getrusage(RUSAGE_SELF, &own);
+    return (uint64_t)own.ru_maxrss * 1024;
+}
+
+static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_options *report,
+                      rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const options *o = call->options;
+    uint64_t start = rsi_clock_us();
+    rs_run_record record = {.threads = call->work->threads,
+                            .memory_bytes = call->work->memory_bytes,
+                            .peak_memory_bytes = peak_memory(),
+                            .timings = stages->timings,
+                            .timing_count = stages->timing_count};
+    RS_TRY(rs_run_keep(call->words[0], stages->graph, &stages->findings, report, &record,
+                       call->work, id, err));
+    if (o->report != NULL) {
+        RS_TRY(rs_run_copy(call->words[0], id, RS_RUN_REPORT, o->report, err));
+    }
+    if (o->risks != NULL) {
+        RS_TRY(rs_run_copy(call->words[0], id, RS_RUN_RISKS, o->risks, err));
+    }
+    rsi_stages_time(stages, "report", start);
+done:
+    return status;
+}
+
+static void print_list(FILE *out, const char *name, const char *path, const rs_list *list)
+{
+    char count[RSI_FORMAT_MAX];
+    char missing[RSI_FORMAT_MAX];
+    if (path != NULL) {
+        fprintf(out, "%s: %s in the store, %s not in it\n", name,
+                rsi_format_count(count, list->count),
+                rsi_format_count(missing, list->missing_count));
+    }
+}
+
+static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, const rs_run_id *id,
+                               rs_error *err)
+{
+    rs_status status = RS_OK;
+    const options *o = call->options;
+    const rs_findings *findings = &stages->findings;
+    char number[RSI_FORMAT_MAX];
+    size_t suspects = 0;
+    while (suspects < findings->ring_count && findings->rings[suspects].score >= RS_SUSPECT) {
+        suspects++;
+    }
+    print_list(call->out, "blacklist", o->blacklist, &stages->blacklist);
+    print_list(call->out, "whitelist", o->whitelist, &stages->whitelist);
+    if (stages->conflict_count > 0) {
+        fprintf(call->out, "on both lists, taken as blacklisted: %s\n",
+                rsi_format_count(number, stages->conflict_count));
+    }
+    fprintf(call->out, "rings: %s", rsi_format_count(number, findings->ring_count));
+    fprintf(call->out, ", of them suspect: %s\n", rsi_format_count(number, suspects));
+    if (findings->detect.split_count > 0) {
+        fprintf(call->out, "components split before clustering: %u\n",
+                findings->detect.split_count);
+    }
+    char *path = rs_run_path(call->words[0], id, RS_RUN_REPORT);
+    if (path == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (path of the report)");
+        goto done;
+    }
+    fprintf(call->out, "report: %s\n", o->report != NULL ? o->report : path);
+    if (o->top > 0 && findings->ring_count > 0) {
+        fputc('\n', call->out);
+        RS_TRY(rsi_print_top_rings(call->out, path, (size_t)o->top, err));
+    }
+done:
+    free(path);
+    return status;
+}
+
+static rs_status run(rsi_call *call, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const options *o = call->options;
+    rsi_settings settings = settings_of(o);
+    rsi_stages stages = {0};
+    char *json = NULL;
+    rs_run_id id = {0};
+    RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
+                               call->work, err));
+    RS_TRY(rsi_stages_spread(&stages, &settings, call->work, err));
+    rs_network_free(&stages.network);
+    RS_TRY(rsi_stages_score(&stages, &settings, call->work, err));
+    rs_evidence_free(&stages.evidence);
+    rs_evidence_graph_free(&stages.collapsed);
+    settings.graph.as_of = rs_graph_as_of(stages.graph);
+    RS_TRY(rsi_settings_json(&settings, &json, err));
+    rs_report_options report = RS_REPORT_DEFAULTS;
+    report.min_score = settings.score.min_score;
+    report.settings = json;
+    report.blacklist = o->blacklist != NULL ? &stages.blacklist : NULL;
+    report.whitelist = o->whitelist != NULL ? &stages.whitelist : NULL;
+    report.conflict_count = stages.conflict_count;
+    RS_TRY(keep(call, &stages, &report, &id, err));
+    if (!call->quiet) {
+        RS_TRY(print_summary(call, &stages, &id, err));
+    }
+done:
+    free(json);
+    rsi_stages_free(&stages);
+    return status;
+}
+
+const rsi_command rsi_command_run = {
+    .name = "run",
+    .summary = "find rings and risks, and write the report",
+    .words = "STORE [options]",
+    .about =
+        "Looks for coincidences that chance does not explain, joins them into rings, spreads risk "
+        "from the\nblacklist, scores rings and accounts, and keeps the report in STORE/runs/. The "
+        "same store, lists and\nsettings give the same bytes, whatever the number of threads.",
+    .word_min = 1,
+    .word_max = 1,
+    .options = table,
+    .options_size = sizeof(options),
+    .defaults = &defaults,
+    .run = run,
+};

@@ -1,0 +1,144 @@
+/* settings.c - a run's settings as one JSON object of integers, and back.
+ *
+ * One table names every setting; nothing is a floating-point number in the file, so its bytes and
+ * its digest are the same everywhere.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "cli/cli.h"
+#include "cli/stages.h"
+
+const rsi_settings rsi_default_settings = {
+    .graph = RS_GRAPH_DEFAULTS,
+    .evidence = RS_EVIDENCE_DEFAULTS,
+    .detect = RS_DETECT_DEFAULTS,
+    .seeds = RS_SEED_DEFAULTS,
+    .spread = RS_SPREAD_DEFAULTS,
+    .score = RS_SCORE_DEFAULTS,
+};
+
+enum { SETTING_COUNT = 15, FILE_MAX = 4096 };
+
+/* A setting as an integer: how it is read out of the struct and put into it. */
+typedef struct setting {
+    const char *name;
+    int64_t value;
+} setting;
+
+static void list_settings(const rsi_settings *s, setting out[SETTING_COUNT])
+{
+    const setting all[SETTING_COUNT] = {
+        {"as_of", s->graph.as_of},
+        {"pairs_max", s->evidence.pairs_max},
+        {"identity_max", s->evidence.identity_max},
+        {"window_s", s->evidence.window_s},
+        {"resolution", s->detect.resolution},
+        {"component_max", s->detect.component_max},
+        {"rounds", s->detect.rounds},
+        {"random_seed", (int64_t)s->detect.random_seed},
+        {"half_life_days", s->seeds.half_life_days},
+        {"damping_millionths", (int64_t)(s->spread.damping * 1e6 + 0.5)},
+        {"ground", s->spread.ground},
+        {"tolerance_billionths", (int64_t)(s->spread.tolerance * 1e9 + 0.5)},
+        {"min_score_millionths", s->score.min_score},
+        {"facts_max", s->score.facts_max},
+        {"trim", s->score.trim},
+    };
+    memcpy(out, all, sizeof all);
+}
+
+rs_status rsi_settings_json(const rsi_settings *settings, char **json, rs_error *err)
+{
+    setting all[SETTING_COUNT];
+    char *text = malloc(FILE_MAX);
+    if (text == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (settings)");
+    }
+    list_settings(settings, all);
+    size_t at = (size_t)snprintf(text, FILE_MAX, "{");
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        at += (size_t)snprintf(text + at, FILE_MAX - at, "%s\"%s\": %" PRId64, i > 0 ? ", " : "",
+                               all[i].name, all[i].value);
+    }
+    snprintf(text + at, FILE_MAX - at, "}");
+    *json = text;
+    return RS_OK;
+}
+
+static rs_status read_file(const char *path, char text[FILE_MAX], rs_error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return rs_fail(err, RS_ECORRUPT, "run settings \"%s\" cannot be read", path);
+    }
+    size_t length = fread(text, 1, FILE_MAX - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    return RS_OK;
+}
+
+static rs_status find_value(const char *text, const char *name, const char *path, int64_t *value,
+                            rs_error *err)
+{
+    char key[64];
+    snprintf(key, sizeof key, "\"%s\": ", name);
+    const char *place = strstr(text, key);
+    char *end = NULL;
+    if (place != NULL) {
+        place += strlen(key);
+        *value = strtoll(place, &end, 10);
+    }
+    if (place == NULL || end == place) {
+        return rs_fail(err, RS_ECORRUPT, "run settings \"%s\": no number \"%s\"", path, name);
+    }
+    return RS_OK;
+}
+
+static rs_status put_values(rsi_settings *s, const setting all[SETTING_COUNT], const char *path,
+                            rs_error *err)
+{
+    for (size_t i = 1; i < SETTING_COUNT; i++) {
+        if (all[i].value < 0 || all[i].value > UINT32_MAX) {
+            return rs_fail(err, RS_ECORRUPT, "run settings \"%s\": \"%s\" is out of range", path,
+                           all[i].name);
+        }
+    }
+    s->graph.as_of = all[0].value;
+    s->evidence.pairs_max = (uint32_t)all[1].value;
+    s->evidence.identity_max = (uint32_t)all[2].value;
+    s->evidence.window_s = (uint32_t)all[3].value;
+    s->detect.resolution = (uint32_t)all[4].value;
+    s->evidence.resolution = s->detect.resolution;
+    s->detect.component_max = (uint32_t)all[5].value;
+    s->detect.rounds = (unsigned)all[6].value;
+    s->detect.random_seed = (uint64_t)all[7].value;
+    s->seeds.half_life_days = (uint32_t)all[8].value;
+    s->spread.damping = (double)all[9].value / 1e6;
+    s->spread.ground = (uint32_t)all[10].value;
+    s->spread.tolerance = (double)all[11].value / 1e9;
+    s->score.min_score = (uint32_t)all[12].value;
+    s->score.facts_max = (uint32_t)all[13].value;
+    s->score.trim = (uint32_t)all[14].value;
+    return RS_OK;
+}
+
+rs_status rsi_settings_read(rsi_settings *settings, const char *path, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char text[FILE_MAX];
+    setting all[SETTING_COUNT];
+    *settings = rsi_default_settings;
+    list_settings(settings, all);
+    RS_TRY(read_file(path, text, err));
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        RS_TRY(find_value(text, all[i].name, path, &all[i].value, err));
+    }
+    RS_TRY(put_values(settings, all, path, err));
+done:
+    return status;
+}

@@ -1,0 +1,70 @@
+/* stages.h - the stages of a run in their order, as run and explain both need them.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_CLI_STAGES_H
+#define RSI_CLI_STAGES_H
+
+#include "ringscope/detect.h"
+#include "ringscope/evidence.h"
+#include "ringscope/graph.h"
+#include "ringscope/lists.h"
+#include "ringscope/network.h"
+#include "ringscope/propagate.h"
+#include "ringscope/report.h"
+#include "ringscope/score.h"
+#include "ringscope/store.h"
+
+/* Every setting that takes part in a run's answer. */
+typedef struct rsi_settings {
+    rs_graph_options graph;
+    rs_evidence_options evidence;
+    rs_detect_options detect;
+    rs_seed_options seeds;
+    rs_spread_options spread;
+    rs_score_options score;
+} rsi_settings;
+extern const rsi_settings rsi_default_settings;
+
+/* The settings as one JSON object, a fixed form: what their digest is taken of. Freed by free(). */
+RS_MUST_USE rs_status rsi_settings_json(const rsi_settings *settings, char **json, rs_error *err);
+/* Settings from such an object; RS_ECORRUPT names what is missing or out of range. */
+RS_MUST_USE rs_status rsi_settings_read(rsi_settings *settings, const char *path, rs_error *err);
+
+enum { RSI_STAGES_MAX = 12 };
+
+/* What stands between the stages. Start with {0}; rsi_stages_free frees all of it. */
+typedef struct rsi_stages {
+    rs_store *store;
+    rs_graph *graph;
+    rs_list blacklist;
+    rs_list whitelist;
+    uint64_t conflict_count;
+    rs_evidence evidence;
+    rs_evidence_graph collapsed;
+    int64_t *seed;   /* by node */
+    int64_t *spread; /* by node */
+    rs_network network;
+    rs_findings findings;
+    rs_run_timing timings[RSI_STAGES_MAX];
+    size_t timing_count;
+} rsi_stages;
+
+/* The store, its graph, the lists (paths may be NULL) and the evidence. */
+RS_MUST_USE rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path,
+                                          const char *blacklist, const char *whitelist,
+                                          const rsi_settings *settings, const rs_work *work,
+                                          rs_error *err);
+/* The network and the risk that spreads over it. */
+RS_MUST_USE rs_status rsi_stages_spread(rsi_stages *stages, const rsi_settings *settings,
+                                        const rs_work *work, rs_error *err);
+/* Communities, rings and everybody's risk, after the other two. */
+RS_MUST_USE rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings,
+                                       const rs_work *work, rs_error *err);
+void rsi_stages_free(rsi_stages *stages);
+
+/* Microseconds since some moment, for timings alone. */
+uint64_t rsi_clock_us(void);
+/* Remember how long a stage took that started at `start`. */
+void rsi_stages_time(rsi_stages *stages, const char *stage, uint64_t start);
+
+#endif
