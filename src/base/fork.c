@@ -297,8 +297,7 @@ static rs_status lost(struct pool *pool, struct worker *worker, rs_error *err)
                    pool->job->stage, task, WIFEXITED(how) ? WEXITSTATUS(how) : 0);
 }
 
-/* ---- handing out and taking in ----------------------------------------------------------------
- */
+/* ---- handing out and taking in -------------------------------------------------------------- */
 
 static rs_status hand_out(struct pool *pool, struct worker *worker, rsi_buffer *scratch,
                           rs_error *err)
@@ -397,8 +396,7 @@ done:
     return status;
 }
 
-/* ---- the order of work ------------------------------------------------------------------------
- */
+/* ---- the order of work ---------------------------------------------------------------------- */
 
 static int compare_cost(const void *x, const void *y, void *context)
 {

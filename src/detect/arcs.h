@@ -26,9 +26,10 @@ void rsi_arcs_free(rsi_arcs *arcs);
 
 /* Move single vertices to the neighbouring community where they add most, until none wants to move;
  * `label` (below vertex_count) is where they start and where they end. `order` is the order in
- * which they are first asked; NULL: ascending. RS_ENOMEM. */
+ * which they are first asked; NULL: ascending. *moved is set when one does. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_arcs_move(const rsi_arcs *arcs, uint32_t resolution,
-                                    const uint32_t *order, uint32_t *label, rs_error *err);
+                                    const uint32_t *order, uint32_t *label, bool *moved,
+                                    rs_error *err);
 
 /* Within each community: from single vertices to well connected parts, each named by a vertex of
  * it, which are connected. *merged is false when all parts are single vertices. RS_ENOMEM. */

@@ -67,8 +67,7 @@ static uint64_t cost_of(const rsi_piece *piece)
     return piece->vertex_count + piece->link_count;
 }
 
-/* ---- the worker's side -------------------------------------------------------------------------
- */
+/* ---- the worker's side ---------------------------------------------------------------------- */
 
 /* A piece travels as [ vertices 8 ][ links 8 ][ weights 8 each ][ a 4 each ][ b ][ masses ][ to 8
  * ]. */
@@ -151,8 +150,7 @@ done:
     return status;
 }
 
-/* ---- the caller's side -------------------------------------------------------------------------
- */
+/* ---- the caller's side ---------------------------------------------------------------------- */
 
 static rs_status give(void *context, size_t task, rsi_buffer *out, rs_error *err)
 {

@@ -162,8 +162,7 @@ bool rsi_plain_is_one(const rsi_piece *piece, uint32_t resolution, rsi_plain_scr
     return tree_carries(piece, resolution, total, scratch);
 }
 
-/* ---- the optimum of the smallest ----------------------------------------------------------------
- */
+/* ---- the optimum of the smallest ------------------------------------------------------------ */
 
 static void weigh_pairs(const rsi_piece *piece, uint32_t resolution, rsi_plain_scratch *scratch)
 {
