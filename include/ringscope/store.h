@@ -3,11 +3,11 @@
  * A store is a directory of immutable files and one manifest that names them (docs/FORMAT.md).
  *
  * Life     rs_store_open takes a snapshot: later batches do not show in it -> rs_store_close
- * Nodes    each node type has its own dense numbers 0 .. node_count-1, in order of first appearance
- * Memory   the manifest and block indexes; blocks are read when asked for
- * Threads  a store handle may be shared by threads for scans; a scan belongs to one thread
- * Trust    the files may be damaged or hostile: every length is checked before use; RS_ECORRUPT
- *          names the file, the place, what was expected and what was found
+ * Nodes    each node type has its own dense numbers 0 .. node_count-1: batch after batch, in a
+ * batch in byte order of the ids Memory   the manifest and block indexes; blocks are read when
+ * asked for Threads  a store handle may be shared by threads for scans; a scan belongs to one
+ * thread Trust    the files may be damaged or hostile: every length is checked before use;
+ * RS_ECORRUPT names the file, the place, what was expected and what was found
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RINGSCOPE_STORE_H
@@ -46,15 +46,15 @@ RS_API const char *rs_kind_name(rs_kind kind);
 
 /* A relation as the store knows it. Two relations of one name differ in types or currency. */
 typedef struct rs_relation_info {
-    const char *name;     /* as the mapping names it; lives as long as the store */
+    const char *name; /* as the mapping names it; lives as long as the store */
     rs_kind kind;
-    bool place;           /* kind shared, "as": "place" */
+    bool place; /* kind shared, "as": "place" */
     uint32_t src_type;
     uint32_t dst_type;
     uint8_t decimals;     /* of amounts: 2 means that 100 is 1.00 */
     const char *currency; /* "" where the mapping names none */
     uint64_t edge_count;
-    int64_t time_min;     /* UTC seconds; RS_NO_TIME where no edge has a time */
+    int64_t time_min; /* UTC seconds; RS_NO_TIME where no edge has a time */
     int64_t time_max;
 } rs_relation_info;
 
@@ -72,13 +72,18 @@ typedef struct rs_batch_info {
 } rs_batch_info;
 
 /* What a node attribute holds over all its values. */
-typedef enum rs_value_kind { RS_VALUE_INTEGER, RS_VALUE_DECIMAL, RS_VALUE_DATE, RS_VALUE_TEXT } rs_value_kind;
+typedef enum rs_value_kind {
+    RS_VALUE_INTEGER,
+    RS_VALUE_DECIMAL,
+    RS_VALUE_DATE,
+    RS_VALUE_TEXT
+} rs_value_kind;
 
 typedef struct rs_attribute_info {
     const char *name;
     uint32_t type; /* the node type it describes */
     rs_value_kind kind;
-    uint64_t value_count;
+    uint64_t value_count; /* over all batches: a node that two of them describe counts twice */
 } rs_attribute_info;
 
 /* Open the store at `path`. On RS_OK the caller owns *out and must close it; on failure *out is
@@ -112,15 +117,18 @@ RS_API RS_MUST_USE rs_status rs_store_find(const rs_store *store, size_t type, r
 /* ---- edges, one run at a time ------------------------------------------------------------- */
 
 /* Lent to the caller: valid until the next call on the same scan. All arrays have `count` entries.
- * Within one segment edges stand in order of (src, dst, time, amount); segments follow one another. */
+ * Within one segment edges stand in order of (src, dst, time, amount); segments follow one another.
+ */
 typedef struct rs_edges {
     size_t count;
     const uint32_t *src;
     const uint32_t *dst;
-    const int64_t *time;        /* NULL: no edge of the run has one; else UTC seconds or RS_NO_TIME */
-    const int64_t *amount;      /* NULL: no edge of the run has one; else smallest unit or RS_NO_AMOUNT */
-    const uint32_t *precision_s; /* seconds that a time may be off: 1, 3600, 86400; NULL: all are 1 */
-    uint32_t batch;             /* index for rs_store_batch */
+    const int64_t *time; /* NULL: no edge of the run has one; else UTC seconds or RS_NO_TIME */
+    const int64_t
+        *amount; /* NULL: no edge of the run has one; else smallest unit or RS_NO_AMOUNT */
+    const uint32_t
+        *precision_s; /* seconds that a time may be off: 1, 3600, 86400; NULL: all are 1 */
+    uint32_t batch;   /* index for rs_store_batch */
 } rs_edges;
 
 enum { RS_SCAN_TIME = 1, RS_SCAN_AMOUNT = 2 }; /* columns wanted beside src and dst */
@@ -137,7 +145,7 @@ RS_API void rs_scan_close(rs_scan *scan);
 typedef struct rs_names rs_names;
 RS_API RS_MUST_USE rs_status rs_names_open(rs_names **out, const rs_store *store, size_t type,
                                            rs_error *err);
-/* The next node and its id, in an order of the store's choosing; *node is RS_NO_NODE at the end.
+/* The next node and its id, in ascending order of nodes; *node is RS_NO_NODE at the end.
  * `id` is lent until the next call. */
 RS_API RS_MUST_USE rs_status rs_names_next(rs_names *names, uint32_t *node, rs_text *id,
                                            rs_error *err);
@@ -148,8 +156,9 @@ RS_API void rs_names_close(rs_names *names);
 typedef struct rs_values rs_values;
 RS_API RS_MUST_USE rs_status rs_values_open(rs_values **out, const rs_store *store,
                                             size_t attribute, rs_error *err);
-/* The next node that has the attribute, in ascending order, and its text; RS_NO_NODE at the end. Where batches disagree
- * the winner does not depend on their order: the latest time, then the greatest bytes. */
+/* The next node that has the attribute, in ascending order, and its text; RS_NO_NODE at the end.
+ * Where batches disagree the winner does not depend on their order: the latest time, then the
+ * greatest bytes. */
 RS_API RS_MUST_USE rs_status rs_values_next(rs_values *values, uint32_t *node, rs_text *text,
                                             rs_error *err);
 RS_API void rs_values_close(rs_values *values);

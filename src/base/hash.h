@@ -17,4 +17,11 @@ uint64_t rsi_hash64(const void *bytes, size_t length, uint64_t seed);
 /* XXH3-128. A node's place in every output order is the 128-bit hash of its id seeded with rsi_hash64 of its type's name. */
 rsi_hash128 rsi_hash_128(const void *bytes, size_t length, uint64_t seed);
 
+/* XXH3-128 of bytes that come in pieces: whole-file digests. */
+typedef struct rsi_hash_stream rsi_hash_stream;
+rsi_hash_stream *rsi_hash_stream_new(void); /* NULL: out of memory */
+void rsi_hash_stream_add(rsi_hash_stream *stream, const void *bytes, size_t length);
+rsi_hash128 rsi_hash_stream_end(const rsi_hash_stream *stream);
+void rsi_hash_stream_free(rsi_hash_stream *stream);
+
 #endif

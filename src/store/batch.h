@@ -3,8 +3,8 @@
  * Life     rsi_batch_open (takes the writer's lock) -> blocks filled by any threads, handed over in
  *          order by rsi_batch_append -> rsi_batch_commit; rsi_batch_close without a commit leaves
  *          the store as it was
- * Order    ids are numbered in order of first appearance: by block as appended, by row in a block;
- *          the bytes written do not depend on the number of threads
+ * Order    new ids are numbered in the order of their bytes, from the type's node count on; the bytes
+ *          written depend on the rows as a set: not on their order, the blocks or the threads
  * Memory   8 to 24 bytes a row, and the batch's own distinct ids; never the store's dictionary
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -42,8 +42,8 @@ typedef struct rsi_edge_row {
     int64_t amount;       /* smallest unit or RS_NO_AMOUNT */
     uint32_t file;        /* number from rsi_batch_file; with keep_rows */
     uint64_t line;
-    rs_text key;          /* the event's own key, length 0: none. An event whose (relation's source, key)
-                           * was seen before, in this batch or an earlier one, is dropped */
+    rs_text key; /* the event's own key, length 0: none. An event whose (relation's source, key)
+                  * was seen before, in this batch or an earlier one, is dropped */
 } rsi_edge_row;
 
 /* One attribute of one node, as text. */
@@ -59,8 +59,8 @@ RS_MUST_USE rs_status rsi_batch_open(rsi_batch **out, const char *store_path, bo
                                      const rs_work *work, rs_error *err);
 void rsi_batch_close(rsi_batch *batch);
 
-/* Numbers for names, the same number for the same name; any thread may call. RS_EINPUT where a relation of that
- * name is known with another kind, RS_EUSAGE over a limit (docs/FORMAT.md). */
+/* Numbers for names, the same number for the same name; any thread may call. RS_EINPUT where a
+ * relation of that name is known with another kind, RS_EUSAGE over a limit (docs/FORMAT.md). */
 RS_MUST_USE rs_status rsi_batch_type(rsi_batch *batch, rs_text name, uint32_t *type, rs_error *err);
 RS_MUST_USE rs_status rsi_batch_relation(rsi_batch *batch, const rsi_relation_spec *spec,
                                          uint32_t *relation, rs_error *err);
@@ -93,8 +93,9 @@ typedef struct rsi_commit {
     bool unchanged; /* a batch of this name and content is there: nothing was written */
     char name[256];
 } rsi_commit;
-/* Sort, write, sync and publish. `name` NULL: named by content digest (independent of row order). `row_count` is
- * kept for the batch's record. RS_EUSAGE where the name is taken by other content. */
+/* Sort, write, sync and publish. `name` NULL: named by content digest (independent of row order).
+ * `row_count` is kept for the batch's record. RS_EUSAGE where the name is taken by other content.
+ */
 RS_MUST_USE rs_status rsi_batch_commit(rsi_batch *batch, const char *name, uint64_t row_count,
                                        rsi_commit *result, rs_error *err);
 

@@ -1,0 +1,310 @@
+/* block.c - rows of one piece of input, gathered by one thread.
+ *
+ * Ids are hashed here, in the thread that just read their bytes, and listed by type and shard.
+ * A row refers to them by place in the list; append turns places into numbers.
+ * The digest of the block is the sum of a 128-bit hash of each row, so it does not depend on order.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/try.h"
+#include "store/batch_internal.h"
+#include "store/intcodec.h"
+
+static rs_status no_memory(rs_error *err)
+{
+    return rs_fail(err, RS_ENOMEM, "out of memory (rows of a block)");
+}
+
+/* Make *items wider by halves. */
+static rs_status widen(void **items, size_t wanted, size_t size, rs_error *err)
+{
+    void *wider = realloc(*items, wanted * size);
+    if (wider == NULL) {
+        return no_memory(err);
+    }
+    *items = wider;
+    return RS_OK;
+}
+
+static size_t wider(size_t capacity)
+{
+    return capacity < 16 ? 16 : capacity + capacity / 2;
+}
+
+static rs_status add_key(rsi_block *block, uint32_t type, rs_text id, uint64_t hash, uint32_t *ref,
+                         rs_error *err)
+{
+    uint32_t shard = (uint32_t)(hash >> (64 - RSI_SHARD_BITS));
+    if (block->types[type] == NULL) {
+        block->types[type] = calloc(1, sizeof *block->types[type]);
+        if (block->types[type] == NULL) {
+            return no_memory(err);
+        }
+    }
+    rsi_key_list *list = &block->types[type]->shards[shard];
+    if (list->count == list->capacity) {
+        size_t capacity = wider(list->capacity);
+        if (capacity > RSI_LOCAL_MASK) {
+            return rs_fail(err, RS_EUSAGE, "more than %u ids in one block", RSI_LOCAL_MASK);
+        }
+        void *keys = list->keys;
+        rs_status status = widen(&keys, capacity, sizeof *list->keys, err);
+        if (status != RS_OK) {
+            return status;
+        }
+        list->keys = keys;
+        list->capacity = (uint32_t)capacity;
+    }
+    *ref = shard << RSI_LOCAL_BITS | list->count;
+    list->keys[list->count++] =
+        (rsi_key){.bytes = id.bytes, .hash = hash, .length = (uint32_t)id.length};
+    return RS_OK;
+}
+
+static rs_status check_id(rs_text id, rs_error *err)
+{
+    if (id.length > RSI_ID_BYTES_MAX) {
+        return rs_fail(err, RS_EINPUT, "an id of %zu bytes (at most %zu are stored)", id.length,
+                       RSI_ID_BYTES_MAX);
+    }
+    return RS_OK;
+}
+
+static void digest_row(rsi_block *block, const uint64_t *fields, size_t count)
+{
+    uint8_t bytes[64];
+    for (size_t i = 0; i < count; i++) {
+        rsi_store_u64le(bytes + 8 * i, fields[i]);
+    }
+    rsi_digest_add(&block->digest, rsi_hash_128(bytes, 8 * count, 0));
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+rs_status rsi_block_new(rsi_block **out, rsi_batch *batch, rs_error *err)
+{
+    rsi_block *block = calloc(1, sizeof *block);
+    if (block == NULL) {
+        return no_memory(err);
+    }
+    block->batch = batch;
+    *out = block;
+    return RS_OK;
+}
+
+static void free_type(rsi_block_type *type)
+{
+    for (uint32_t i = 0; type != NULL && i < RSI_SHARD_COUNT; i++) {
+        free(type->shards[i].keys);
+    }
+    free(type);
+}
+
+void rsi_block_free(rsi_block *block)
+{
+    if (block == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < RSI_BATCH_TYPES_MAX; i++) {
+        free_type(block->types[i]);
+    }
+    for (size_t i = 0; i < RSI_RELATIONS_MAX; i++) {
+        if (block->relations[i] != NULL) {
+            free(block->relations[i]->rows);
+            free(block->relations[i]->extras);
+            free(block->relations[i]);
+        }
+    }
+    for (size_t i = 0; i < RSI_ATTRIBUTES_MAX; i++) {
+        if (block->attributes[i] != NULL) {
+            free(block->attributes[i]->rows);
+            free(block->attributes[i]);
+        }
+    }
+    free(block);
+}
+
+static void reset_rows(rsi_block_rows *rows)
+{
+    rows->count = 0;
+    rows->has_extras = false;
+    rows->time_min = INT64_MAX;
+    rows->time_max = INT64_MIN;
+    rows->amount_max = 0;
+}
+
+void rsi_block_reset(rsi_block *block)
+{
+    block->digest = (rsi_hash128){0};
+    for (size_t i = 0; i < RSI_BATCH_TYPES_MAX; i++) {
+        for (uint32_t s = 0; block->types[i] != NULL && s < RSI_SHARD_COUNT; s++) {
+            block->types[i]->shards[s].count = 0;
+        }
+    }
+    for (size_t i = 0; i < RSI_RELATIONS_MAX; i++) {
+        if (block->relations[i] != NULL) {
+            reset_rows(block->relations[i]);
+        }
+    }
+    for (size_t i = 0; i < RSI_ATTRIBUTES_MAX; i++) {
+        if (block->attributes[i] != NULL) {
+            block->attributes[i]->count = 0;
+            block->attributes[i]->text_bytes = 0;
+        }
+    }
+}
+
+/* ---- nodes and edges ---------------------------------------------------------------------- */
+
+rs_status rsi_block_node(rsi_block *block, uint32_t type, rs_text id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t ref = 0;
+    uint64_t hash = rsi_hash64(id.bytes, id.length, 0);
+    assert(type < RSI_BATCH_TYPES_MAX);
+    RS_TRY(check_id(id, err));
+    RS_TRY(add_key(block, type, id, hash, &ref, err));
+    digest_row(block, (uint64_t[]){block->batch->types[type]->hash, hash}, 2);
+done:
+    return status;
+}
+
+static rs_status rows_of(rsi_block *block, uint32_t relation, rsi_block_rows **out, rs_error *err)
+{
+    if (block->relations[relation] == NULL) {
+        rsi_block_rows *made = calloc(1, sizeof *made);
+        if (made == NULL) {
+            return no_memory(err);
+        }
+        reset_rows(made);
+        block->relations[relation] = made;
+    }
+    rsi_block_rows *rows = block->relations[relation];
+    *out = rows;
+    if (rows->count < rows->capacity) {
+        return RS_OK;
+    }
+    size_t capacity = wider(rows->capacity);
+    void *items = rows->rows;
+    if (capacity > UINT32_MAX / 2) {
+        return rs_fail(err, RS_EUSAGE, "more than %u rows in one block", UINT32_MAX / 2);
+    }
+    rs_status status = widen(&items, capacity, sizeof *rows->rows, err);
+    rows->rows = items;
+    if (status == RS_OK && rows->extras != NULL) {
+        items = rows->extras;
+        status = widen(&items, capacity, sizeof *rows->extras, err);
+        rows->extras = items;
+    }
+    rows->capacity = status == RS_OK ? (uint32_t)capacity : rows->capacity;
+    return status;
+}
+
+/* From the first row that needs one, every row of the block has an extra. */
+static rs_status add_extra(rsi_block_rows *rows, rsi_row_extra extra, rs_error *err)
+{
+    if (rows->extras == NULL) {
+        rows->extras = malloc(rows->capacity * sizeof *rows->extras);
+        if (rows->extras == NULL) {
+            return no_memory(err);
+        }
+    }
+    for (uint32_t i = 0; !rows->has_extras && i < rows->count; i++) {
+        rows->extras[i] = (rsi_row_extra){.precision_s = 1, .key = RSI_NO_KEY};
+    }
+    rows->has_extras = true;
+    rows->extras[rows->count] = extra;
+    return RS_OK;
+}
+
+static void note_range(rsi_block_rows *rows, const rsi_edge_row *row)
+{
+    if (row->time != RS_NO_TIME) {
+        rows->time_min = row->time < rows->time_min ? row->time : rows->time_min;
+        rows->time_max = row->time > rows->time_max ? row->time : rows->time_max;
+    }
+    if (row->amount != RS_NO_AMOUNT) {
+        uint64_t amount = rsi_zigzag(row->amount) + 1;
+        rows->amount_max = amount > rows->amount_max ? amount : rows->amount_max;
+    }
+}
+
+rs_status rsi_block_edge(rsi_block *block, const rsi_edge_row *row, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_block_rows *rows = NULL;
+    rsi_block_row ends = {.time = row->time, .amount = row->amount};
+    uint64_t src_hash = rsi_hash64(row->src.bytes, row->src.length, 0);
+    uint64_t dst_hash = rsi_hash64(row->dst.bytes, row->dst.length, 0);
+    uint64_t key_hash = 0;
+    const rsi_batch_relation_state *relation = block->batch->relations[row->relation];
+    rsi_row_extra extra = {.key = RSI_NO_KEY, .precision_s = 1};
+    extra.precision_s = row->time == RS_NO_TIME || row->precision_s == 0 ? 1 : row->precision_s;
+    RS_TRY(check_id(row->src, err));
+    RS_TRY(check_id(row->dst, err));
+    RS_TRY(check_id(row->key, err));
+    RS_TRY(rows_of(block, row->relation, &rows, err));
+    RS_TRY(add_key(block, relation->src_type, row->src, src_hash, &ends.src, err));
+    RS_TRY(add_key(block, relation->dst_type, row->dst, dst_hash, &ends.dst, err));
+    if (row->key.length > 0) {
+        key_hash = rsi_hash64(row->key.bytes, row->key.length, 0);
+        RS_TRY(add_key(block, relation->key_type, row->key, key_hash, &extra.key, err));
+    }
+    if (block->batch->keep_rows) {
+        extra.file = row->file;
+        extra.line = row->line;
+    }
+    if (rows->has_extras || block->batch->keep_rows || extra.precision_s != 1 ||
+        row->key.length > 0) {
+        RS_TRY(add_extra(rows, extra, err));
+    }
+    rows->rows[rows->count++] = ends;
+    note_range(rows, row);
+    digest_row(block,
+               (uint64_t[]){relation->hash, src_hash, dst_hash, (uint64_t)row->time,
+                            (uint64_t)row->amount, extra.precision_s, key_hash},
+               7);
+done:
+    return status;
+}
+
+/* ---- values ------------------------------------------------------------------------------- */
+
+rs_status rsi_block_value(rsi_block *block, const rsi_value_row *row, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t ref = 0;
+    const rsi_batch_attribute_state *attribute = block->batch->attributes[row->attribute];
+    uint64_t hash = rsi_hash64(row->node.bytes, row->node.length, 0);
+    rsi_block_values *values = block->attributes[row->attribute];
+    RS_TRY(check_id(row->node, err));
+    if (row->value.length > RSI_VALUE_BYTES_MAX) {
+        return rs_fail(err, RS_EINPUT, "a value of %zu bytes (at most %zu are stored)",
+                       row->value.length, RSI_VALUE_BYTES_MAX);
+    }
+    if (values == NULL) {
+        values = calloc(1, sizeof *values);
+        if (values == NULL) {
+            return no_memory(err);
+        }
+        block->attributes[row->attribute] = values;
+    }
+    if (values->count == values->capacity) {
+        void *items = values->rows;
+        RS_TRY(widen(&items, wider(values->capacity), sizeof *values->rows, err));
+        values->rows = items;
+        values->capacity = wider(values->capacity);
+    }
+    RS_TRY(add_key(block, attribute->type, row->node, hash, &ref, err));
+    values->rows[values->count++] =
+        (rsi_block_value_row){.node = ref, .text = row->value, .time = row->time};
+    values->text_bytes += row->value.length;
+    digest_row(block,
+               (uint64_t[]){attribute->hash, hash, (uint64_t)row->time,
+                            rsi_hash64(row->value.bytes, row->value.length, 0)},
+               4);
+done:
+    return status;
+}

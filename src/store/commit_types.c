@@ -1,0 +1,385 @@
+/* commit_types.c - the ids of a batch, type by type: sorted, resolved, numbered, written.
+ *
+ * An id that an earlier batch brought keeps its number; the new ones get the numbers that follow,
+ * in byte order. So numbers depend on the content of batches only, never on the order of rows in
+ * one. Known ids are found by going through the sorted ids and each earlier part side by side, a
+ * block at a time: no dictionary is loaded.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "base/parallel.h"
+#include "base/try.h"
+#include "store/batch_internal.h"
+#include "store/idsort.h"
+#include "store/outbox.h"
+
+enum { PIECE = 1 << 14 };
+
+typedef struct types_worker {
+    rsi_zblock *zblock;
+    rsi_buffer scratch;
+    rsi_buffer block;
+    rsi_buffer note;
+    rsi_buffer parcel;
+    rs_text *texts; /* RSI_DICT_BLOCK_IDS_MAX */
+    rsi_dict_block *known;
+} types_worker;
+
+typedef struct types_state {
+    rsi_output *output;
+    rsi_batch_type_state *type;
+    rsi_id *ids;
+    size_t count;
+    size_t fresh_count;
+    rsi_blockfile *files;
+    rsi_dict_part *parts;
+    size_t part_count;
+    size_t *cuts; /* first fresh id of each block, and the end */
+    size_t block_count;
+    rsi_outbox *outbox;
+    types_worker *workers;
+    unsigned worker_count;
+} types_state;
+
+static rs_status no_memory(rs_error *err)
+{
+    return rs_fail(err, RS_ENOMEM, "out of memory (dictionary of the batch)");
+}
+
+/* ---- the ids of the shards ---------------------------------------------------------------- */
+
+static rs_status list_shard(void *context, size_t number, unsigned worker, rs_error *err)
+{
+    types_state *state = context;
+    const rsi_shard *shard = &state->type->shards[number];
+    rsi_id *id = state->ids + state->type->shard_start[number];
+    uint32_t local = 0;
+    (void)worker;
+    (void)err;
+    for (uint32_t chunk = 0; chunk < shard->chunk_count; chunk++) {
+        const uint8_t *at = shard->chunks[chunk];
+        const uint8_t *end = at + shard->chunk_used[chunk];
+        while (at < end) {
+            uint32_t length = rsi_load_u16le(at);
+            *id++ = (rsi_id){.bytes = (const char *)at + 2,
+                             .length = length,
+                             .local = (uint32_t)number << RSI_LOCAL_BITS | local++};
+            at += 2 + length;
+        }
+    }
+    return RS_OK;
+}
+
+static rs_status list_ids(types_state *state, rs_error *err)
+{
+    rsi_batch_type_state *type = state->type;
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
+        type->shard_start[i] = (uint32_t)count;
+        count += type->shards[i].id_count;
+        rsi_shard_free_slots(&type->shards[i]);
+    }
+    if (count >= RS_NO_NODE - type->known_count) {
+        return rs_fail(err, RS_EUSAGE, "more than %u nodes of one type", RS_NO_NODE - 1);
+    }
+    type->shard_start[RSI_SHARD_COUNT] = (uint32_t)count;
+    state->count = (size_t)count;
+    state->ids = malloc(state->count * sizeof *state->ids + 1);
+    type->nodes = malloc(state->count * sizeof *type->nodes + 1);
+    if (state->ids == NULL || type->nodes == NULL) {
+        return no_memory(err);
+    }
+    return rsi_parallel(&state->output->batch->work, RSI_SHARD_COUNT, list_shard, state, err);
+}
+
+/* ---- ids of earlier batches --------------------------------------------------------------- */
+
+static rs_status open_parts(types_state *state, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_batch *batch = state->output->batch;
+    const rsi_manifest *manifest = &batch->manifest;
+    state->files = calloc(manifest->file_count + 1, sizeof *state->files);
+    state->parts = calloc(manifest->file_count + 1, sizeof *state->parts);
+    if (state->files == NULL || state->parts == NULL) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < manifest->file_count; i++) {
+        const rsi_file_entry *file = &manifest->files[i];
+        const rsi_type_entry *type = &manifest->types[file->object];
+        if (file->ref.kind != RSI_FILE_DICTIONARY || type->hidden != state->type->hidden ||
+            strcmp(type->name, state->type->name) != 0) {
+            continue;
+        }
+        size_t part = state->part_count;
+        RS_TRY(rsi_blockfile_open(&state->files[part], batch->directory, &file->ref, err));
+        state->part_count++;
+        RS_TRY(rsi_dict_open(&state->parts[part], &state->files[part], err));
+        if (state->parts[part].first + state->parts[part].count > type->node_count) {
+            status =
+                rs_fail(err, RS_ECORRUPT, "file \"%s\" has more ids than type \"%s\" has nodes",
+                        file->ref.name, type->name);
+            goto done;
+        }
+    }
+done:
+    return status;
+}
+
+static rs_status resolve_piece(void *context, size_t piece, unsigned worker, rs_error *err)
+{
+    types_state *state = context;
+    size_t to = (piece + 1) * PIECE < state->count ? (piece + 1) * PIECE : state->count;
+    rs_status status = RS_OK;
+    for (size_t i = piece * PIECE; i < to; i++) {
+        state->ids[i].order = RS_NO_NODE;
+    }
+    for (size_t part = 0; status == RS_OK && part < state->part_count; part++) {
+        for (size_t i = piece * PIECE; status == RS_OK && i < to; i++) {
+            rsi_id *id = &state->ids[i];
+            uint32_t node = RS_NO_NODE;
+            if (id->order == RS_NO_NODE) {
+                status = rsi_dict_find(&state->parts[part], state->workers[worker].known,
+                                       (rs_text){id->bytes, id->length}, &node, err);
+                id->order = node;
+            }
+        }
+    }
+    return status;
+}
+
+/* Give every id its number; leave only the new ids in the list. */
+static void number_ids(types_state *state)
+{
+    rsi_batch_type_state *type = state->type;
+    uint32_t next = type->known_count;
+    size_t kept = 0;
+    for (size_t i = 0; i < state->count; i++) {
+        const rsi_id *id = &state->ids[i];
+        uint32_t node = (uint32_t)id->order;
+        if (node == RS_NO_NODE) {
+            node = next++;
+            state->ids[kept++] = *id;
+        }
+        type->nodes[type->shard_start[id->local >> RSI_LOCAL_BITS] + (id->local & RSI_LOCAL_MASK)] =
+            node;
+    }
+    state->fresh_count = kept;
+    type->fresh_count = (uint32_t)kept;
+}
+
+/* ---- the part of the new ids -------------------------------------------------------------- */
+
+static size_t cut_block(const rsi_id *ids, size_t count)
+{
+    size_t bytes = 0;
+    size_t taken = 0;
+    while (taken < count && taken < RSI_DICT_BLOCK_IDS_MAX && bytes < RSI_DICT_BLOCK_BYTES_CUT) {
+        bytes += ids[taken++].length;
+    }
+    return taken;
+}
+
+static rs_status cut_blocks(types_state *state, rs_error *err)
+{
+    size_t capacity = 0;
+    for (size_t at = 0; at < state->fresh_count;) {
+        if (state->block_count + 1 >= capacity) {
+            capacity = capacity * 2 + 16;
+            size_t *cuts = realloc(state->cuts, capacity * sizeof *cuts);
+            if (cuts == NULL) {
+                return no_memory(err);
+            }
+            state->cuts = cuts;
+        }
+        state->cuts[state->block_count++] = at;
+        at += cut_block(state->ids + at, state->fresh_count - at);
+        state->cuts[state->block_count] = at;
+    }
+    return RS_OK;
+}
+
+static rs_status write_block(void *context, size_t number, unsigned worker_number, rs_error *err)
+{
+    rs_status status = RS_OK;
+    types_state *state = context;
+    types_worker *worker = &state->workers[worker_number];
+    const rsi_id *ids = state->ids + state->cuts[number];
+    size_t count = state->cuts[number + 1] - state->cuts[number];
+    for (size_t i = 0; i < count; i++) {
+        worker->texts[i] = (rs_text){.bytes = ids[i].bytes, .length = ids[i].length};
+    }
+    worker->block.length = 0;
+    worker->note.length = 0;
+    RS_TRY(rsi_dict_encode(worker->zblock, worker->texts, count, &worker->scratch, &worker->block,
+                           &worker->note, err));
+    RS_TRY(rsi_parcel_add(&worker->parcel, &worker->block, worker->note.bytes, worker->note.length,
+                          err));
+    RS_TRY(rsi_outbox_put(state->outbox, number, &worker->parcel, err));
+done:
+    return status;
+}
+
+static rs_status write_part(types_state *state, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_blockwriter *writer = NULL;
+    const rsi_batch_type_state *type = state->type;
+    uint8_t meta[RSI_DICT_META_BYTES];
+    RS_TRY(cut_blocks(state, err));
+    RS_TRY(rsi_output_file(state->output, RSI_FILE_DICTIONARY, type->object, &writer, err));
+    RS_TRY(rsi_outbox_new(&state->outbox, writer, state->block_count, err));
+    RS_TRY(rsi_parallel(&state->output->batch->work, state->block_count, write_block, state, err));
+    rsi_dict_meta(type->known_count, type->fresh_count, meta);
+    RS_TRY(rsi_output_finish(state->output, writer, type->object, meta, sizeof meta, err));
+done:
+    return status;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------- */
+
+static rs_status make_workers(types_state *state, rs_error *err)
+{
+    rs_status status = RS_OK;
+    state->worker_count = rsi_parallel_workers(&state->output->batch->work);
+    state->workers = calloc(state->worker_count, sizeof *state->workers);
+    if (state->workers == NULL) {
+        state->worker_count = 0;
+        return no_memory(err);
+    }
+    for (unsigned i = 0; i < state->worker_count; i++) {
+        types_worker *worker = &state->workers[i];
+        worker->texts = malloc(RSI_DICT_BLOCK_IDS_MAX * sizeof *worker->texts);
+        if (worker->texts == NULL) {
+            return no_memory(err);
+        }
+        RS_TRY(rsi_zblock_new(&worker->zblock, err));
+        RS_TRY(rsi_dict_block_new(&worker->known, err));
+    }
+done:
+    return status;
+}
+
+static void free_state(types_state *state)
+{
+    for (unsigned i = 0; i < state->worker_count; i++) {
+        types_worker *worker = &state->workers[i];
+        rsi_zblock_free(worker->zblock);
+        rsi_buffer_free(&worker->scratch);
+        rsi_buffer_free(&worker->block);
+        rsi_buffer_free(&worker->note);
+        rsi_buffer_free(&worker->parcel);
+        rsi_dict_block_free(worker->known);
+        free(worker->texts);
+    }
+    for (size_t i = 0; i < state->part_count; i++) {
+        rsi_dict_close(&state->parts[i]);
+        rsi_blockfile_close(&state->files[i]);
+    }
+    rsi_outbox_free(state->outbox);
+    free(state->workers);
+    free(state->files);
+    free(state->parts);
+    free(state->cuts);
+    free(state->ids);
+}
+
+rs_status rsi_commit_type(rsi_output *output, rsi_batch_type_state *type, rs_error *err)
+{
+    rs_status status = RS_OK;
+    types_state state = {.output = output, .type = type};
+    const rs_work *work = &output->batch->work;
+    RS_TRY(list_ids(&state, err));
+    RS_TRY(rsi_ids_sort(state.ids, state.count, work, err));
+    RS_TRY(make_workers(&state, err));
+    RS_TRY(open_parts(&state, err));
+    RS_TRY(rsi_parallel(work, state.count / PIECE + 1, resolve_piece, &state, err));
+    number_ids(&state);
+    if (state.fresh_count > 0) {
+        RS_TRY(write_part(&state, err));
+    }
+done:
+    free_state(&state);
+    for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
+        rsi_shard_free(&type->shards[i]);
+    }
+    return rs_context(err, status, "type \"%s\"", type->name);
+}
+
+/* ---- rows get dense numbers --------------------------------------------------------------- */
+
+typedef struct map_job {
+    rsi_batch_relation_state *relation;
+    rsi_chunk *chunk;
+} map_job;
+
+typedef struct map_state {
+    rsi_batch *batch;
+    map_job *jobs;
+} map_state;
+
+static inline uint32_t node_of(const rsi_batch_type_state *type, uint32_t local)
+{
+    return type->nodes[type->shard_start[local >> RSI_LOCAL_BITS] + (local & RSI_LOCAL_MASK)];
+}
+
+static rs_status map_chunk(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    const map_state *state = context;
+    const map_job *job = &state->jobs[index];
+    const rsi_batch_type_state *src = state->batch->types[job->relation->src_type];
+    const rsi_batch_type_state *dst = state->batch->types[job->relation->dst_type];
+    const rsi_batch_type_state *keys = state->batch->types[job->relation->key_type];
+    rsi_chunk *chunk = job->chunk;
+    (void)worker;
+    (void)err;
+    for (size_t i = 0; i < chunk->count; i++) {
+        chunk->src[i] = node_of(src, chunk->src[i]);
+        chunk->dst[i] = node_of(dst, chunk->dst[i]);
+    }
+    for (size_t i = 0; chunk->extra != NULL && i < chunk->count; i++) {
+        if (chunk->extra[i].key != RSI_NO_KEY) {
+            chunk->extra[i].key = node_of(keys, chunk->extra[i].key);
+        }
+    }
+    return RS_OK;
+}
+
+static void map_values(const rsi_batch *batch)
+{
+    for (uint32_t a = 0; a < batch->attribute_count; a++) {
+        const rsi_batch_attribute_state *attribute = batch->attributes[a];
+        const rsi_batch_type_state *type = batch->types[attribute->type];
+        for (size_t c = 0; c < attribute->chunk_count; c++) {
+            rsi_value_chunk *chunk = attribute->chunks[c];
+            for (size_t i = 0; i < chunk->count; i++) {
+                chunk->entries[i].node = node_of(type, chunk->entries[i].node);
+            }
+        }
+    }
+}
+
+rs_status rsi_commit_map(rsi_output *output, rs_error *err)
+{
+    rsi_batch *batch = output->batch;
+    map_state state = {.batch = batch};
+    size_t count = 0;
+    for (uint32_t i = 0; i < batch->relation_count; i++) {
+        count += batch->relations[i]->chunk_count;
+    }
+    state.jobs = malloc(count * sizeof *state.jobs + 1);
+    if (state.jobs == NULL) {
+        return no_memory(err);
+    }
+    count = 0;
+    for (uint32_t i = 0; i < batch->relation_count; i++) {
+        for (size_t c = 0; c < batch->relations[i]->chunk_count; c++) {
+            state.jobs[count++] = (map_job){batch->relations[i], batch->relations[i]->chunks[c]};
+        }
+    }
+    rs_status status = rsi_parallel(&batch->work, count, map_chunk, &state, err);
+    free(state.jobs);
+    map_values(batch);
+    return status;
+}

@@ -1,0 +1,345 @@
+/* dict.c - front-coded blocks of ids.
+ *
+ *   note  = [ ids u32 ][ unpacked bytes u32 ][ first id ]
+ *   block = zstd frame of: varint per id, the bytes it shares with the id before; varint per id,
+ *           its length; then all bytes that are not shared
+ * Lengths stand apart from bytes so that zstd sees two dull columns and one of text.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "store/dict.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/try.h"
+#include "ringscope/store.h"
+
+enum { LEVEL = 1, NOTE_HEAD = 8 };
+
+int rsi_text_compare(rs_text a, rs_text b)
+{
+    size_t common = a.length < b.length ? a.length : b.length;
+    int order = common == 0 ? 0 : memcmp(a.bytes, b.bytes, common);
+    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+static size_t shared_prefix(rs_text a, rs_text b)
+{
+    size_t common = a.length < b.length ? a.length : b.length;
+    size_t shared = 0;
+    while (shared + 8 <= common) {
+        uint64_t differ = rsi_load_u64le(a.bytes + shared) ^ rsi_load_u64le(b.bytes + shared);
+        if (differ != 0) {
+            return shared + (unsigned)__builtin_ctzll(differ) / 8;
+        }
+        shared += 8;
+    }
+    while (shared < common && a.bytes[shared] == b.bytes[shared]) {
+        shared++;
+    }
+    return shared;
+}
+
+/* Lengths and bytes of a block, unpacked, into `raw`. */
+static rs_status front_code(const rs_text *ids, size_t count, rsi_buffer *raw, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t bytes = 0;
+    uint16_t shared[RSI_DICT_BLOCK_IDS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        shared[i] = i == 0 ? 0 : (uint16_t)shared_prefix(ids[i - 1], ids[i]);
+        bytes += ids[i].length;
+    }
+    raw->length = 0;
+    RS_TRY(rsi_buffer_reserve(raw, bytes + 2 * count * RSI_VARINT_MAX, err));
+    uint8_t *at = raw->bytes;
+    for (size_t i = 0; i < count; i++) {
+        at = rsi_store_varint(at, shared[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        at = rsi_store_varint(at, ids[i].length);
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t length = ids[i].length - shared[i];
+        if (length > 0) {
+            memcpy(at, ids[i].bytes + shared[i], length);
+        }
+        at += length;
+    }
+    raw->length = (size_t)(at - raw->bytes);
+done:
+    return status;
+}
+
+rs_status rsi_dict_encode(rsi_zblock *zblock, const rs_text *ids, size_t count, rsi_buffer *scratch,
+                          rsi_buffer *block, rsi_buffer *note, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t packed = 0;
+    RS_TRY(front_code(ids, count, scratch, err));
+    RS_TRY(rsi_zblock_pack(zblock, scratch->bytes, scratch->length, LEVEL, block, &packed, err));
+    RS_TRY(rsi_buffer_add_u32(note, (uint32_t)count, err));
+    RS_TRY(rsi_buffer_add_u32(note, (uint32_t)scratch->length, err));
+    RS_TRY(rsi_buffer_add(note, ids[0].bytes, ids[0].length, err));
+done:
+    return status;
+}
+
+void rsi_dict_meta(uint32_t first, uint32_t count, uint8_t meta[RSI_DICT_META_BYTES])
+{
+    rsi_store_u32le(meta, first);
+    rsi_store_u32le(meta + 4, count);
+}
+
+/* ---- a part ------------------------------------------------------------------------------- */
+
+static rs_text first_id(const rsi_block_entry *entry)
+{
+    return (rs_text){.bytes = (const char *)entry->note + NOTE_HEAD,
+                     .length = entry->note_length - NOTE_HEAD};
+}
+
+static rs_status check_blocks(rsi_dict_part *part, rs_error *err)
+{
+    const rsi_blockfile *file = part->file;
+    uint64_t rank = 0;
+    for (size_t i = 0; i < file->block_count; i++) {
+        const rsi_block_entry *entry = &file->blocks[i];
+        uint32_t ids = entry->note_length < NOTE_HEAD ? 0 : rsi_load_u32le(entry->note);
+        if (ids == 0 || ids > RSI_DICT_BLOCK_IDS_MAX) {
+            return rs_fail(err, RS_ECORRUPT, "block %zu: 1 to %zu ids were expected, found %u", i,
+                           RSI_DICT_BLOCK_IDS_MAX, ids);
+        }
+        if (i > 0 && rsi_text_compare(first_id(entry - 1), first_id(entry)) >= 0) {
+            return rs_fail(err, RS_ECORRUPT, "block %zu: its first id is not behind the one before",
+                           i);
+        }
+        part->block_rank[i] = (uint32_t)rank;
+        rank += ids;
+        if (rank > part->count) {
+            break;
+        }
+    }
+    part->block_rank[file->block_count] = part->count;
+    if (rank != part->count) {
+        return rs_fail(err, RS_ECORRUPT, "%u ids were expected, the index counts %" PRIu64,
+                       part->count, rank);
+    }
+    return RS_OK;
+}
+
+rs_status rsi_dict_open(rsi_dict_part *part, const rsi_blockfile *file, rs_error *err)
+{
+    rs_status status = RS_OK;
+    *part = (rsi_dict_part){.file = file};
+    if (file->meta_length != RSI_DICT_META_BYTES) {
+        status = rs_fail(err, RS_ECORRUPT, "meta of %d bytes was expected, found %u",
+                         RSI_DICT_META_BYTES, file->meta_length);
+        goto done;
+    }
+    part->first = rsi_load_u32le(file->meta);
+    part->count = rsi_load_u32le(file->meta + 4);
+    if (part->count > RS_NO_NODE - part->first) {
+        status = rs_fail(err, RS_ECORRUPT, "%u ids from number %u on are too many", part->count,
+                         part->first);
+        goto done;
+    }
+    part->block_rank = malloc((file->block_count + 1) * sizeof *part->block_rank);
+    if (part->block_rank == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (index of a dictionary)");
+        goto done;
+    }
+    RS_TRY(check_blocks(part, err));
+done:
+    if (status != RS_OK) {
+        rsi_dict_close(part);
+    }
+    return rs_context(err, status, "dictionary file \"%s\"", file->ref.name);
+}
+
+void rsi_dict_close(rsi_dict_part *part)
+{
+    free(part->block_rank);
+    part->block_rank = NULL;
+}
+
+/* ---- a block ------------------------------------------------------------------------------ */
+
+rs_status rsi_dict_block_new(rsi_dict_block **out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_dict_block *block = calloc(1, sizeof *block);
+    if (block == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (block of a dictionary)");
+    }
+    block->ids = malloc(RSI_DICT_BLOCK_IDS_MAX * sizeof *block->ids);
+    if (block->ids == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (block of a dictionary)");
+        goto done;
+    }
+    RS_TRY(rsi_zblock_new(&block->zblock, err));
+    *out = block;
+    block = NULL;
+done:
+    rsi_dict_block_free(block);
+    return status;
+}
+
+void rsi_dict_block_free(rsi_dict_block *block)
+{
+    if (block != NULL) {
+        rsi_zblock_free(block->zblock);
+        rsi_buffer_free(&block->packed);
+        rsi_buffer_free(&block->raw);
+        rsi_buffer_free(&block->bytes);
+        free(block->ids);
+        free(block);
+    }
+}
+
+/* Both columns of lengths: checks every one against the others, sums up the bytes of all ids. */
+static rs_status check_lengths(rsi_cursor *cursor, size_t count, uint32_t *shared, uint32_t *length,
+                               size_t *bytes, rs_error *err)
+{
+    uint64_t value = 0;
+    uint64_t unshared = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!rsi_take_varint(cursor, &value) || value > RSI_ID_BYTES_MAX) {
+            return rs_fail(err, RS_ECORRUPT, "id %zu: its shared length is none", i);
+        }
+        shared[i] = (uint32_t)value;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!rsi_take_varint(cursor, &value) || value > RSI_ID_BYTES_MAX || value < shared[i] ||
+            shared[i] > (i == 0 ? 0 : length[i - 1])) {
+            return rs_fail(err, RS_ECORRUPT, "id %zu: its length is none", i);
+        }
+        length[i] = (uint32_t)value;
+        *bytes += value;
+        unshared += value - shared[i];
+    }
+    if (unshared != rsi_cursor_left(cursor) ||
+        *bytes > RSI_DICT_BLOCK_BYTES_CUT + RSI_ID_BYTES_MAX) {
+        return rs_fail(err, RS_ECORRUPT, "%" PRIu64 " bytes of ids were expected, found %zu",
+                       unshared, rsi_cursor_left(cursor));
+    }
+    return RS_OK;
+}
+
+static rs_status unpack_ids(rsi_dict_block *block, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t shared[RSI_DICT_BLOCK_IDS_MAX];
+    uint32_t length[RSI_DICT_BLOCK_IDS_MAX];
+    size_t bytes = 0;
+    rsi_cursor cursor = {block->raw.bytes, block->raw.bytes + block->raw.length};
+    RS_TRY(check_lengths(&cursor, count, shared, length, &bytes, err));
+    block->bytes.length = 0;
+    RS_TRY(rsi_buffer_reserve(&block->bytes, bytes + 1, err));
+    char *at = (char *)block->bytes.bytes;
+    for (size_t i = 0; i < count; i++) {
+        block->ids[i] = (rs_text){.bytes = at, .length = length[i]};
+        if (shared[i] > 0) {
+            memcpy(at, block->ids[i - 1].bytes, shared[i]);
+        }
+        memcpy(at + shared[i], rsi_take(&cursor, length[i] - shared[i]), length[i] - shared[i]);
+        at += length[i];
+        if (i > 0 && rsi_text_compare(block->ids[i - 1], block->ids[i]) >= 0) {
+            status = rs_fail(err, RS_ECORRUPT, "id %zu is not behind the one before", i);
+            goto done;
+        }
+    }
+    block->count = count;
+done:
+    return status;
+}
+
+rs_status rsi_dict_decode(rsi_dict_block *block, const uint8_t *packed, size_t packed_length,
+                          const uint8_t *note, size_t note_length, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t count = note_length < NOTE_HEAD ? 0 : rsi_load_u32le(note);
+    uint32_t length = note_length < NOTE_HEAD ? 0 : rsi_load_u32le(note + 4);
+    size_t length_max =
+        RSI_DICT_BLOCK_BYTES_CUT + RSI_ID_BYTES_MAX + 2 * (size_t)count * RSI_VARINT_MAX;
+    block->count = 0;
+    if (count == 0 || count > RSI_DICT_BLOCK_IDS_MAX || length > length_max) {
+        return rs_fail(err, RS_ECORRUPT, "%u ids in %u bytes cannot be", count, length);
+    }
+    block->raw.length = 0;
+    RS_TRY(rsi_buffer_reserve(&block->raw, length, err));
+    RS_TRY(rsi_zblock_unpack(block->zblock, packed, packed_length, block->raw.bytes, length, err));
+    block->raw.length = length;
+    RS_TRY(unpack_ids(block, count, err));
+    rs_text first = {.bytes = (const char *)note + NOTE_HEAD, .length = note_length - NOTE_HEAD};
+    if (rsi_text_compare(first, block->ids[0]) != 0) {
+        status = rs_fail(err, RS_ECORRUPT, "its first id is not the one in the index");
+    }
+done:
+    return status;
+}
+
+rs_status rsi_dict_load(rsi_dict_block *block, const rsi_dict_part *part, size_t number,
+                        rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_block_entry *entry = &part->file->blocks[number];
+    if (block->part == part && block->number == number) {
+        return RS_OK;
+    }
+    block->part = NULL;
+    RS_TRY(rsi_blockfile_read(part->file, number, &block->packed, err));
+    RS_TRY(rs_context(err,
+                      rsi_dict_decode(block, block->packed.bytes, block->packed.length, entry->note,
+                                      entry->note_length, err),
+                      "dictionary file \"%s\": block %zu", part->file->ref.name, number));
+    block->part = part;
+    block->number = number;
+done:
+    return status;
+}
+
+/* The last block whose first id is not behind `id`; SIZE_MAX where all are. */
+static size_t block_of(const rsi_dict_part *part, rs_text id)
+{
+    size_t low = 0;
+    size_t high = part->file->block_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (rsi_text_compare(first_id(&part->file->blocks[middle]), id) <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? SIZE_MAX : low - 1;
+}
+
+rs_status rsi_dict_find(const rsi_dict_part *part, rsi_dict_block *block, rs_text id,
+                        uint32_t *node, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t number = block_of(part, id);
+    *node = RS_NO_NODE;
+    if (number == SIZE_MAX) {
+        return RS_OK;
+    }
+    RS_TRY(rsi_dict_load(block, part, number, err));
+    size_t low = 0;
+    size_t high = block->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = rsi_text_compare(block->ids[middle], id);
+        if (order == 0) {
+            *node = part->first + part->block_rank[number] + (uint32_t)middle;
+            break;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+done:
+    return status;
+}

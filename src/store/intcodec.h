@@ -1,0 +1,48 @@
+/* intcodec.h - one codec for every column of numbers in the store.
+ *
+ * A column of up to 65,536 uint64 values takes one of three forms, whichever is smallest:
+ *   CONST   all values are equal: the value
+ *   CLASS   a byte per value with its number of significant bits (0..64), packed by zstd; then the
+ *           bits below each leading one, raw. This is Elias' gamma code with an entropy-coded
+ *           exponent: within some per cent of the entropy of any smooth distribution
+ *   VARINT  LEB128 of all values, packed by zstd: wins where values repeat
+ * Layout, byte for byte: docs/FORMAT.md.
+ * Cost: a few ns a value to encode, about 3 ns to decode.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_STORE_INTCODEC_H
+#define RSI_STORE_INTCODEC_H
+
+#include "base/bytes.h"
+#include "base/zblock.h"
+
+#define RSI_INTS_MAX ((size_t)65536)
+
+typedef struct rsi_intcodec rsi_intcodec; /* scratch memory and zstd; belongs to one thread */
+
+RS_MUST_USE rs_status rsi_intcodec_new(rsi_intcodec **out, rs_error *err);
+void rsi_intcodec_free(rsi_intcodec *codec);
+rsi_zblock *rsi_intcodec_zblock(rsi_intcodec *codec);
+
+/* Append the column of `count` <= RSI_INTS_MAX values to `out`. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_ints_encode(rsi_intcodec *codec, const uint64_t *values, size_t count,
+                                      rsi_buffer *out, rs_error *err);
+/* Take one column from the cursor: `count` values that the reader knows it must hold.
+ * RS_ECORRUPT where the bytes are anything else; they may be hostile. */
+RS_MUST_USE rs_status rsi_ints_decode(rsi_intcodec *codec, rsi_cursor *cursor, size_t count,
+                                      uint64_t *values, rs_error *err);
+/* Step over one column. */
+RS_MUST_USE rs_status rsi_ints_skip(rsi_cursor *cursor, rs_error *err);
+
+/* Signed numbers as unsigned ones, small ones small. */
+static inline uint64_t rsi_zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static inline int64_t rsi_unzigzag(uint64_t value)
+{
+    return (int64_t)(value >> 1 ^ (0 - (value & 1)));
+}
+
+#endif

@@ -1,0 +1,265 @@
+/* manifest.c - print a manifest, read and replace it on disk.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "store/manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/try.h"
+
+const char *rs_kind_name(rs_kind kind)
+{
+    static const char *const names[RS_KIND_COUNT] = {"shared",  "payment",  "action",
+                                                     "content", "identity", "link"};
+    return (unsigned)kind < RS_KIND_COUNT ? names[kind] : "unknown";
+}
+
+const char *rsi_value_kind_name(rs_value_kind kind)
+{
+    static const char *const names[] = {"integer", "decimal", "date", "text"};
+    return names[kind];
+}
+
+void rsi_manifest_free(rsi_manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->type_count; i++) {
+        free(manifest->types[i].name);
+    }
+    for (size_t i = 0; i < manifest->relation_count; i++) {
+        free(manifest->relations[i].name);
+        free(manifest->relations[i].currency);
+    }
+    for (size_t i = 0; i < manifest->attribute_count; i++) {
+        free(manifest->attributes[i].name);
+    }
+    for (size_t i = 0; i < manifest->batch_count; i++) {
+        free(manifest->batches[i].name);
+    }
+    for (size_t i = 0; i < manifest->source_count; i++) {
+        free(manifest->sources[i].name);
+    }
+    free(manifest->types);
+    free(manifest->relations);
+    free(manifest->attributes);
+    free(manifest->batches);
+    free(manifest->sources);
+    free(manifest->files);
+    *manifest = (rsi_manifest)RSI_MANIFEST_EMPTY;
+}
+
+/* ---- print -------------------------------------------------------------------------------- */
+
+static RS_PRINTF(3, 4) rs_status print(rsi_buffer *out, rs_error *err, const char *format, ...)
+{
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    return rsi_buffer_add(out, line, (size_t)length, err);
+}
+
+/* In double quotes; control characters, quotes and backslashes as \xHH. */
+static rs_status print_name(rsi_buffer *out, const char *name, char end, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(rsi_buffer_add(out, "\"", 1, err));
+    for (const char *at = name; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\') {
+            RS_TRY(print(out, err, "\\x%02x", byte));
+        } else {
+            RS_TRY(rsi_buffer_add(out, at, 1, err));
+        }
+    }
+    RS_TRY(print(out, err, "\"%c", end));
+done:
+    return status;
+}
+
+static rs_status print_time(rsi_buffer *out, int64_t time, rs_error *err)
+{
+    return time == RS_NO_TIME ? print(out, err, "- ") : print(out, err, "%" PRId64 " ", time);
+}
+
+static rs_status print_relation(const rsi_relation_entry *relation, rsi_buffer *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(print(out, err, "relation %u %u %s %s %u %" PRIu64 " ", relation->src_type,
+                 relation->dst_type, rs_kind_name(relation->kind),
+                 relation->place ? "place" : "thing", relation->decimals, relation->edge_count));
+    RS_TRY(print_time(out, relation->time_min, err));
+    RS_TRY(print_time(out, relation->time_max, err));
+    RS_TRY(print_name(out, relation->name, ' ', err));
+    RS_TRY(print_name(out, relation->currency, '\n', err));
+done:
+    return status;
+}
+
+static rs_status print_schema(const rsi_manifest *manifest, rsi_buffer *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (size_t i = 0; i < manifest->type_count; i++) {
+        const rsi_type_entry *type = &manifest->types[i];
+        RS_TRY(print(out, err, "type %u %s ", type->node_count,
+                     type->hidden ? "keys" : (type->subject ? "subject" : "object")));
+        RS_TRY(print_name(out, type->name, '\n', err));
+    }
+    for (size_t i = 0; i < manifest->relation_count; i++) {
+        RS_TRY(print_relation(&manifest->relations[i], out, err));
+    }
+    for (size_t i = 0; i < manifest->attribute_count; i++) {
+        const rsi_attribute_entry *attribute = &manifest->attributes[i];
+        RS_TRY(print(out, err, "attribute %u %s %" PRIu64 " ", attribute->type,
+                     rsi_value_kind_name(attribute->kind), attribute->value_count));
+        RS_TRY(print_name(out, attribute->name, '\n', err));
+    }
+done:
+    return status;
+}
+
+static rs_status print_batches(const rsi_manifest *manifest, rsi_buffer *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (size_t i = 0; i < manifest->batch_count; i++) {
+        const rsi_batch_entry *batch = &manifest->batches[i];
+        RS_TRY(print(out, err,
+                     "batch %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 "%016" PRIx64 " ",
+                     batch->sequence, batch->row_count, batch->edge_count, batch->digest.high,
+                     batch->digest.low));
+        RS_TRY(print_name(out, batch->name, '\n', err));
+    }
+    for (size_t i = 0; i < manifest->source_count; i++) {
+        RS_TRY(print(out, err, "source %u ", manifest->sources[i].batch));
+        RS_TRY(print_name(out, manifest->sources[i].name, '\n', err));
+    }
+    for (size_t i = 0; i < manifest->file_count; i++) {
+        const rsi_file_entry *file = &manifest->files[i];
+        RS_TRY(print(out, err, "file %u %s %u %" PRIu64 " %016" PRIx64 "%016" PRIx64 " %s\n",
+                     file->batch, rsi_file_kind_name(file->ref.kind), file->object, file->ref.bytes,
+                     file->ref.digest.high, file->ref.digest.low, file->ref.name));
+    }
+done:
+    return status;
+}
+
+rs_status rsi_manifest_print(rsi_manifest *manifest, rsi_buffer *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    out->length = 0;
+    RS_TRY(print(out, err, "ringscope-store %d\nnext %" PRIu64 "\n", RSI_MANIFEST_VERSION,
+                 manifest->next_sequence));
+    RS_TRY(print_schema(manifest, out, err));
+    RS_TRY(print_batches(manifest, out, err));
+    manifest->digest = rsi_hash_128(out->bytes, out->length, 0);
+    RS_TRY(print(out, err, "end %016" PRIx64 "%016" PRIx64 "\n", manifest->digest.high,
+                 manifest->digest.low));
+    manifest->bytes = out->length;
+done:
+    return status;
+}
+
+/* ---- on disk ------------------------------------------------------------------------------ */
+
+static rs_status read_all(int descriptor, rsi_buffer *text, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (;;) {
+        RS_TRY(rsi_buffer_reserve(text, 1 << 16, err));
+        ssize_t part = read(descriptor, text->bytes + text->length, text->capacity - text->length);
+        if (part < 0 && errno == EINTR) {
+            continue;
+        }
+        if (part < 0) {
+            status = rs_fail(err, RS_EIO, "cannot read: %s", strerror(errno));
+            goto done;
+        }
+        if (part == 0) {
+            break;
+        }
+        text->length += (size_t)part;
+        if (text->length > RSI_MANIFEST_BYTES_MAX) {
+            status = rs_fail(err, RS_ECORRUPT, "at most %zu bytes were expected, found more",
+                             RSI_MANIFEST_BYTES_MAX);
+            goto done;
+        }
+    }
+done:
+    return status;
+}
+
+rs_status rsi_manifest_read(rsi_manifest *manifest, int directory, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_buffer text = {0};
+    *manifest = (rsi_manifest)RSI_MANIFEST_EMPTY;
+    int descriptor = openat(directory, RSI_MANIFEST_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor < 0) {
+        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "cannot open: %s",
+                         strerror(errno));
+        goto done;
+    }
+    RS_TRY(read_all(descriptor, &text, err));
+    RS_TRY(rsi_manifest_parse(manifest, text.bytes, text.length, err));
+done:
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    rsi_buffer_free(&text);
+    return rs_context(err, status, "manifest \"%s\"", RSI_MANIFEST_NAME);
+}
+
+static rs_status write_all(int descriptor, const rsi_buffer *text, rs_error *err)
+{
+    for (size_t done = 0; done < text->length;) {
+        ssize_t part = write(descriptor, text->bytes + done, text->length - done);
+        if (part < 0 && errno == EINTR) {
+            continue;
+        }
+        if (part <= 0) {
+            return rs_fail(err, RS_EIO, "cannot write: %s", strerror(part == 0 ? ENOSPC : errno));
+        }
+        done += (size_t)part;
+    }
+    if (fsync(descriptor) != 0) {
+        return rs_fail(err, RS_EIO, "cannot sync: %s", strerror(errno));
+    }
+    return RS_OK;
+}
+
+rs_status rsi_manifest_write(rsi_manifest *manifest, int directory, bool *published, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_buffer text = {0};
+    int descriptor = -1;
+    RS_TRY(rsi_manifest_print(manifest, &text, err));
+    descriptor = openat(directory, RSI_MANIFEST_TEMPORARY,
+                        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0) {
+        status = rs_fail(err, RS_EIO, "cannot create: %s", strerror(errno));
+        goto done;
+    }
+    RS_TRY(write_all(descriptor, &text, err));
+    if (renameat(directory, RSI_MANIFEST_TEMPORARY, directory, RSI_MANIFEST_NAME) != 0) {
+        status =
+            rs_fail(err, RS_EIO, "cannot rename to \"%s\": %s", RSI_MANIFEST_NAME, strerror(errno));
+        goto done;
+    }
+    *published = true;
+    if (fsync(directory) != 0) {
+        status = rs_fail(err, RS_EIO, "cannot sync the directory: %s", strerror(errno));
+    }
+done:
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    rsi_buffer_free(&text);
+    return rs_context(err, status, "manifest \"%s\"", RSI_MANIFEST_TEMPORARY);
+}

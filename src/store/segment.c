@@ -1,0 +1,369 @@
+/* segment.c - a block of sorted edges as columns of small numbers.
+ *
+ *   note  = [ edges u32 ][ first src u32 ][ first dst u32 ][ last src u32 ]
+ *   meta  = [ direction u32 ][ 0 u32 ][ edges u64 ][ earliest time i64 ][ latest time i64 ]
+ *   block = [ runs u32 ][ flags u8 ][ time base i64 ], then columns (intcodec.h):
+ *           src     per run: the distance from the run's src to that of the run before (or to 0)
+ *           degree  per run: its edges - 1
+ *           head    per run: the dst of its first edge
+ *           gap     per edge that is not the first of a run: its dst - the dst before
+ *           time    per edge: 0 none, else time - base + 1      where flag 1 is set
+ *           amount  per edge: 0 none, else zigzag + 1           where flag 2 is set
+ *           precision per edge: seconds                         where flag 4 is set
+ * A run is the edges of one src in this block.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "store/segment.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/try.h"
+
+enum { FLAG_TIME = 1, FLAG_AMOUNT = 2, FLAG_PRECISION = 4, FLAGS_ALL = 7 };
+enum { BLOCK_HEAD = 13 };
+
+struct rsi_segment_coder {
+    rsi_intcodec *codec;
+    uint64_t a[RSI_BLOCK_EDGES_MAX];
+    uint64_t b[RSI_BLOCK_EDGES_MAX];
+    uint64_t c[RSI_BLOCK_EDGES_MAX];
+    uint64_t d[RSI_BLOCK_EDGES_MAX];
+    uint32_t src[RSI_BLOCK_EDGES_MAX];
+    uint32_t dst[RSI_BLOCK_EDGES_MAX];
+    int64_t time[RSI_BLOCK_EDGES_MAX];
+    int64_t amount[RSI_BLOCK_EDGES_MAX];
+    uint32_t precision_s[RSI_BLOCK_EDGES_MAX];
+};
+
+rs_status rsi_segment_coder_new(rsi_segment_coder **out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_segment_coder *coder = malloc(sizeof *coder);
+    if (coder == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (coder of edges)");
+    }
+    coder->codec = NULL;
+    RS_TRY(rsi_intcodec_new(&coder->codec, err));
+    *out = coder;
+    coder = NULL;
+done:
+    rsi_segment_coder_free(coder);
+    return status;
+}
+
+void rsi_segment_coder_free(rsi_segment_coder *coder)
+{
+    if (coder != NULL) {
+        rsi_intcodec_free(coder->codec);
+        free(coder);
+    }
+}
+
+/* ---- encode ------------------------------------------------------------------------------- */
+
+/* Runs into a (src distance), b (degree - 1), c (head); gaps into d. Returns the runs. */
+static size_t split_runs(rsi_segment_coder *coder, const rsi_edge_columns *edges)
+{
+    size_t runs = 0;
+    size_t gaps = 0;
+    uint32_t before = 0;
+    for (size_t i = 0; i < edges->count; i++) {
+        if (i > 0 && edges->src[i] == edges->src[i - 1]) {
+            coder->b[runs - 1]++;
+            coder->d[gaps++] = edges->dst[i] - edges->dst[i - 1];
+        } else {
+            coder->a[runs] = edges->src[i] - before;
+            coder->b[runs] = 0;
+            coder->c[runs++] = edges->dst[i];
+            before = edges->src[i];
+        }
+    }
+    return runs;
+}
+
+static int64_t earliest(const rsi_edge_columns *edges)
+{
+    int64_t base = INT64_MAX;
+    for (size_t i = 0; edges->time != NULL && i < edges->count; i++) {
+        int64_t time = edges->time[i];
+        base = time != RS_NO_TIME && time < base ? time : base;
+    }
+    return base == INT64_MAX ? 0 : base;
+}
+
+static rs_status encode_extras(rsi_segment_coder *coder, const rsi_edge_columns *edges,
+                               int64_t base, rsi_buffer *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t count = edges->count;
+    if (edges->time != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            int64_t time = edges->time[i];
+            coder->a[i] = time == RS_NO_TIME ? 0 : (uint64_t)time - (uint64_t)base + 1;
+        }
+        RS_TRY(rsi_ints_encode(coder->codec, coder->a, count, out, err));
+    }
+    if (edges->amount != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            int64_t amount = edges->amount[i];
+            coder->a[i] = amount == RS_NO_AMOUNT ? 0 : rsi_zigzag(amount) + 1;
+        }
+        RS_TRY(rsi_ints_encode(coder->codec, coder->a, count, out, err));
+    }
+    if (edges->precision_s != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            coder->a[i] = edges->precision_s[i];
+        }
+        RS_TRY(rsi_ints_encode(coder->codec, coder->a, count, out, err));
+    }
+done:
+    return status;
+}
+
+rs_status rsi_segment_encode(rsi_segment_coder *coder, const rsi_edge_columns *edges,
+                             rsi_buffer *out, uint8_t note[RSI_SEGMENT_NOTE_BYTES], rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint8_t head[BLOCK_HEAD];
+    size_t runs = split_runs(coder, edges);
+    int64_t base = earliest(edges);
+    rsi_store_u32le(head, (uint32_t)runs);
+    head[4] = (uint8_t)((edges->time != NULL ? FLAG_TIME : 0) |
+                        (edges->amount != NULL ? FLAG_AMOUNT : 0) |
+                        (edges->precision_s != NULL ? FLAG_PRECISION : 0));
+    rsi_store_u64le(head + 5, (uint64_t)base);
+    RS_TRY(rsi_buffer_add(out, head, sizeof head, err));
+    RS_TRY(rsi_ints_encode(coder->codec, coder->a, runs, out, err));
+    RS_TRY(rsi_ints_encode(coder->codec, coder->b, runs, out, err));
+    RS_TRY(rsi_ints_encode(coder->codec, coder->c, runs, out, err));
+    RS_TRY(rsi_ints_encode(coder->codec, coder->d, edges->count - runs, out, err));
+    RS_TRY(encode_extras(coder, edges, base, out, err));
+    rsi_store_u32le(note, (uint32_t)edges->count);
+    rsi_store_u32le(note + 4, edges->src[0]);
+    rsi_store_u32le(note + 8, edges->dst[0]);
+    rsi_store_u32le(note + 12, edges->src[edges->count - 1]);
+done:
+    return status;
+}
+
+/* ---- decode ------------------------------------------------------------------------------- */
+
+/* Expand runs and gaps; false where they make no sorted list of `count` edges. Sums are taken in
+ * 64 bits, each term below 2^32 or refused, so none wraps round. */
+static bool join_runs(rsi_segment_coder *coder, size_t runs, size_t count)
+{
+    size_t edge = 0;
+    size_t gap = 0;
+    uint64_t src = 0;
+    for (size_t run = 0; run < runs; run++) {
+        uint64_t distance = coder->a[run];
+        uint64_t more = coder->b[run];
+        uint64_t dst = coder->c[run];
+        if (distance > UINT32_MAX || (run > 0 && distance == 0) || dst >= RS_NO_NODE ||
+            more >= count - edge) {
+            return false;
+        }
+        src += distance;
+        if (src >= RS_NO_NODE) {
+            return false;
+        }
+        coder->src[edge] = (uint32_t)src;
+        coder->dst[edge++] = (uint32_t)dst;
+        for (; more > 0; more--) {
+            uint64_t step = coder->d[gap++];
+            dst += step;
+            if (step > UINT32_MAX || dst >= RS_NO_NODE) {
+                return false;
+            }
+            coder->src[edge] = (uint32_t)src;
+            coder->dst[edge++] = (uint32_t)dst;
+        }
+    }
+    return edge == count;
+}
+
+static rs_status decode_time(rsi_segment_coder *coder, rsi_cursor *cursor, int64_t base,
+                             size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint64_t room = (uint64_t)INT64_MAX - (uint64_t)base; /* from the base to the last second */
+    RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->a, err));
+    for (size_t i = 0; i < count; i++) {
+        if (coder->a[i] > 0 && coder->a[i] - 1 > room) {
+            status = rs_fail(err, RS_ECORRUPT, "the time of edge %zu is beyond 64 bits", i);
+            goto done;
+        }
+        coder->time[i] =
+            coder->a[i] == 0 ? RS_NO_TIME : (int64_t)((uint64_t)base + coder->a[i] - 1);
+    }
+done:
+    return rs_context(err, status, "time");
+}
+
+static rs_status decode_amount(rsi_segment_coder *coder, rsi_cursor *cursor, size_t count,
+                               rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->a, err));
+    for (size_t i = 0; i < count; i++) {
+        coder->amount[i] = coder->a[i] == 0 ? RS_NO_AMOUNT : rsi_unzigzag(coder->a[i] - 1);
+    }
+done:
+    return rs_context(err, status, "amount");
+}
+
+static rs_status decode_precision(rsi_segment_coder *coder, rsi_cursor *cursor, size_t count,
+                                  rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->a, err));
+    for (size_t i = 0; i < count; i++) {
+        if (coder->a[i] == 0 || coder->a[i] > UINT32_MAX) {
+            status = rs_fail(err, RS_ECORRUPT, "the precision of edge %zu is none", i);
+            goto done;
+        }
+        coder->precision_s[i] = (uint32_t)coder->a[i];
+    }
+done:
+    return rs_context(err, status, "precision");
+}
+
+static rs_status decode_extras(rsi_segment_coder *coder, rsi_cursor *cursor, unsigned flags,
+                               unsigned columns, int64_t base, rsi_edge_columns *edges,
+                               rs_error *err)
+{
+    rs_status status = RS_OK;
+    bool timed = (columns & RS_SCAN_TIME) != 0;
+    if ((flags & FLAG_TIME) != 0) {
+        RS_TRY(timed ? decode_time(coder, cursor, base, edges->count, err)
+                     : rsi_ints_skip(cursor, err));
+        edges->time = timed ? coder->time : NULL;
+    }
+    if ((flags & FLAG_AMOUNT) != 0) {
+        bool wanted = (columns & RS_SCAN_AMOUNT) != 0;
+        RS_TRY(wanted ? decode_amount(coder, cursor, edges->count, err)
+                      : rsi_ints_skip(cursor, err));
+        edges->amount = wanted ? coder->amount : NULL;
+    }
+    if ((flags & FLAG_PRECISION) != 0) {
+        RS_TRY(timed ? decode_precision(coder, cursor, edges->count, err)
+                     : rsi_ints_skip(cursor, err));
+        edges->precision_s = timed ? coder->precision_s : NULL;
+    }
+    if (cursor->at != cursor->end) {
+        status =
+            rs_fail(err, RS_ECORRUPT, "%zu bytes follow the last column", rsi_cursor_left(cursor));
+    }
+done:
+    return status;
+}
+
+static rs_status decode_ends(rsi_segment_coder *coder, rsi_cursor *cursor, size_t runs,
+                             const rsi_segment_note *note, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t count = note->edge_count;
+    RS_TRY(rs_context(err, rsi_ints_decode(coder->codec, cursor, runs, coder->a, err), "src"));
+    RS_TRY(rs_context(err, rsi_ints_decode(coder->codec, cursor, runs, coder->b, err), "degree"));
+    RS_TRY(rs_context(err, rsi_ints_decode(coder->codec, cursor, runs, coder->c, err), "head"));
+    RS_TRY(
+        rs_context(err, rsi_ints_decode(coder->codec, cursor, count - runs, coder->d, err), "gap"));
+    if (!join_runs(coder, runs, count) || coder->src[0] != note->first_src ||
+        coder->dst[0] != note->first_dst || coder->src[count - 1] != note->last_src) {
+        status =
+            rs_fail(err, RS_ECORRUPT, "its %zu edges are not those that the index names", count);
+    }
+done:
+    return status;
+}
+
+rs_status rsi_segment_decode(rsi_segment_coder *coder, const uint8_t *bytes, size_t length,
+                             const rsi_segment_note *note, unsigned columns,
+                             rsi_edge_columns *edges, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_cursor cursor = {bytes, bytes + length};
+    uint32_t runs = 0;
+    uint8_t flags = 0;
+    uint64_t base = 0;
+    size_t count = note->edge_count;
+    *edges = (rsi_edge_columns){.count = count, .src = coder->src, .dst = coder->dst};
+    if (!rsi_take_u32(&cursor, &runs) || !rsi_take_u8(&cursor, &flags) ||
+        !rsi_take_u64(&cursor, &base) || count == 0 || count > RSI_BLOCK_EDGES_MAX || runs == 0 ||
+        runs > count || (flags & ~(unsigned)FLAGS_ALL) != 0) {
+        return rs_fail(err, RS_ECORRUPT, "its head promises %u sources for %zu edges, flags %u",
+                       runs, count, flags);
+    }
+    RS_TRY(decode_ends(coder, &cursor, runs, note, err));
+    RS_TRY(decode_extras(coder, &cursor, flags, columns, (int64_t)base, edges, err));
+done:
+    return status;
+}
+
+/* ---- meta and notes ----------------------------------------------------------------------- */
+
+void rsi_segment_meta_store(const rsi_segment_meta *meta, uint8_t bytes[RSI_SEGMENT_META_BYTES])
+{
+    rsi_store_u32le(bytes, RSI_FORWARD);
+    rsi_store_u32le(bytes + 4, 0);
+    rsi_store_u64le(bytes + 8, meta->edge_count);
+    rsi_store_u64le(bytes + 16, (uint64_t)meta->time_min);
+    rsi_store_u64le(bytes + 24, (uint64_t)meta->time_max);
+}
+
+rsi_segment_note rsi_segment_note_load(const uint8_t *bytes)
+{
+    return (rsi_segment_note){.edge_count = rsi_load_u32le(bytes),
+                              .first_src = rsi_load_u32le(bytes + 4),
+                              .first_dst = rsi_load_u32le(bytes + 8),
+                              .last_src = rsi_load_u32le(bytes + 12)};
+}
+
+static rs_status check_notes(const rsi_blockfile *file, uint64_t edge_count, rs_error *err)
+{
+    uint64_t edges = 0;
+    uint32_t last = 0;
+    for (size_t i = 0; i < file->block_count; i++) {
+        const rsi_block_entry *entry = &file->blocks[i];
+        if (entry->note_length != RSI_SEGMENT_NOTE_BYTES) {
+            return rs_fail(err, RS_ECORRUPT, "block %zu: a note of %d bytes was expected, found %u",
+                           i, RSI_SEGMENT_NOTE_BYTES, entry->note_length);
+        }
+        rsi_segment_note note = rsi_segment_note_load(entry->note);
+        if (note.edge_count == 0 || note.edge_count > RSI_BLOCK_EDGES_MAX ||
+            note.first_src < last || note.last_src < note.first_src) {
+            return rs_fail(err, RS_ECORRUPT, "block %zu: %u edges of %u to %u cannot follow %u", i,
+                           note.edge_count, note.first_src, note.last_src, last);
+        }
+        last = note.last_src;
+        edges += note.edge_count;
+    }
+    if (edges != edge_count) {
+        return rs_fail(err, RS_ECORRUPT,
+                       "%" PRIu64 " edges were expected, the index counts %" PRIu64, edge_count,
+                       edges);
+    }
+    return RS_OK;
+}
+
+rs_status rsi_segment_check(const rsi_blockfile *file, rsi_segment_meta *meta, rs_error *err)
+{
+    rs_status status = RS_OK;
+    if (file->meta_length != RSI_SEGMENT_META_BYTES) {
+        status = rs_fail(err, RS_ECORRUPT, "meta of %d bytes was expected, found %u",
+                         RSI_SEGMENT_META_BYTES, file->meta_length);
+        goto done;
+    }
+    if (rsi_load_u32le(file->meta) != RSI_FORWARD || rsi_load_u32le(file->meta + 4) != 0) {
+        status =
+            rs_fail(err, RS_ECORRUPT, "direction %u is not supported", rsi_load_u32le(file->meta));
+        goto done;
+    }
+    *meta = (rsi_segment_meta){.edge_count = rsi_load_u64le(file->meta + 8),
+                               .time_min = (int64_t)rsi_load_u64le(file->meta + 16),
+                               .time_max = (int64_t)rsi_load_u64le(file->meta + 24)};
+    RS_TRY(check_notes(file, meta->edge_count, err));
+done:
+    return rs_context(err, status, "segment file \"%s\"", file->ref.name);
+}

@@ -1,0 +1,32 @@
+/* store_internal.h - an open snapshot, as the files that read it share it.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_STORE_STORE_INTERNAL_H
+#define RSI_STORE_STORE_INTERNAL_H
+
+#include "ringscope/store.h"
+#include "store/dict.h"
+#include "store/manifest.h"
+#include "store/rows.h"
+#include "store/segment.h"
+#include "store/values.h"
+
+struct rs_store {
+    char *path;
+    int directory;
+    rsi_manifest manifest;
+    char digest[33];
+    rsi_blockfile *files; /* as manifest.files */
+    rsi_dict_part *parts; /* as manifest.files; used where the file is a dictionary */
+    size_t opened;        /* files of which the first so many are open */
+};
+
+/* Check every block of what was opened: the invariants that only reading it all can tell. Counts
+ * findings; the first is in `err`. */
+RS_MUST_USE rs_status rsi_verify_files(const rs_store *store, const rs_work *work, uint64_t *damage,
+                                       rs_error *err);
+
+/* The next file of `kind` and `object` from `from` on, or the number of files. */
+size_t rsi_store_next_file(const rs_store *store, rsi_file_kind kind, size_t object, size_t from);
+
+#endif
