@@ -9,12 +9,12 @@
 
 #include "base/try.h"
 
-static rs_status count_slots(rsi_bysrc *bysrc, rsi_stream *stream, rs_error *err)
+static rs_status count_slots(rsi_bysrc *bysrc, rsi_edge_stream *stream, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_edges run = {0};
     do {
-        RS_TRY(rsi_stream_next(stream, &run, err));
+        RS_TRY(rsi_edge_stream_next(stream, &run, err));
         for (size_t i = 0; i < run.count; i++) {
             if (rsi_bysrc_starts(bysrc, stream, run.src[i], run.dst[i])) {
                 (void)rsi_bysrc_place(bysrc, run.src[i]);
@@ -29,10 +29,10 @@ rs_status rsi_bysrc_find(rsi_bysrc *bysrc, const rs_graph *graph, size_t relatio
                          const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream stream = {0};
+    rsi_edge_stream stream = {0};
     *bysrc = (rsi_bysrc){0};
     rsi_bysrc_restart(bysrc);
-    RS_TRY(rsi_stream_open(&stream, graph, relation, 0, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, 0, err));
     stream.work = work;
     stream.stage = "counting ties";
     bysrc->node_of = stream.src.node_of;
@@ -46,7 +46,7 @@ rs_status rsi_bysrc_find(rsi_bysrc *bysrc, const rs_graph *graph, size_t relatio
         bysrc->slot_count += slots;
     }
 done:
-    rsi_stream_close(&stream);
+    rsi_edge_stream_close(&stream);
     return status;
 }
 

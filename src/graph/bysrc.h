@@ -29,7 +29,7 @@ void rsi_bysrc_restart(rsi_bysrc *bysrc);
 size_t rsi_bysrc_most(const rsi_bysrc *bysrc);
 
 /* True where the edge takes a slot; last_is_self tells whether it is one of a node with itself. */
-static inline bool rsi_bysrc_starts(rsi_bysrc *bysrc, const rsi_stream *stream, uint32_t src,
+static inline bool rsi_bysrc_starts(rsi_bysrc *bysrc, const rsi_edge_stream *stream, uint32_t src,
                                     uint32_t dst)
 {
     if (src == bysrc->last_src && dst == bysrc->last_dst) {

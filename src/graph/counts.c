@@ -37,14 +37,14 @@ static void add_to_side(end_sums *side, uint32_t dense, int64_t amount)
     }
 }
 
-static rs_status add_up(rsi_stream *stream, end_sums *src, end_sums *dst, bool *amounts,
+static rs_status add_up(rsi_edge_stream *stream, end_sums *src, end_sums *dst, bool *amounts,
                         rs_error *err)
 {
     rs_status status = RS_OK;
     bool one_type = stream->relation.src_type == stream->relation.dst_type;
     rs_edges run = {0};
     do {
-        RS_TRY(rsi_stream_next(stream, &run, err));
+        RS_TRY(rsi_edge_stream_next(stream, &run, err));
         *amounts |= run.amount != NULL;
         for (size_t i = 0; i < run.count; i++) {
             if (one_type && run.src[i] == run.dst[i]) {
@@ -92,11 +92,11 @@ static rs_status count_edges(const rs_graph *graph, size_t relation, rs_counts *
                              const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream stream = {0};
+    rsi_edge_stream stream = {0};
     end_sums src = {0};
     end_sums dst = {0};
     bool amounts = false;
-    RS_TRY(rsi_stream_open(&stream, graph, relation, RS_SCAN_AMOUNT, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, RS_SCAN_AMOUNT, err));
     stream.work = work;
     stream.stage = "counting edges";
     RS_TRY(make_side(&src, &stream.src, counts->count, err));
@@ -115,7 +115,7 @@ done:
     free(src.sums);
     free(dst.edges);
     free(dst.sums);
-    rsi_stream_close(&stream);
+    rsi_edge_stream_close(&stream);
     return status;
 }
 
@@ -147,28 +147,28 @@ static rs_status fill_dst(rsi_bysrc *bysrc, const rs_graph *graph, size_t relati
                           const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream stream = {0};
+    rsi_edge_stream stream = {0};
     rs_edges run = {0};
     rsi_bysrc_restart(bysrc);
-    RS_TRY(rsi_stream_open(&stream, graph, relation, 0, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, 0, err));
     stream.work = work;
     stream.stage = "counting counterparts";
     do {
-        RS_TRY(rsi_stream_next(&stream, &run, err));
+        RS_TRY(rsi_edge_stream_next(&stream, &run, err));
         for (size_t i = 0; i < run.count; i++) {
             if (!rsi_bysrc_starts(bysrc, &stream, run.src[i], run.dst[i])) {
                 continue;
             }
             uint64_t place = rsi_bysrc_place(bysrc, run.src[i]);
             if (place >= bysrc->slot_count) {
-                status = rsi_stream_changed(&stream, err);
+                status = rsi_edge_stream_changed(&stream, err);
                 goto done;
             }
             slots[place] = stream.dst.node_of[run.dst[i]];
         }
     } while (run.count > 0);
 done:
-    rsi_stream_close(&stream);
+    rsi_edge_stream_close(&stream);
     return status;
 }
 

@@ -65,21 +65,21 @@ static rs_status fill(group_filling *filling, const rs_graph *graph, size_t rela
                       const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream stream = {0};
+    rsi_edge_stream stream = {0};
     rs_edges run = {0};
-    RS_TRY(rsi_stream_open(&stream, graph, relation, 0, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, 0, err));
     stream.work = work;
     stream.stage = "grouping what is shared";
     const rsi_end *user = filling->shared.thing_is_src ? &stream.dst : &stream.src;
     do {
-        RS_TRY(rsi_stream_next(&stream, &run, err));
+        RS_TRY(rsi_edge_stream_next(&stream, &run, err));
         if (!fill_run(filling, &run, user)) {
-            status = rsi_stream_changed(&stream, err);
+            status = rsi_edge_stream_changed(&stream, err);
             goto done;
         }
     } while (run.count > 0);
 done:
-    rsi_stream_close(&stream);
+    rsi_edge_stream_close(&stream);
     return status;
 }
 

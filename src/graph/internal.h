@@ -37,7 +37,7 @@ typedef struct rsi_end {
     const uint32_t *node_of; /* by dense number */
 } rsi_end;
 
-typedef struct rsi_stream {
+typedef struct rsi_edge_stream {
     const rs_graph *graph;
     rs_relation_info relation;
     rsi_end src;
@@ -49,18 +49,18 @@ typedef struct rsi_stream {
     bool cut;      /* some edges may be later than as_of */
     size_t kept_capacity;
     void *kept; /* the columns of a run that was cut */
-} rsi_stream;
+} rsi_edge_stream;
 
 /* Start reading `relation`; close it on failure too. `columns` as for rs_scan_open. */
-RS_MUST_USE rs_status rsi_stream_open(rsi_stream *stream, const rs_graph *graph, size_t relation,
-                                      unsigned columns, rs_error *err);
+RS_MUST_USE rs_status rsi_edge_stream_open(rsi_edge_stream *stream, const rs_graph *graph,
+                                           size_t relation, unsigned columns, rs_error *err);
 /* The next run, whose edges are all visible and whose ends are all in range; count 0 at the end.
  * Reports progress. */
-RS_MUST_USE rs_status rsi_stream_next(rsi_stream *stream, rs_edges *run, rs_error *err);
-void rsi_stream_close(rsi_stream *stream);
+RS_MUST_USE rs_status rsi_edge_stream_next(rsi_edge_stream *stream, rs_edges *run, rs_error *err);
+void rsi_edge_stream_close(rsi_edge_stream *stream);
 
 /* Fail because a second reading of the same edges gave others than the first. */
-RS_MUST_USE rs_status rsi_stream_changed(const rsi_stream *stream, rs_error *err);
+RS_MUST_USE rs_status rsi_edge_stream_changed(const rsi_edge_stream *stream, rs_error *err);
 
 /* ---- memory ------------------------------------------------------------------------------------
  */

@@ -65,48 +65,47 @@ static void join_edge(pair_slot *slot, const rs_edges *run, size_t i)
     }
 }
 
-/* `at` is the slot of the edge before. False where there are more slots than were counted. */
-static bool fill_run(rsi_bysrc *bysrc, const rsi_stream *stream, const rs_edges *run, char *slots,
-                     pair_slot *at, uint64_t *place)
+/* `*at` is the slot of the edge before. False where there are more slots than were counted. */
+static bool fill_run(rsi_bysrc *bysrc, const rsi_edge_stream *stream, const rs_edges *run,
+                     pair_slot *slots, pair_slot **at)
 {
     for (size_t i = 0; i < run->count; i++) {
         if (rsi_bysrc_starts(bysrc, stream, run->src[i], run->dst[i])) {
-            *place = rsi_bysrc_place(bysrc, run->src[i]);
-            if (*place >= bysrc->slot_count) {
+            uint64_t place = rsi_bysrc_place(bysrc, run->src[i]);
+            if (place >= bysrc->slot_count) {
                 return false;
             }
-            *at = empty_slot;
-            at->dst = stream->dst.node_of[run->dst[i]];
+            *at = &slots[place];
+            **at = empty_slot;
+            (*at)->dst = stream->dst.node_of[run->dst[i]];
         }
         if (!bysrc->last_is_self) {
-            join_edge(at, run, i);
-            memcpy(slots + *place * sizeof *at, at, sizeof *at);
+            join_edge(*at, run, i);
         }
     }
     return true;
 }
 
-static rs_status fill(rsi_bysrc *bysrc, const rs_graph *graph, size_t relation, char *slots,
+static rs_status fill(rsi_bysrc *bysrc, const rs_graph *graph, size_t relation, pair_slot *slots,
                       const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream stream = {0};
+    rsi_edge_stream stream = {0};
     rs_edges run = {0};
-    pair_slot at = empty_slot;
-    uint64_t place = 0;
+    pair_slot *at = NULL;
     rsi_bysrc_restart(bysrc);
-    RS_TRY(rsi_stream_open(&stream, graph, relation, RS_SCAN_TIME | RS_SCAN_AMOUNT, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, RS_SCAN_TIME | RS_SCAN_AMOUNT, err));
     stream.work = work;
     stream.stage = "adding up pairs";
     do {
-        RS_TRY(rsi_stream_next(&stream, &run, err));
-        if (!fill_run(bysrc, &stream, &run, slots, &at, &place)) {
-            status = rsi_stream_changed(&stream, err);
+        RS_TRY(rsi_edge_stream_next(&stream, &run, err));
+        if (!fill_run(bysrc, &stream, &run, slots, &at)) {
+            status = rsi_edge_stream_changed(&stream, err);
             goto done;
         }
     } while (run.count > 0);
 done:
-    rsi_stream_close(&stream);
+    rsi_edge_stream_close(&stream);
     return status;
 }
 
@@ -199,7 +198,7 @@ rs_status rs_graph_pairs(const rs_graph *graph, size_t relation, rs_pair **out, 
     size_t made = 0;
     RS_TRY(rsi_bysrc_find(&bysrc, graph, relation, work, err));
     RS_TRY(rsi_graph_array(&slots, bysrc.slot_count, sizeof(pair_slot), err));
-    RS_TRY(fill(&bysrc, graph, relation, slots, work, err));
+    RS_TRY(fill(&bysrc, graph, relation, (pair_slot *)(void *)slots, work, err));
     RS_TRY(merge(&bysrc, slots, &made, err));
     char *shrunk = realloc(slots, (made == 0 ? 1 : made) * sizeof(rs_pair));
     slots = shrunk == NULL ? slots : shrunk; /* what did not shrink serves as well */

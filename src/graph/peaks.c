@@ -32,17 +32,17 @@ static rs_status read_edges(const rs_graph *graph, size_t relation, bool at_src,
                             const rs_work *work, rsi_record **out, size_t *count, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream stream = {0};
+    rsi_edge_stream stream = {0};
     rs_edges run = {0};
     rsi_record *records = NULL;
     size_t used = 0;
     rs_relation_info info = rs_store_relation(graph->store, relation);
     RS_TRY(rsi_graph_array(&records, info.edge_count, sizeof *records, err));
-    RS_TRY(rsi_stream_open(&stream, graph, relation, RS_SCAN_TIME | RS_SCAN_AMOUNT, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, RS_SCAN_TIME | RS_SCAN_AMOUNT, err));
     stream.work = work;
     stream.stage = "finding busiest days";
     do {
-        RS_TRY(rsi_stream_next(&stream, &run, err));
+        RS_TRY(rsi_edge_stream_next(&stream, &run, err));
         for (size_t i = 0; i < run.count && used < info.edge_count; i++) {
             if (info.src_type == info.dst_type && run.src[i] == run.dst[i]) {
                 continue;
@@ -60,7 +60,7 @@ static rs_status read_edges(const rs_graph *graph, size_t relation, bool at_src,
     *count = used;
     records = NULL; /* moved to the caller */
 done:
-    rsi_stream_close(&stream);
+    rsi_edge_stream_close(&stream);
     free(records);
     return status;
 }

@@ -66,13 +66,13 @@ static void survey_run(use_survey *survey, const rs_edges *run, const uint32_t *
     }
 }
 
-static rs_status survey_edges(use_survey *survey, rsi_stream *stream, bool thing_is_src,
+static rs_status survey_edges(use_survey *survey, rsi_edge_stream *stream, bool thing_is_src,
                               rs_error *err)
 {
     rs_status status = RS_OK;
     rs_edges run = {0};
     do {
-        RS_TRY(rsi_stream_next(stream, &run, err));
+        RS_TRY(rsi_edge_stream_next(stream, &run, err));
         survey_run(survey, &run, thing_is_src ? run.src : run.dst,
                    thing_is_src ? run.dst : run.src);
     } while (run.count > 0);
@@ -124,12 +124,12 @@ rs_status rsi_shared_find(rsi_shared *shared, const rs_graph *graph, size_t rela
                           uint32_t *singles, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream stream = {0};
+    rsi_edge_stream stream = {0};
     use_survey survey = {.slot = slot, .last_thing = NOBODY, .last_user = NOBODY};
     *shared = (rsi_shared){0};
     RS_TRY(check_relation(graph, relation, err));
-    RS_TRY(
-        rsi_stream_open(&stream, graph, relation, slot == RSI_SLOT_EVENT ? RS_SCAN_TIME : 0, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, slot == RSI_SLOT_EVENT ? RS_SCAN_TIME : 0,
+                                err));
     stream.work = work;
     stream.stage = "finding what is shared";
     shared->thing_is_src = !stream.src.range.subject;
@@ -150,7 +150,7 @@ rs_status rsi_shared_find(rsi_shared *shared, const rs_graph *graph, size_t rela
 done:
     free(survey.user_of);
     free(survey.slots);
-    rsi_stream_close(&stream);
+    rsi_edge_stream_close(&stream);
     return status;
 }
 

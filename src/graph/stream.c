@@ -28,23 +28,23 @@ static rsi_end end_of(const rs_graph *graph, size_t store_type)
     return (rsi_end){.range = *range, .node_of = graph->node_of + range->first};
 }
 
-rs_status rsi_stream_open(rsi_stream *stream, const rs_graph *graph, size_t relation,
-                          unsigned columns, rs_error *err)
+rs_status rsi_edge_stream_open(rsi_edge_stream *stream, const rs_graph *graph, size_t relation,
+                               unsigned columns, rs_error *err)
 {
     rs_relation_info info = rs_store_relation(graph->store, relation);
     bool cut =
         graph->as_of != RS_NO_TIME && info.time_max != RS_NO_TIME && info.time_max > graph->as_of;
-    *stream = (rsi_stream){.graph = graph,
-                           .relation = info,
-                           .src = end_of(graph, info.src_type),
-                           .dst = end_of(graph, info.dst_type),
-                           .stage = "reading relations",
-                           .cut = cut};
+    *stream = (rsi_edge_stream){.graph = graph,
+                                .relation = info,
+                                .src = end_of(graph, info.src_type),
+                                .dst = end_of(graph, info.dst_type),
+                                .stage = "reading relations",
+                                .cut = cut};
     return rs_scan_open(&stream->scan, graph->store, relation,
                         columns | (cut ? (unsigned)RS_SCAN_TIME : 0), err);
 }
 
-void rsi_stream_close(rsi_stream *stream)
+void rsi_edge_stream_close(rsi_edge_stream *stream)
 {
     rs_scan_close(stream->scan);
     free(stream->kept);
@@ -52,7 +52,7 @@ void rsi_stream_close(rsi_stream *stream)
     stream->kept = NULL;
 }
 
-rs_status rsi_stream_changed(const rsi_stream *stream, rs_error *err)
+rs_status rsi_edge_stream_changed(const rsi_edge_stream *stream, rs_error *err)
 {
     return rs_fail(
         err, RS_ECORRUPT,
@@ -69,8 +69,8 @@ static uint32_t largest(const uint32_t *numbers, size_t count)
     return most;
 }
 
-static rs_status check_end(const rsi_stream *stream, const rsi_end *end, const uint32_t *numbers,
-                           size_t count, rs_error *err)
+static rs_status check_end(const rsi_edge_stream *stream, const rsi_end *end,
+                           const uint32_t *numbers, size_t count, rs_error *err)
 {
     uint32_t most = largest(numbers, count);
     if (most >= end->range.count) {
@@ -82,7 +82,7 @@ static rs_status check_end(const rsi_stream *stream, const rsi_end *end, const u
 }
 
 /* One block with room for the columns of `count` edges. */
-static rs_status make_room(rsi_stream *stream, size_t count, rs_error *err)
+static rs_status make_room(rsi_edge_stream *stream, size_t count, rs_error *err)
 {
     enum { EDGE_BYTES = 2 * sizeof(int64_t) + 3 * sizeof(uint32_t) };
     if (count <= stream->kept_capacity) {
@@ -97,7 +97,7 @@ static rs_status make_room(rsi_stream *stream, size_t count, rs_error *err)
 }
 
 /* Replace `run` by its edges that are not later than as_of. */
-static rs_status cut_run(rsi_stream *stream, rs_edges *run, rs_error *err)
+static rs_status cut_run(rsi_edge_stream *stream, rs_edges *run, rs_error *err)
 {
     rs_status status = make_room(stream, run->count, err);
     if (status != RS_OK || run->time == NULL) {
@@ -130,7 +130,7 @@ static rs_status cut_run(rsi_stream *stream, rs_edges *run, rs_error *err)
     return RS_OK;
 }
 
-rs_status rsi_stream_next(rsi_stream *stream, rs_edges *run, rs_error *err)
+rs_status rsi_edge_stream_next(rsi_edge_stream *stream, rs_edges *run, rs_error *err)
 {
     rs_status status = RS_OK;
     bool end = false;

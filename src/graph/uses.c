@@ -40,21 +40,21 @@ static rs_status read_uses(rsi_shared *shared, const rs_graph *graph, size_t rel
                            const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream stream = {0};
+    rsi_edge_stream stream = {0};
     rs_edges run = {0};
-    RS_TRY(rsi_stream_open(&stream, graph, relation, RS_SCAN_TIME, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, RS_SCAN_TIME, err));
     stream.work = work;
     stream.stage = "ordering uses in time";
     const rsi_end *user = shared->thing_is_src ? &stream.dst : &stream.src;
     do {
-        RS_TRY(rsi_stream_next(&stream, &run, err));
+        RS_TRY(rsi_edge_stream_next(&stream, &run, err));
         if (!use_run(shared, &run, user, uses)) {
-            status = rsi_stream_changed(&stream, err);
+            status = rsi_edge_stream_changed(&stream, err);
             goto done;
         }
     } while (run.count > 0);
 done:
-    rsi_stream_close(&stream);
+    rsi_edge_stream_close(&stream);
     return status;
 }
 
