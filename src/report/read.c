@@ -40,6 +40,7 @@ struct rs_report {
     bool fresh; /* none was read yet */
     bool done;  /* the end of the array was read */
     rsi_json *json;
+    size_t json_at; /* where in the line the parsed text starts */
     rs_cluster cluster;
     vector members;
     vector things;
@@ -71,12 +72,12 @@ static rs_status damaged_at(const rs_report *report, const char *key, const char
     const char *problem = rsi_json_problem(report->json);
     if (problem != NULL) {
         return rs_fail(err, RS_ECORRUPT, "report \"%s\": line %llu, column %zu: %s", report->path,
-                       (unsigned long long)report->line_number, rsi_json_offset(report->json) + 1,
-                       problem);
+                       (unsigned long long)report->line_number,
+                       report->json_at + rsi_json_offset(report->json) + 1, problem);
     }
     return rs_fail(err, RS_ECORRUPT, "report \"%s\": line %llu, column %zu: \"%s\": expected %s",
                    report->path, (unsigned long long)report->line_number,
-                   rsi_json_offset(report->json) + 1, key, expected);
+                   report->json_at + rsi_json_offset(report->json) + 1, key, expected);
 }
 
 /* Room for one item more, which is zero; NULL where memory ends. */
@@ -463,6 +464,7 @@ static rs_status read_cluster(rs_report *report, rs_text line, rs_error *err)
         vectors[i]->count = 0;
     }
     memset(&report->cluster, 0, sizeof report->cluster);
+    report->json_at = 0;
     rsi_json_start(report->json, line.bytes, line.length);
     RS_TRY(expect(report, "clusters", RSI_JSON_OBJECT, &ignored, err));
     RS_TRY(read_fields(report, fields, &report->cluster, err));
@@ -534,19 +536,21 @@ static bool is(rs_text line, const char *string)
     return line.length == strlen(string) && memcmp(line.bytes, string, line.length) == 0;
 }
 
-/* A line of the head, `"key":{...},` or as `whole` has it. */
+/* A line of the head: "key":{...}, */
 static rs_status read_head_line(rs_report *report, const char *key, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_text line;
     rsi_json_token token;
     rs_text ignored;
-    size_t length = strlen(key);
+    char start[16];
+    size_t length = (size_t)snprintf(start, sizeof start, "\"%s\":", key);
     RS_TRY(read_line(report, &line, err));
-    if (line.length < length + 3 || memcmp(line.bytes, key, length) != 0 ||
+    if (line.length < length + 2 || memcmp(line.bytes, start, length) != 0 ||
         line.bytes[line.length - 1] != ',') {
         return damaged(report, "not the head of a report", err);
     }
+    report->json_at = length;
     rsi_json_start(report->json, line.bytes + length, line.length - length - 1);
     RS_TRY(next(report, key, &token, &ignored, err));
     if (token != RSI_JSON_OBJECT || !rsi_json_skip(report->json, token)) {
@@ -568,8 +572,8 @@ static rs_status read_head(rs_report *report, rs_error *err)
                        "another version's)",
                        err);
     }
-    RS_TRY(read_head_line(report, "\"run\":", err));
-    RS_TRY(read_head_line(report, "\"totals\":", err));
+    RS_TRY(read_head_line(report, "run", err));
+    RS_TRY(read_head_line(report, "totals", err));
     RS_TRY(read_line(report, &line, err));
     report->fresh = true;
     report->done = false;
