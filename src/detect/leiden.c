@@ -34,9 +34,10 @@ struct setting {
     igraph_error_handler_t *error;
     igraph_warning_handler_t *warning;
     igraph_fatal_handler_t *fatal;
-    igraph_rng_t *generator;
+    igraph_rng_t *generator; /* the default one, and what it was */
+    igraph_rng_t before;
     igraph_rng_t ours;
-    bool seeded;
+    bool made;
 };
 
 /* igraph's own objects: all of them made, or none. */
@@ -79,20 +80,23 @@ static rs_status enter(struct setting *setting, uint64_t seed, rs_error *err)
     setting->warning = igraph_set_warning_handler(igraph_warning_handler_ignore);
     setting->fatal = igraph_set_fatal_handler(broken);
     setting->generator = igraph_rng_default();
+    setting->before = *setting->generator;
     rs_status status =
         from_igraph(igraph_rng_init(&setting->ours, &igraph_rngtype_pcg32), "generator", err);
     if (status == RS_OK) {
-        setting->seeded = true;
-        igraph_rng_set_default(&setting->ours);
+        setting->made = true;
         status = from_igraph(igraph_rng_seed(&setting->ours, (igraph_uint_t)seed), "seed", err);
+        /* Only now: 0.10 takes a copy, and a copy that was not seeded is seeded with the time. */
+        igraph_rng_set_default(&setting->ours);
     }
     return status;
 }
 
 static void leave(struct setting *setting)
 {
-    if (setting->seeded) {
-        igraph_rng_set_default(setting->generator);
+    if (setting->made) {
+        bool copied = igraph_rng_default() != &setting->ours;
+        igraph_rng_set_default(copied ? &setting->before : setting->generator);
         igraph_rng_destroy(&setting->ours);
     }
     igraph_set_fatal_handler(setting->fatal);

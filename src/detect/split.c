@@ -188,14 +188,15 @@ static rs_status one_level(struct climb *climb, bool *done, rs_error *err)
     uint32_t n = arcs->vertex_count;
     uint32_t *order = NULL;
     uint32_t *part = array(n, sizeof *part);
-    if (climb->level > 0) {
+    bool shuffled = climb->level > 0 || !climb->coarse;
+    if (shuffled) {
         order = array(n, sizeof *order);
     }
-    if (part == NULL || (order == NULL && climb->level > 0)) {
+    if (part == NULL || (order == NULL && shuffled)) {
         status = no_memory(n, err);
         goto done;
     }
-    if (order != NULL) {
+    if (shuffled) {
         shuffle(order, n, climb->seed, climb->level);
     }
     RS_TRY(rsi_arcs_move(arcs, climb->resolution, order, climb->label, &climb->moved, err));
