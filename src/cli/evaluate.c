@@ -241,7 +241,7 @@ static rs_status print_list(const figures *f, FILE *out, const char *array, cons
     }
     for (size_t i = 0; t != NULL; i++) {
         snprintf(head, sizeof head, "%s.%zu", array, i);
-        snprintf(path, sizeof path, "%s.accounts", head);
+        snprintf(path, sizeof path, "%s.%zu.accounts", array, i);
         if (find(f, path) == NULL) {
             break;
         }
