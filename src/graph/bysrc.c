@@ -16,6 +16,7 @@ static rs_status count_slots(rsi_bysrc *bysrc, rsi_edge_stream *stream, rs_error
     do {
         RS_TRY(rsi_edge_stream_next(stream, &run, err));
         for (size_t i = 0; i < run.count; i++) {
+            rsi_bysrc_expect(bysrc, stream, &run, i);
             if (rsi_bysrc_starts(bysrc, stream, run.src[i], run.dst[i])) {
                 (void)rsi_bysrc_place(bysrc, run.src[i]);
             }

@@ -47,6 +47,30 @@ static inline uint64_t rsi_bysrc_place(rsi_bysrc *bysrc, uint32_t src)
     return bysrc->first[bysrc->node_of[src] - bysrc->src_first + 1]++;
 }
 
+/* Ask for what the edges to come will look up, long enough before they do: without it every new src
+ * waits for memory. */
+static inline void rsi_bysrc_expect(const rsi_bysrc *bysrc, const rsi_edge_stream *stream,
+                                    const rs_edges *run, size_t i)
+{
+    enum { AHEAD = 16 };
+    if (i + AHEAD < run->count) {
+        uint32_t src = run->src[i + AHEAD];
+        __builtin_prefetch(&stream->dst.node_of[run->dst[i + AHEAD]]);
+        __builtin_prefetch(&bysrc->first[bysrc->node_of[src] - bysrc->src_first + 1], 1);
+    }
+}
+
+/* The same for the slot of an edge nearer by. */
+static inline void rsi_bysrc_expect_slot(const rsi_bysrc *bysrc, const rs_edges *run, size_t i,
+                                         const void *slots, size_t slot_size)
+{
+    enum { AHEAD = 8 };
+    if (i + AHEAD < run->count) {
+        uint64_t place = bysrc->first[bysrc->node_of[run->src[i + AHEAD]] - bysrc->src_first + 1];
+        __builtin_prefetch((const char *)slots + place * slot_size, 1);
+    }
+}
+
 /* Where the slots of a src begin, by rank, and of the one before end; once all are taken. */
 static inline uint64_t rsi_bysrc_begin(const rsi_bysrc *bysrc, uint32_t rank)
 {

@@ -4,8 +4,8 @@
  * one user is a counterpart too), else from the slots by src, sorted; edges and amounts from a pass
  * of their own.
  *
- * Memory: the result, 16 bytes a subject for sums; what groups.c needs, or 8 bytes a src and 4 a
- * slot. Cost: three readings of the relation.
+ * Memory: the result, 24 bytes a subject and end for sums; what groups.c needs, or 8 bytes a src
+ * and 4 a slot. Cost: three readings of the relation.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
@@ -21,19 +21,24 @@
 /* ---- edges and amounts --------------------------------------------------------------------------
  */
 
-/* One end's part of the sums; `edges` is NULL where the end is no subject. */
+/* What is added up at one end, side by side: a look-up costs more than the adding. */
+typedef struct end_sum {
+    uint64_t edges;
+    rsi_wide amount;
+} end_sum;
+
+/* `sums` is NULL where the end is no subject. */
 typedef struct end_sums {
     const uint32_t *node_of;
-    uint64_t *edges;
-    rsi_wide *sums;
+    end_sum *sums;
 } end_sums;
 
-static void add_to_side(end_sums *side, uint32_t dense, int64_t amount)
+static void add_to_side(const end_sums *side, uint32_t dense, int64_t amount)
 {
-    if (side->edges != NULL) {
-        uint32_t node = side->node_of[dense];
-        side->edges[node]++;
-        rsi_wide_add(&side->sums[node], amount);
+    if (side->sums != NULL) {
+        end_sum *sum = &side->sums[side->node_of[dense]];
+        sum->edges++;
+        rsi_wide_add(&sum->amount, amount);
     }
 }
 
@@ -66,25 +71,35 @@ static rs_status make_side(end_sums *side, const rsi_end *end, uint32_t subjects
         goto done;
     }
     side->node_of = end->node_of;
-    RS_TRY(rsi_graph_array(&side->edges, subjects, sizeof *side->edges, err));
     RS_TRY(rsi_graph_array(&side->sums, subjects, sizeof *side->sums, err));
     for (uint32_t i = 0; i < subjects; i++) {
-        side->sums[i] = RSI_WIDE_NONE;
+        side->sums[i].amount = RSI_WIDE_NONE;
     }
 done:
     return status;
 }
 
-/* Clamp the sums; a subject without amounts has 0. */
-static rs_status clamp_sums(const end_sums *side, uint32_t subjects, int64_t **out, rs_error *err)
+/* A subject without amounts has 0; where no edge has one, `amount` stays NULL. */
+static rs_status hand_over(const end_sums *side, uint32_t subjects, bool amounts, uint64_t **edges,
+                           int64_t **amount, rs_error *err)
 {
+    rs_status status = RS_OK;
     if (side->sums == NULL) {
-        return RS_OK;
+        goto done;
     }
-    rs_status status = rsi_graph_array(out, subjects, sizeof **out, err);
-    for (uint32_t i = 0; status == RS_OK && i < subjects; i++) {
-        (*out)[i] = rsi_wide_is_none(side->sums[i]) ? 0 : rsi_wide_clamp(side->sums[i]);
+    RS_TRY(rsi_graph_array(edges, subjects, sizeof **edges, err));
+    for (uint32_t i = 0; i < subjects; i++) {
+        (*edges)[i] = side->sums[i].edges;
     }
+    if (!amounts) {
+        goto done;
+    }
+    RS_TRY(rsi_graph_array(amount, subjects, sizeof **amount, err));
+    for (uint32_t i = 0; i < subjects; i++) {
+        rsi_wide sum = side->sums[i].amount;
+        (*amount)[i] = rsi_wide_is_none(sum) ? 0 : rsi_wide_clamp(sum);
+    }
+done:
     return status;
 }
 
@@ -102,18 +117,10 @@ static rs_status count_edges(const rs_graph *graph, size_t relation, rs_counts *
     RS_TRY(make_side(&src, &stream.src, counts->count, err));
     RS_TRY(make_side(&dst, &stream.dst, counts->count, err));
     RS_TRY(add_up(&stream, &src, &dst, &amounts, err));
-    if (amounts) {
-        RS_TRY(clamp_sums(&src, counts->count, &counts->src_amount, err));
-        RS_TRY(clamp_sums(&dst, counts->count, &counts->dst_amount, err));
-    }
-    counts->src_edges = src.edges;
-    counts->dst_edges = dst.edges;
-    src.edges = NULL; /* moved to the caller */
-    dst.edges = NULL;
+    RS_TRY(hand_over(&src, counts->count, amounts, &counts->src_edges, &counts->src_amount, err));
+    RS_TRY(hand_over(&dst, counts->count, amounts, &counts->dst_edges, &counts->dst_amount, err));
 done:
-    free(src.edges);
     free(src.sums);
-    free(dst.edges);
     free(dst.sums);
     rsi_edge_stream_close(&stream);
     return status;
@@ -156,6 +163,8 @@ static rs_status fill_dst(rsi_bysrc *bysrc, const rs_graph *graph, size_t relati
     do {
         RS_TRY(rsi_edge_stream_next(&stream, &run, err));
         for (size_t i = 0; i < run.count; i++) {
+            rsi_bysrc_expect(bysrc, &stream, &run, i);
+            rsi_bysrc_expect_slot(bysrc, &run, i, slots, sizeof *slots);
             if (!rsi_bysrc_starts(bysrc, &stream, run.src[i], run.dst[i])) {
                 continue;
             }

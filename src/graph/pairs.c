@@ -70,6 +70,8 @@ static bool fill_run(rsi_bysrc *bysrc, const rsi_edge_stream *stream, const rs_e
                      pair_slot *slots, pair_slot **at)
 {
     for (size_t i = 0; i < run->count; i++) {
+        rsi_bysrc_expect(bysrc, stream, run, i);
+        rsi_bysrc_expect_slot(bysrc, run, i, slots, sizeof *slots);
         if (rsi_bysrc_starts(bysrc, stream, run->src[i], run->dst[i])) {
             uint64_t place = rsi_bysrc_place(bysrc, run->src[i]);
             if (place >= bysrc->slot_count) {
