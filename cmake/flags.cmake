@@ -33,6 +33,9 @@ if(RS_WERROR)
     rs_flag(-Werror)
 endif()
 
+# Assertions stay in every build: to stop is better than to go on with what cannot be.
+target_compile_options(rs_flags INTERFACE -UNDEBUG)
+
 # A result may depend on nothing but its input: no fused multiply-add, no reassociation.
 rs_flag(-ffp-contract=off)
 # The checks that a compiler may drop as "undefined" stay in.
@@ -47,7 +50,7 @@ foreach(flag -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
 endforeach()
 if(RS_SANITIZE)
     target_compile_options(rs_flags INTERFACE -fsanitize=${RS_SANITIZE} -fno-omit-frame-pointer
-                           -fno-sanitize-recover=all -UNDEBUG) # with assertions, whatever the build type
+                           -fno-sanitize-recover=all)
     target_link_options(rs_flags INTERFACE -fsanitize=${RS_SANITIZE})
 elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     target_compile_options(rs_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)

@@ -33,3 +33,8 @@ rs_status rsi_store_status(rs_status status, rs_error *err)
     }
     return status;
 }
+
+rs_status rsi_open_store(rs_store **out, const char *path, rs_error *err)
+{
+    return rsi_store_status(rs_store_open(out, path, err), err);
+}
