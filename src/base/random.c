@@ -6,14 +6,6 @@
 
 #include <assert.h>
 
-uint64_t rsi_mix64(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 void rsi_random_seed(rsi_random *random, uint64_t seed, uint64_t stream)
 {
     uint64_t at = rsi_mix64(seed) ^ rsi_mix64(stream ^ 0x6a09e667f3bcc909u);

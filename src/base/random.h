@@ -25,8 +25,14 @@ uint32_t rsi_random_between(rsi_random *random, uint32_t low, uint32_t high);
 /* True `per_mille` times in a thousand. */
 bool rsi_random_chance(rsi_random *random, uint32_t per_mille);
 
-/* A bijection of 64-bit numbers that looks random (splitmix64's finaliser). */
-uint64_t rsi_mix64(uint64_t x);
+/* A bijection of 64-bit numbers that looks random (one step of splitmix64). */
+static inline uint64_t rsi_mix64(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
 
 /* A random order of 0 .. count-1 that needs no table: a Feistel network over the next power of
  * four, walked until it falls inside. A bijection, with its inverse. */

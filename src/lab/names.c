@@ -67,7 +67,7 @@ static size_t put_uuid(char *out, uint64_t value)
 
 size_t rsi_name_account(const rsi_world *world, uint32_t account, char *out)
 {
-    uint64_t number = rsi_permute(&world->names, account);
+    uint64_t number = world->number[account];
     uint64_t shape = rsi_mix64(number ^ world->keys[RSI_KEY_NAME]) % 10;
     if (shape < 5) {
         out[0] = 'u';

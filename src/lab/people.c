@@ -84,7 +84,7 @@ uint32_t rsi_some_friend(const rsi_world *world, uint32_t account, rsi_random *r
     return world->shop_count + rsi_random_below(random, world->account_count - world->shop_count);
 }
 
-uint32_t rsi_join_second(const rsi_world *world, uint32_t account)
+uint32_t rsi_draw_join(const rsi_world *world, uint32_t account)
 {
     const rsi_group *group = rsi_group_of(world, account);
     uint64_t draw = rsi_draw(world, RSI_KEY_JOIN, account, 0);
@@ -245,20 +245,28 @@ static unsigned octave(uint64_t draw)
     return zeros;
 }
 
-static uint64_t pay_rate(const rsi_world *world, uint32_t account, uint64_t activity)
+uint8_t rsi_draw_activity(const rsi_world *world, uint32_t account)
 {
+    uint64_t draw = rsi_draw(world, RSI_KEY_ACTIVITY, account, 0);
+    return (uint8_t)(octave(draw) | octave(draw >> 20) << 4);
+}
+
+static uint64_t pay_rate(const rsi_world *world, uint32_t account)
+{
+    uint64_t rate = (uint64_t)PAY_RATE << (world->activity[account] >> 4);
+    if (account < world->shop_count) {
+        return rate / 2;
+    }
     const rsi_habit *habit = rsi_habit_of(rsi_group_of(world, account));
-    uint64_t share = account < world->shop_count ? 500 : habit == NULL ? 1000 : habit->payments;
-    return ((uint64_t)PAY_RATE << octave(activity >> 20)) * share / 1000;
+    return habit == NULL ? rate : rate * habit->payments / 1000;
 }
 
 void rsi_people_day(const rsi_world *world, uint32_t day, rsi_rows *logins, rsi_rows *payments)
 {
     for (uint32_t account = 0; account < world->account_count; account++) {
-        uint64_t activity = rsi_draw(world, RSI_KEY_ACTIVITY, account, 0);
         uint64_t draw = rsi_draw(world, RSI_KEY_LOGIN, account, day);
-        uint32_t login_count = times((uint64_t)LOGIN_RATE << octave(activity), draw);
-        uint32_t pay_count = times(pay_rate(world, account, activity), draw >> 16);
+        uint32_t login_count = times((uint64_t)LOGIN_RATE << (world->activity[account] & 15), draw);
+        uint32_t pay_count = times(pay_rate(world, account), draw >> 16);
         if (login_count + pay_count == 0) {
             continue;
         }

@@ -3,6 +3,7 @@
  * An account that the truth or the risks name twice is an error: which line counts would be a
  * guess. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/csv.h"

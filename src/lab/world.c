@@ -30,11 +30,6 @@ static const uint32_t ring_sizes[] = {4,  4,  5,  5,  6,  6,  7,  8,  8,  9,  10
                                       11, 12, 14, 16, 18, 20, 23, 27, 33, 42, 60};
 #define RING_SIZE_COUNT ((uint32_t)(sizeof ring_sizes / sizeof ring_sizes[0]))
 
-uint64_t rsi_draw(const rsi_world *world, enum rsi_key key, uint64_t a, uint64_t b)
-{
-    return rsi_mix64(rsi_mix64(a ^ world->keys[key]) + b * 0x9e3779b97f4a7c15u);
-}
-
 bool rsi_is_eligible(const rsi_world *world, uint32_t account, uint32_t per_mille)
 {
     return rsi_draw(world, RSI_KEY_ELIGIBLE, account, 0) % 1000 < per_mille;
@@ -287,6 +282,31 @@ done:
     return status;
 }
 
+static rs_status fill_accounts(rsi_world *world, rs_error *err)
+{
+    size_t count = world->account_count;
+    world->group_of = malloc(count * sizeof *world->group_of);
+    world->joined = malloc(count * sizeof *world->joined);
+    world->number = malloc(count * sizeof *world->number);
+    world->activity = malloc(count);
+    if (world->group_of == NULL || world->joined == NULL || world->number == NULL ||
+        world->activity == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu accounts)", count);
+    }
+    memset(world->group_of, 0xff, count * sizeof *world->group_of);
+    for (uint32_t g = 0; g < world->group_count; g++) {
+        for (uint32_t i = 0; i < world->groups[g].size; i++) {
+            world->group_of[world->groups[g].first + i] = g;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        world->joined[i] = rsi_draw_join(world, i);
+        world->activity[i] = rsi_draw_activity(world, i);
+        world->number[i] = (uint32_t)rsi_permute(&world->names, i);
+    }
+    return RS_OK;
+}
+
 rs_status rsi_world_make(rsi_world *world, const rs_generate_options *options, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -301,17 +321,7 @@ rs_status rsi_world_make(rsi_world *world, const rs_generate_options *options, r
     rsi_permutation_make(&world->circles, world->account_count, options->seed ^ 0xf71e4d5);
     uint32_t next = world->shop_count;
     RS_TRY(plan_groups(world, &next, err));
-    world->group_of = malloc(world->account_count * sizeof *world->group_of);
-    if (world->group_of == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%u accounts)", world->account_count);
-        goto done;
-    }
-    memset(world->group_of, 0xff, world->account_count * sizeof *world->group_of);
-    for (uint32_t g = 0; g < world->group_count; g++) {
-        for (uint32_t i = 0; i < world->groups[g].size; i++) {
-            world->group_of[world->groups[g].first + i] = g;
-        }
-    }
+    RS_TRY(fill_accounts(world, err));
 done:
     if (status != RS_OK) {
         rsi_world_free(world);
@@ -323,5 +333,8 @@ void rsi_world_free(rsi_world *world)
 {
     free(world->groups);
     free(world->group_of);
+    free(world->joined);
+    free(world->number);
+    free(world->activity);
     *world = (rsi_world){0};
 }

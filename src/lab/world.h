@@ -60,6 +60,9 @@ typedef struct rsi_world {
     uint32_t carrier_first, carrier_count; /* groups */
     rsi_group *groups;
     uint32_t *group_of; /* by account */
+    uint32_t *joined;   /* by account: the second of its first day */
+    uint32_t *number;   /* by account: the number in its id */
+    uint8_t *activity;  /* by account: octaves of its logins (low four bits) and payments */
     uint32_t shared_device_count, shared_place_count, shared_card_count;
     rsi_permutation names;   /* account -> the number in its id */
     rsi_permutation circles; /* account -> place among friends */
@@ -87,7 +90,10 @@ RS_MUST_USE rs_status rsi_world_make(rsi_world *world, const rs_generate_options
 void rsi_world_free(rsi_world *world);
 const rsi_habit *rsi_habit_of(const rsi_group *group); /* NULL: a plain account */
 /* A 64-bit draw that depends on the question and the two numbers alone. */
-uint64_t rsi_draw(const rsi_world *world, enum rsi_key key, uint64_t a, uint64_t b);
+static inline uint64_t rsi_draw(const rsi_world *world, enum rsi_key key, uint64_t a, uint64_t b)
+{
+    return rsi_mix64(rsi_mix64(a ^ world->keys[key]) + b * 0x9e3779b97f4a7c15u);
+}
 const char *rsi_role(const rsi_group *group, uint32_t member);
 
 static inline const rsi_group *rsi_group_of(const rsi_world *world, uint32_t account)
@@ -96,8 +102,15 @@ static inline const rsi_group *rsi_group_of(const rsi_world *world, uint32_t acc
     return group == RSI_NO_GROUP ? NULL : &world->groups[group];
 }
 
-/* people.c: seconds count from RSI_HISTORY_DAYS before the first night. */
-uint32_t rsi_join_second(const rsi_world *world, uint32_t account);
+/* Seconds count from RSI_HISTORY_DAYS before the first night. */
+static inline uint32_t rsi_join_second(const rsi_world *world, uint32_t account)
+{
+    return world->joined[account];
+}
+
+/* people.c */
+uint32_t rsi_draw_join(const rsi_world *world, uint32_t account);
+uint8_t rsi_draw_activity(const rsi_world *world, uint32_t account);
 uint32_t rsi_some_shop(const rsi_world *world, rsi_random *random);
 uint32_t rsi_some_friend(const rsi_world *world, uint32_t account, rsi_random *random);
 uint32_t rsi_purchase_cents(rsi_random *random);
