@@ -101,9 +101,35 @@ typedef enum rs_run_file {
 RS_API RS_MUST_USE rs_status rs_run_latest(const char *store_path, rs_run_id *id, rs_error *err);
 /* The path of one of a run's files, freed by free(); NULL where memory ends. */
 RS_API char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file);
-/* Copy one of a run's files to `path`, whole or not at all. */
+/* What a run was bound to. */
+typedef struct rs_run_info {
+    char store_digest[33]; /* rs_store_digest of what it read */
+    int64_t as_of;         /* UTC seconds or RS_NO_TIME */
+} rs_run_info;
+/* From the run's sidecar. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
+RS_API RS_MUST_USE rs_status rs_run_read(const char *store_path, const rs_run_id *id,
+                                         rs_run_info *info, rs_error *err);
+
+/* Copy one of a run's files to `path`, whole or not at all. Beside a report's copy NAME.json (or
+ * NAME) goes its sidecar, NAME.run.json, unless `path` is a device. */
 RS_API RS_MUST_USE rs_status rs_run_copy(const char *store_path, const rs_run_id *id,
                                          rs_run_file file, const char *path, rs_error *err);
+
+/* ---- reading risks -------------------------------------------------------------------------- */
+
+/* A line of the risks CSV. */
+typedef struct rs_risk_line {
+    uint32_t risk; /* millionths, as the others */
+    uint32_t spread;
+    uint32_t oddity;
+    uint32_t ring_score;
+    char ring[16]; /* empty: none */
+} rs_risk_line;
+
+/* The line of a node; zeros where there is none (a thing without risk). Reads the file up to the
+ * line. RS_ENOTFOUND (no such file), RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
+RS_API RS_MUST_USE rs_status rs_risks_find(const char *path, rs_text type, rs_text id,
+                                           rs_risk_line *line, rs_error *err);
 
 /* ---- reading a report -------------------------------------------------------------------------
  */

@@ -26,13 +26,19 @@
 
 #include "base/try.h"
 #include "report/report.h"
+#include "report/runs.h"
 #include "ringscope/version.h"
 
-static const char *const files[] = {
-    [RS_RUN_REPORT] = "report.json",      [RS_RUN_RISKS] = "risks.csv",
-    [RS_RUN_BLACKLIST] = "blacklist.csv", [RS_RUN_WHITELIST] = "whitelist.csv",
-    [RS_RUN_SETTINGS] = "settings.json",  [RS_RUN_SIDECAR] = "run.json",
-};
+const char *rsi_run_file_name(rs_run_file file)
+{
+    static const char *const names[] = {
+        [RS_RUN_REPORT] = "report.json",      [RS_RUN_RISKS] = "risks.csv",
+        [RS_RUN_BLACKLIST] = "blacklist.csv", [RS_RUN_WHITELIST] = "whitelist.csv",
+        [RS_RUN_SETTINGS] = "settings.json",  [RS_RUN_SIDECAR] = "run.json",
+    };
+    return names[file];
+}
+
 static const char making[] = ".tmp-";
 
 /* ---- paths ------------------------------------------------------------------------------------
@@ -54,13 +60,6 @@ RS_PRINTF(2, 3) static rs_status make_path(char **path, const char *format, ...)
 static rs_status no_memory(rs_error *err)
 {
     return rs_fail(err, RS_ENOMEM, "out of memory");
-}
-
-char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file)
-{
-    char *path;
-    return make_path(&path, "%s/runs/%s/%s", store_path, id->text, files[file]) == RS_OK ? path
-                                                                                         : NULL;
 }
 
 static rs_status sync_folder(const char *path, rs_error *err)
@@ -128,7 +127,7 @@ static rs_status write_text(const char *folder, rs_run_file file, const char *te
     rs_status status = RS_OK;
     rsi_out *out = NULL;
     char *path = NULL;
-    if (make_path(&path, "%s/%s", folder, files[file]) != RS_OK) {
+    if (make_path(&path, "%s/%s", folder, rsi_run_file_name(file)) != RS_OK) {
         return no_memory(err);
     }
     RS_TRY(rsi_out_open(&out, path, err));
@@ -168,7 +167,7 @@ static rs_status write_list(const char *folder, rs_run_file file, const rs_graph
     rs_ids *ids = NULL;
     uint8_t *wanted = calloc((size_t)rs_graph_node_count(graph) + 1, 1);
     size_t count = list != NULL ? list->count : 0;
-    if (wanted == NULL || make_path(&path, "%s/%s", folder, files[file]) != RS_OK) {
+    if (wanted == NULL || make_path(&path, "%s/%s", folder, rsi_run_file_name(file)) != RS_OK) {
         status = no_memory(err);
         goto done;
     }
@@ -337,7 +336,7 @@ static rs_status write_sidecar(const char *folder, const rs_graph *graph,
     rs_status status = RS_OK;
     rsi_out *out = NULL;
     char *path = NULL;
-    if (make_path(&path, "%s/%s", folder, files[RS_RUN_SIDECAR]) != RS_OK) {
+    if (make_path(&path, "%s/%s", folder, rsi_run_file_name(RS_RUN_SIDECAR)) != RS_OK) {
         return no_memory(err);
     }
     RS_TRY(rsi_out_open(&out, path, err));
@@ -359,8 +358,8 @@ static rs_status write_results(const char *folder, const rs_graph *graph,
     rs_status status = RS_OK;
     char *report = NULL;
     char *risks = NULL;
-    if (make_path(&report, "%s/%s", folder, files[RS_RUN_REPORT]) != RS_OK ||
-        make_path(&risks, "%s/%s", folder, files[RS_RUN_RISKS]) != RS_OK) {
+    if (make_path(&report, "%s/%s", folder, rsi_run_file_name(RS_RUN_REPORT)) != RS_OK ||
+        make_path(&risks, "%s/%s", folder, rsi_run_file_name(RS_RUN_RISKS)) != RS_OK) {
         status = no_memory(err);
         goto done;
     }
@@ -475,98 +474,4 @@ done:
     free(made);
     free(runs);
     return rs_context(err, status, "keep the run");
-}
-
-/* ---- reading ------------------------------------------------------------------------------------
- */
-
-static bool is_run_id(const char *text, size_t length)
-{
-    return length == RS_RUN_ID_LENGTH + 1 && text[RS_RUN_ID_LENGTH] == '\n' &&
-           strspn(text, "0123456789abcdef") == RS_RUN_ID_LENGTH;
-}
-
-rs_status rs_run_latest(const char *store_path, rs_run_id *id, rs_error *err)
-{
-    rs_status status = RS_OK;
-    char *path = NULL;
-    char text[RS_RUN_ID_LENGTH + 3] = "";
-    int file = -1;
-    if (make_path(&path, "%s/runs/latest", store_path) != RS_OK) {
-        return no_memory(err);
-    }
-    file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-        status = rs_fail(err, RS_ENOTFOUND, "store \"%s\" has no run yet", store_path);
-        goto done;
-    }
-    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
-    if (length < 0) {
-        status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
-        goto done;
-    }
-    if (!is_run_id(text, (size_t)length)) {
-        status = rs_fail(err, RS_ECORRUPT, "\"%s\": expected the %d hex digits of a run", path,
-                         RS_RUN_ID_LENGTH);
-        goto done;
-    }
-    memcpy(id->text, text, RS_RUN_ID_LENGTH);
-    id->text[RS_RUN_ID_LENGTH] = '\0';
-done:
-    if (file >= 0) {
-        close(file);
-    }
-    free(path);
-    return status;
-}
-
-static rs_status copy_bytes(int from, rsi_out *out, const char *path, rs_error *err)
-{
-    static const size_t part = 64 * 1024;
-    rs_status status = RS_OK;
-    ssize_t count;
-    char *bytes = malloc(part);
-    if (bytes == NULL) {
-        return no_memory(err);
-    }
-    do {
-        count = read(from, bytes, part);
-        if (count < 0 && errno != EINTR) {
-            status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
-            goto done;
-        }
-        rsi_out_bytes(out, bytes, count > 0 ? (size_t)count : 0);
-        RS_TRY(rsi_out_check(out, err));
-    } while (count != 0);
-done:
-    free(bytes);
-    return status;
-}
-
-rs_status rs_run_copy(const char *store_path, const rs_run_id *id, rs_run_file file,
-                      const char *path, rs_error *err)
-{
-    rs_status status = RS_OK;
-    rsi_out *out = NULL;
-    int from = -1;
-    char *source = rs_run_path(store_path, id, file);
-    if (source == NULL) {
-        return no_memory(err);
-    }
-    from = open(source, O_RDONLY | O_CLOEXEC);
-    if (from < 0) {
-        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", source,
-                         strerror(errno));
-        goto done;
-    }
-    RS_TRY(rsi_out_open(&out, path, err));
-    RS_TRY(copy_bytes(from, out, source, err));
-    RS_TRY(rsi_out_commit(out, err));
-done:
-    rsi_out_close(out);
-    if (from >= 0) {
-        close(from);
-    }
-    free(source);
-    return status;
 }

@@ -1,0 +1,277 @@
+/* run_read.c - the runs that a store keeps, read back.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/timestamp.h"
+#include "base/try.h"
+#include "report/report.h"
+#include "report/runs.h"
+
+enum { SIDECAR_MAX = 16 << 20 };
+
+static rs_status no_memory(rs_error *err)
+{
+    return rs_fail(err, RS_ENOMEM, "out of memory");
+}
+
+char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file)
+{
+    char *path;
+    int length = asprintf(&path, "%s/runs/%s/%s", store_path, id->text, rsi_run_file_name(file));
+    return length < 0 ? NULL : path;
+}
+
+/* ---- the latest -------------------------------------------------------------------------------
+ */
+
+static bool is_run_id(const char *text, size_t length)
+{
+    return length == RS_RUN_ID_LENGTH + 1 && text[RS_RUN_ID_LENGTH] == '\n' &&
+           strspn(text, "0123456789abcdef") == RS_RUN_ID_LENGTH;
+}
+
+rs_status rs_run_latest(const char *store_path, rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *path = NULL;
+    char text[RS_RUN_ID_LENGTH + 3] = "";
+    int file = -1;
+    if (asprintf(&path, "%s/runs/latest", store_path) < 0) {
+        return no_memory(err);
+    }
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        status = rs_fail(err, RS_ENOTFOUND, "store \"%s\" has no run yet", store_path);
+        goto done;
+    }
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (length < 0) {
+        status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
+        goto done;
+    }
+    if (!is_run_id(text, (size_t)length)) {
+        status = rs_fail(err, RS_ECORRUPT, "\"%s\": expected the %d hex digits of a run", path,
+                         RS_RUN_ID_LENGTH);
+        goto done;
+    }
+    memcpy(id->text, text, RS_RUN_ID_LENGTH);
+    id->text[RS_RUN_ID_LENGTH] = '\0';
+done:
+    if (file >= 0) {
+        close(file);
+    }
+    free(path);
+    return status;
+}
+
+/* ---- the sidecar ------------------------------------------------------------------------------
+ */
+
+static rs_status bad_sidecar(const char *path, const char *what, rs_error *err)
+{
+    return rs_fail(err, RS_ECORRUPT, "\"%s\": %s", path, what);
+}
+
+/* The whole file, at most SIDECAR_MAX bytes; freed by free(). */
+static rs_status read_sidecar(const char *path, char **bytes, size_t *length, rs_error *err)
+{
+    rs_status status = RS_OK;
+    struct stat now;
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL || fstat(fileno(file), &now) != 0) {
+        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", path,
+                         strerror(errno));
+        goto done;
+    }
+    if (!S_ISREG(now.st_mode) || now.st_size > SIDECAR_MAX) {
+        status = bad_sidecar(path, "no plain file of up to 16 MiB", err);
+        goto done;
+    }
+    *bytes = malloc((size_t)now.st_size + 1);
+    if (*bytes == NULL) {
+        status = no_memory(err);
+        goto done;
+    }
+    *length = fread(*bytes, 1, (size_t)now.st_size, file);
+    if (ferror(file)) {
+        status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
+    }
+done:
+    if (file != NULL) {
+        fclose(file);
+    }
+    return status;
+}
+
+static bool is(rs_text text, const char *string)
+{
+    return text.length == strlen(string) && memcmp(text.bytes, string, text.length) == 0;
+}
+
+static bool take_as_of(rsi_json_token token, rs_text text, int64_t *as_of)
+{
+    rsi_timestamp time;
+    if (token == RSI_JSON_NULL) {
+        *as_of = RS_NO_TIME;
+        return true;
+    }
+    if (token != RSI_JSON_STRING || rsi_timestamp_parse(text, RSI_UNIT_S, &time) != NULL) {
+        return false;
+    }
+    *as_of = time.unix_s;
+    return true;
+}
+
+static bool take_digest(rsi_json_token token, rs_text text, char digest[33])
+{
+    if (token != RSI_JSON_STRING || text.length != 32) {
+        return false;
+    }
+    memcpy(digest, text.bytes, 32);
+    digest[32] = '\0';
+    return strspn(digest, "0123456789abcdef") == 32;
+}
+
+/* Whether the document is a sidecar with all that is asked of it. */
+static bool parse_sidecar(rsi_json *json, rs_run_info *info)
+{
+    bool have_digest = false;
+    bool have_as_of = false;
+    rs_text text;
+    rsi_json_token token = rsi_json_next(json, &text);
+    if (token != RSI_JSON_OBJECT) {
+        return false;
+    }
+    while (rsi_json_next(json, &text) == RSI_JSON_KEY) {
+        bool digest = is(text, "store_digest");
+        bool as_of = is(text, "as_of");
+        token = rsi_json_next(json, &text);
+        if (digest) {
+            have_digest = take_digest(token, text, info->store_digest);
+        } else if (as_of) {
+            have_as_of = take_as_of(token, text, &info->as_of);
+        }
+        if (!rsi_json_skip(json, token)) {
+            return false;
+        }
+    }
+    return rsi_json_next(json, &text) == RSI_JSON_END && have_digest && have_as_of;
+}
+
+rs_status rs_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_json *json = NULL;
+    char *bytes = NULL;
+    size_t length = 0;
+    char *path = rs_run_path(store_path, id, RS_RUN_SIDECAR);
+    if (path == NULL) {
+        return no_memory(err);
+    }
+    RS_TRY(read_sidecar(path, &bytes, &length, err));
+    RS_TRY(rsi_json_new(&json, err));
+    rsi_json_start(json, bytes, length);
+    if (!parse_sidecar(json, info)) {
+        const char *problem = rsi_json_problem(json);
+        problem = problem != NULL ? problem : "not the sidecar of a run";
+        status = rsi_json_no_memory(json) ? no_memory(err) : bad_sidecar(path, problem, err);
+    }
+done:
+    rsi_json_free(json);
+    free(bytes);
+    free(path);
+    return status;
+}
+
+/* ---- copies -----------------------------------------------------------------------------------
+ */
+
+static rs_status copy_bytes(int from, rsi_out *out, const char *path, rs_error *err)
+{
+    static const size_t part = 64 * 1024;
+    rs_status status = RS_OK;
+    ssize_t count;
+    char *bytes = malloc(part);
+    if (bytes == NULL) {
+        return no_memory(err);
+    }
+    do {
+        count = read(from, bytes, part);
+        if (count < 0 && errno != EINTR) {
+            status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
+            goto done;
+        }
+        rsi_out_bytes(out, bytes, count > 0 ? (size_t)count : 0);
+        RS_TRY(rsi_out_check(out, err));
+    } while (count != 0);
+done:
+    free(bytes);
+    return status;
+}
+
+static rs_status copy_file(const char *store_path, const rs_run_id *id, rs_run_file file,
+                           const char *path, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_out *out = NULL;
+    int from = -1;
+    char *source = rs_run_path(store_path, id, file);
+    if (source == NULL) {
+        return no_memory(err);
+    }
+    from = open(source, O_RDONLY | O_CLOEXEC);
+    if (from < 0) {
+        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", source,
+                         strerror(errno));
+        goto done;
+    }
+    RS_TRY(rsi_out_open(&out, path, err));
+    RS_TRY(copy_bytes(from, out, source, err));
+    RS_TRY(rsi_out_commit(out, err));
+done:
+    rsi_out_close(out);
+    if (from >= 0) {
+        close(from);
+    }
+    free(source);
+    return status;
+}
+
+static bool is_device(const char *path)
+{
+    struct stat now;
+    return stat(path, &now) == 0 && !S_ISREG(now.st_mode);
+}
+
+/* "night.json" -> "night.run.json"; NULL where memory ends. */
+static char *sidecar_beside(const char *path)
+{
+    size_t length = strlen(path);
+    bool json = length > 5 && strcmp(path + length - 5, ".json") == 0;
+    char *beside;
+    int made = asprintf(&beside, "%.*s.run.json", (int)(json ? length - 5 : length), path);
+    return made < 0 ? NULL : beside;
+}
+
+rs_status rs_run_copy(const char *store_path, const rs_run_id *id, rs_run_file file,
+                      const char *path, rs_error *err)
+{
+    char *beside;
+    rs_status status = copy_file(store_path, id, file, path, err);
+    if (status != RS_OK || file != RS_RUN_REPORT || is_device(path)) {
+        return status;
+    }
+    beside = sidecar_beside(path);
+    status =
+        beside == NULL ? no_memory(err) : copy_file(store_path, id, RS_RUN_SIDECAR, beside, err);
+    free(beside);
+    return status;
+}
