@@ -63,6 +63,8 @@ void rsi_feed_free(rsi_feed *feed)
     close_file(feed);
     for (size_t i = 0; i < feed->inputs->count; i++) {
         free(feed->files[i].field_of_slot);
+        free(feed->files[i].header);
+        free(feed->files[i].header_text);
     }
     free(feed->files);
     free(feed);
@@ -144,8 +146,29 @@ done:
     return status;
 }
 
+/* A copy of the header that outlives its piece. */
+static rs_status keep_header(rsi_file *file, const rsi_csv_record *record, rs_error *err)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < record->field_count; i++) {
+        bytes += record->fields[i].length;
+    }
+    file->header = calloc(record->field_count, sizeof *file->header);
+    file->header_text = malloc(bytes);
+    if (file->header == NULL || file->header_text == NULL) {
+        return rs_fail(err, RS_ENOMEM, "%s: out of memory (header)", file->input->path);
+    }
+    char *at = file->header_text;
+    for (size_t i = 0; i < record->field_count; i++) {
+        file->header[i] = (rs_text){at, record->fields[i].length};
+        memcpy(at, record->fields[i].bytes, record->fields[i].length);
+        at += record->fields[i].length;
+    }
+    return RS_OK;
+}
+
 /* The header of a CSV file, at the start of its first piece. */
-static rs_status read_header(rsi_file *file, rsi_feed_piece *piece, rs_error *err)
+static rs_status read_header(rsi_file *file, rsi_feed_piece *piece, bool keep, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_csv_scan *scan = NULL;
@@ -162,6 +185,9 @@ static rs_status read_header(rsi_file *file, rsi_feed_piece *piece, rs_error *er
     }
     piece->start = rsi_csv_scan_at(scan);
     RS_TRY(bind_header(file, &record, err));
+    if (keep) {
+        RS_TRY(keep_header(file, &record, err));
+    }
 done:
     rsi_csv_scan_free(scan);
     return status;
@@ -206,7 +232,7 @@ static rs_status next_of_file(rsi_feed *feed, rsi_feed_piece *piece, rs_error *e
     piece->start = 0;
     RS_TRY(rsi_pieces_next(feed->pieces, &piece->piece, &piece->too_long, err));
     if (first && !file->input->lines) {
-        RS_TRY(read_header(file, piece, err));
+        RS_TRY(read_header(file, piece, feed->options.keep_header, err));
     } else if (first && piece->piece.length == 0) {
         status = rs_fail(err, RS_EINPUT, "%s:1:1: the file is empty", file->input->path);
         goto done;

@@ -15,19 +15,23 @@
 #include "ingest/inputs.h"
 #include "ingest/mapping.h"
 #include "ringscope/error.h"
+#include "ringscope/text.h"
 
 /* An input file and what its header said. */
 typedef struct rsi_file {
     const rsi_input *input;
     const rsi_source *source;
-    size_t *field_of_slot; /* CSV; SIZE_MAX where an optional column is not there */
+    size_t *field_of_slot; /* CSV */
     size_t field_count;
+    rs_text *header; /* its fields, with keep_header */
+    char *header_text;
     uint64_t line_count; /* LF that the feed has handed out; only with count_lines */
 } rsi_file;
 
 typedef struct rsi_feed_options {
     size_t piece_bytes;
     bool count_lines; /* know the line of each chunk at once */
+    bool keep_header;
 } rsi_feed_options;
 
 /* Whole records of one file. */
