@@ -135,7 +135,8 @@ static void family(struct script *s)
         if (rsi_random_chance(&s->random, 350)) {
             uint32_t cents = 1000 * rsi_random_between(&s->random, 1, 8);
             for (uint32_t day = rsi_random_below(&s->random, 7); day < s->nights; day += 7) {
-                send(s, day_start(day) + 9 * HOUR, member(s, 0), member(s, i), cents);
+                send(s, day_start(day) + rsi_second_of_day(&s->random), member(s, 0), member(s, i),
+                     cents);
             }
         }
     }

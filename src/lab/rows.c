@@ -1,7 +1,9 @@
 /* rows.c - put rows in order by counting, write files through one buffer.
  *
- * Sorting is a counting sort into 65,536 slices of the span, then an insertion sort within a slice:
- * linear as long as rows are spread over the day. SPDX-License-Identifier: GPL-3.0-or-later */
+ * Sorting is a counting sort into about as many slices as rows, then an insertion sort within a
+ * slice: linear, for rows of one second are told apart by their hashes.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lab/rows.h"
 
 #include <errno.h>
@@ -49,14 +51,34 @@ static bool is_before(const rsi_row *x, const rsi_row *y, uint64_t shuffle)
     return hx != hy ? hx < hy : memcmp(x, y, sizeof *x) < 0;
 }
 
-#define SLICE_COUNT 65536u
+/* Slices of the span that is sorted by: about a row each, and never so many that they outweigh the
+ * rows. */
+struct slicing {
+    uint32_t from;
+    uint64_t shuffle;
+    size_t count;
+    uint64_t width; /* of a slice, in 2^-20 seconds, or in 2^-63 of all hashes when shuffled */
+};
 
-static uint32_t slice_of(const rsi_row *row, uint32_t from, uint32_t length, uint64_t shuffle)
+static struct slicing slicing_for(size_t rows, uint32_t from, uint32_t length, uint64_t shuffle)
 {
-    if (shuffle != 0) {
-        return (uint32_t)(content_hash(row, shuffle) >> 48);
+    struct slicing s = {.from = from, .shuffle = shuffle, .count = 64};
+    while (s.count < rows && s.count < (size_t)1 << 24) {
+        s.count *= 2;
     }
-    return (uint32_t)((uint64_t)(row->second - from) * SLICE_COUNT / length);
+    uint64_t span = shuffle != 0 ? (uint64_t)1 << 63 : (uint64_t)length << 20;
+    s.width = span / s.count + 1;
+    return s;
+}
+
+/* In the order of is_before: within a second the hash decides, so it goes into the slice too. */
+static size_t slice_of(const struct slicing *s, const rsi_row *row)
+{
+    uint64_t hash = content_hash(row, s->shuffle);
+    if (s->shuffle != 0) {
+        return (size_t)((hash >> 1) / s->width);
+    }
+    return (size_t)(((uint64_t)(row->second - s->from) << 20 | hash >> 44) / s->width);
 }
 
 static void sort_slice(rsi_row *at, size_t count, uint64_t shuffle)
@@ -71,21 +93,20 @@ static void sort_slice(rsi_row *at, size_t count, uint64_t shuffle)
     }
 }
 
-static void scatter(const rsi_rows *rows, rsi_row *sorted, size_t *start, uint32_t from,
-                    uint32_t length, uint64_t shuffle)
+static void scatter(const rsi_rows *rows, rsi_row *sorted, size_t *start, const struct slicing *s)
 {
     for (size_t i = 0; i < rows->count; i++) {
-        start[slice_of(&rows->at[i], from, length, shuffle) + 1]++;
+        start[slice_of(s, &rows->at[i]) + 1]++;
     }
-    for (size_t i = 0; i < SLICE_COUNT; i++) {
+    for (size_t i = 0; i < s->count; i++) {
         start[i + 1] += start[i];
     }
     for (size_t i = 0; i < rows->count; i++) {
-        sorted[start[slice_of(&rows->at[i], from, length, shuffle)]++] = rows->at[i];
+        sorted[start[slice_of(s, &rows->at[i])]++] = rows->at[i];
     }
     size_t begin = 0; /* each start has moved to its slice's end */
-    for (size_t i = 0; i < SLICE_COUNT; i++) {
-        sort_slice(sorted + begin, start[i] - begin, shuffle);
+    for (size_t i = 0; i < s->count; i++) {
+        sort_slice(sorted + begin, start[i] - begin, s->shuffle);
         begin = start[i];
     }
 }
@@ -100,13 +121,14 @@ rs_status rsi_rows_sort(rsi_rows *rows, uint32_t from, uint32_t length, uint64_t
         return RS_OK;
     }
     rsi_row *sorted = malloc(rows->count * sizeof *sorted);
-    size_t *start = calloc(SLICE_COUNT + 1, sizeof *start);
+    struct slicing slicing = slicing_for(rows->count, from, length, shuffle);
+    size_t *start = calloc(slicing.count + 1, sizeof *start);
     if (sorted == NULL || start == NULL) {
         free(sorted);
         free(start);
         return rs_fail(err, RS_ENOMEM, "out of memory (sorting %zu rows)", rows->count);
     }
-    scatter(rows, sorted, start, from, length, shuffle);
+    scatter(rows, sorted, start, &slicing);
     free(start);
     free(rows->at);
     rows->at = sorted;
