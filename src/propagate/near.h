@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "propagate/fixed.h"
+#include "propagate/roots.h"
 #include "propagate/scale.h"
 
 #define RSI_LINK_ONE (UINT64_C(1) << 62)

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "propagate/scale.h"
 
-#include "propagate/fixed.h"
+#include "propagate/roots.h"
 
 rs_status rsi_damping_of(const rs_spread_options *options, rsi_damping *out, rs_error *err)
 {

@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "propagate/fixed.h"
+#include "propagate/roots.h"
 #include "ringscope/lists.h"
 #include "ringscope/propagate.h"
 

@@ -1,4 +1,4 @@
-/* test_fixed.c - roots and powers in integers.
+/* test_roots.c - roots and powers in integers.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 #include <math.h>
 
 #include "base/random.h"
-#include "propagate/fixed.h"
+#include "propagate/roots.h"
 
 /* Whether m^2 d is 2^(2 * bits) but for 2^-54 of it, exactly: m = 2^bits / sqrt(d). */
 static void check_root(uint64_t d)

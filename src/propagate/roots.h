@@ -1,11 +1,11 @@
-/* fixed.h - the numbers of propagation: wide integers, roots and powers without floating point.
+/* roots.h - the numbers of propagation: wide integers, roots and powers without floating point.
  *
  * Everything here is exact integer arithmetic with a stated error, so that no bit of a risk depends
  * on a compiler, its flags or a mathematical library.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef RSI_PROPAGATE_FIXED_H
-#define RSI_PROPAGATE_FIXED_H
+#ifndef RSI_PROPAGATE_ROOTS_H
+#define RSI_PROPAGATE_ROOTS_H
 
 #include <stdint.h>
 
@@ -23,6 +23,9 @@ typedef struct rsi_root {
 
 /* d > 0. About 15 multiplications. */
 rsi_root rsi_root_of(uint64_t d);
+
+/* At least sqrt(x), and at most 2^-30 of it more; x < 2^126. */
+uint64_t rsi_root_above(rsi_u128 x);
 
 /* 2^-(whole + fraction / 2^32) in units of 2^-32, at most 1 unit off. */
 uint64_t rsi_half_power(uint64_t whole, uint32_t fraction);

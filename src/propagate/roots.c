@@ -1,4 +1,4 @@
-/* fixed.c - roots by Newton's iteration and powers by a table, in integers.
+/* roots.c - roots by Newton's iteration and powers by a table, in integers.
  *
  * Root     f = d scaled by a power of 4 into [1/4, 1); y -> y (3 - f y^2) / 2 doubles the digits of
  *          y = 1/sqrt(f) each time. The line 2.2 - 1.25 f is within 12 % of it, so that five times
@@ -6,7 +6,7 @@
  * the product of 2^-(2^-i) over the bits of x: 32 constants of 64 bits.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "propagate/fixed.h"
+#include "propagate/roots.h"
 
 #include <assert.h>
 
@@ -30,6 +30,18 @@ rsi_root rsi_root_of(uint64_t d)
     }
     y = y <= INT64_MAX ? y : INT64_MAX; /* 2.0, and what truncation may put on it */
     return (rsi_root){.mantissa = y, .whole = high_product(f, y), .halves = halves};
+}
+
+uint64_t rsi_root_above(rsi_u128 x)
+{
+    if (x == 0) {
+        return 0;
+    }
+    /* Drop an even number of bits, rounding up, so that 64 are left. */
+    unsigned bits = rsi_bits_wide(x), half = bits > 63 ? (bits - 63 + 1) / 2 : 0;
+    uint64_t top = (uint64_t)(x >> (2 * half)) + (half > 0);
+    rsi_root root = rsi_root_of(top);
+    return ((root.whole >> (30 + root.halves)) + 1) << half;
 }
 
 /* floor(2^64 * 2^-(2^-i)) for i = 1 .. 32. */
