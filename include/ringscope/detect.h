@@ -42,7 +42,9 @@ typedef struct rs_detect_options {
     uint64_t random_seed;
 } rs_detect_options;
 #define RS_DETECT_DEFAULTS                                                                         \
-    { .resolution = RS_WEIGHT_ONE / 32, .component_max = 20000, .rounds = 6, .random_seed = 1 }
+    {                                                                                              \
+        .resolution = RS_WEIGHT_ONE / 32, .component_max = 20000, .rounds = 6, .random_seed = 1    \
+    }
 
 typedef struct rs_detect_counts {
     uint32_t component_count; /* of two nodes and more */

@@ -33,7 +33,8 @@ typedef enum rs_status {
     RS_ENOTFOUND = -8     /* no such store, ring, type or id */
 } rs_status;
 
-/* Owned by the caller; `message` is empty until a call fails. One line, UTF-8, without a full stop. */
+/* Owned by the caller; `message` is empty until a call fails. One line, UTF-8, without a full stop.
+ */
 typedef struct rs_error {
     rs_status status;
     char message[1000];

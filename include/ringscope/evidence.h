@@ -42,7 +42,7 @@ typedef struct rs_evidence {
     size_t link_count;
     rs_link *links; /* ascending by (a, b), then by relation, kind and thing */
     size_t hub_count;
-    rs_hub *hubs;   /* descending by user_count, ties by thing */
+    rs_hub *hubs; /* descending by user_count, ties by thing */
     /* Hard links: entity[v] is the smallest subject that is the same person as subject v; v itself
      * for most. subject_count entries. */
     uint32_t *entity;
@@ -52,15 +52,19 @@ typedef struct rs_evidence {
 } rs_evidence;
 
 typedef struct rs_evidence_options {
-    uint32_t pairs_max;    /* a thing of up to so many users links them pairwise, beyond it is a node */
-    uint32_t resolution;   /* of the cut that follows (1 << 20 is 1.0): what it cannot hold is a hub */
+    uint32_t
+        pairs_max; /* a thing of up to so many users links them pairwise, beyond it is a node */
+    uint32_t
+        resolution; /* of the cut that follows (1 << 20 is 1.0): what it cannot hold is a hub */
     uint32_t identity_max; /* a hard identity of more users makes nobody one person */
     uint32_t window_s;     /* how near two uses of a place are "at the same time" */
 } rs_evidence_options;
 #define RS_WEIGHT_HALF        (UINT32_C(1) << 19)
 #define RS_RESOLUTION_DEFAULT ((UINT32_C(1) << 20) / 50)
 #define RS_EVIDENCE_DEFAULTS                                                                       \
-    { .pairs_max = 5, .resolution = RS_RESOLUTION_DEFAULT, .identity_max = 20, .window_s = 900 }
+    {                                                                                              \
+        .pairs_max = 5, .resolution = RS_RESOLUTION_DEFAULT, .identity_max = 20, .window_s = 900   \
+    }
 
 RS_API size_t rs_evidence_kind_count(void);
 RS_API const char *rs_evidence_kind_name(size_t kind);    /* "shared", "place", "window", ... */
@@ -79,13 +83,14 @@ RS_API uint32_t rs_thing_rarity(uint64_t subjects, uint64_t users);
 /* Whether a thing of that weight and so many users is a hub at this resolution. */
 RS_API bool rs_thing_is_hub(uint32_t weight, uint64_t users, uint32_t resolution);
 
-/* ---- the evidence as one weighted graph, for detection and propagation ------------------------ */
+/* ---- the evidence as one weighted graph, for detection and propagation ------------------------
+ */
 
-/* Nodes that a link touches, entities for subjects, ascending; what one household explains (the same
- * pair by several relations) counts as one coincidence and 0.15 of the others. */
+/* Nodes that a link touches, entities for subjects, ascending; what one household explains (the
+ * same pair by several relations) counts as one coincidence and 0.15 of the others. */
 typedef struct rs_evidence_graph {
     uint32_t node_count;
-    uint32_t *nodes;     /* node of the rs_graph; for a subject the smallest of its entity */
+    uint32_t *nodes; /* node of the rs_graph; for a subject the smallest of its entity */
     uint8_t *is_member;
     size_t link_count;
     uint32_t *a, *b, *weight; /* as detect.h's rs_link_graph wants them */

@@ -7,8 +7,8 @@
  * Time     edges later than as_of do not exist; edges without a time always do
  * Life     rs_graph_open -> groups, pairs, ... as often as wanted -> rs_graph_close; the store must
  *          stay open as long
- * Memory   8 bytes a node (32 more a node of the types that are being ordered, while opening); what a
- *          call returns is the caller's, freed by the matching _free, or by free where there is none
+ * Memory   8 bytes a node (32 more a node of the types that are being ordered, while opening); what
+ * a call returns is the caller's, freed by the matching _free, or by free where there is none
  * Threads  a graph may be used by several threads at a time, each call with a work of its own
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -33,7 +33,10 @@ typedef struct rs_graph rs_graph;
 typedef struct rs_graph_options {
     int64_t as_of; /* UTC seconds; RS_NO_TIME: the latest event of the store */
 } rs_graph_options;
-#define RS_GRAPH_DEFAULTS { .as_of = RS_NO_TIME }
+#define RS_GRAPH_DEFAULTS                                                                          \
+    {                                                                                              \
+        .as_of = RS_NO_TIME                                                                        \
+    }
 
 /* The nodes first .. first + count - 1 are of one type. */
 typedef struct rs_node_range {
@@ -68,10 +71,10 @@ RS_API RS_MUST_USE rs_status rs_graph_find(const rs_graph *graph, const char *ty
 typedef struct rs_groups {
     uint32_t count;
     uint32_t *things;
-    uint64_t *first;      /* count + 1 */
+    uint64_t *first; /* count + 1 */
     uint32_t *users;
-    uint32_t *events;     /* how many edges stand behind each user */
-    uint64_t use_count;   /* entries of users */
+    uint32_t *events;      /* how many edges stand behind each user */
+    uint64_t use_count;    /* entries of users */
     uint64_t single_count; /* things that one user alone uses: left out, they link nobody */
 } rs_groups;
 /* `relation` must be between a subject type and another type (either way round); else RS_EUSAGE. */
@@ -97,7 +100,8 @@ typedef struct rs_pair {
     uint32_t a; /* src */
     uint32_t b; /* dst */
     uint32_t events;
-    int64_t amount; /* sum in smallest units, RS_NO_AMOUNT where no edge has one; clamped, never wraps */
+    int64_t amount; /* sum in smallest units, RS_NO_AMOUNT where no edge has one; clamped, never
+                       wraps */
     int64_t time_first;
     int64_t time_last;
 } rs_pair;
@@ -105,18 +109,19 @@ typedef struct rs_pair {
 RS_API RS_MUST_USE rs_status rs_graph_pairs(const rs_graph *graph, size_t relation, rs_pair **out,
                                             size_t *count, const rs_work *work, rs_error *err);
 
-/* ---- what each subject does: one relation in numbers ------------------------------------------ */
+/* ---- what each subject does: one relation in numbers ------------------------------------------
+ */
 
-/* Arrays of `count` entries, one for each subject node; 0 for a subject that has none. Edges of a node
- * with itself are left out. What makes no sense is NULL: src_ where the relation does not start at a
- * subject type, dst_ where it does not end at one, amounts where no edge has one. */
+/* Arrays of `count` entries, one for each subject node; 0 for a subject that has none. Edges of a
+ * node with itself are left out. What makes no sense is NULL: src_ where the relation does not
+ * start at a subject type, dst_ where it does not end at one, amounts where no edge has one. */
 typedef struct rs_counts {
-    uint32_t count;          /* rs_graph_subject_count */
-    uint32_t *src_peers;     /* distinct other ends where the node is src */
-    uint32_t *dst_peers;     /* distinct other ends where the node is dst */
-    uint64_t *src_edges;     /* edges where the node is src */
+    uint32_t count;      /* rs_graph_subject_count */
+    uint32_t *src_peers; /* distinct other ends where the node is src */
+    uint32_t *dst_peers; /* distinct other ends where the node is dst */
+    uint64_t *src_edges; /* edges where the node is src */
     uint64_t *dst_edges;
-    int64_t *src_amount;     /* sum of amounts where the node is src; clamped, never wraps */
+    int64_t *src_amount; /* sum of amounts where the node is src; clamped, never wraps */
     int64_t *dst_amount;
     uint32_t *shared_things; /* things that another subject uses too; NULL unless things are tied */
 } rs_counts;
@@ -125,8 +130,8 @@ RS_API RS_MUST_USE rs_status rs_graph_counts(const rs_graph *graph, size_t relat
                                              const rs_work *work, rs_error *err);
 RS_API void rs_counts_free(rs_counts *counts);
 
-/* The largest things that each subject did at once. Arrays as in rs_counts; amounts count by size, a
- * negative one as 0; a day is a UTC day, and an edge without a time belongs to none. */
+/* The largest things that each subject did at once. Arrays as in rs_counts; amounts count by size,
+ * a negative one as 0; a day is a UTC day, and an edge without a time belongs to none. */
 typedef struct rs_peaks {
     uint32_t count;
     uint32_t *src_day_edges; /* most edges of one day where the node is src; NULL without times */

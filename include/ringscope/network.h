@@ -1,4 +1,5 @@
-/* network.h - what risk travels over: evidence links, and the relations between subjects around them.
+/* network.h - what risk travels over: evidence links, and the relations between subjects around
+ * them.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RINGSCOPE_NETWORK_H
@@ -14,8 +15,8 @@
 extern "C" {
 #endif
 
-/* Owned by the caller. `adjacency` points into the arrays beside it and has a row for each node of the
- * graph; rows of things beyond those that evidence hangs on are empty. */
+/* Owned by the caller. `adjacency` points into the arrays beside it and has a row for each node of
+ * the graph; rows of things beyond those that evidence hangs on are empty. */
 typedef struct rs_network {
     rs_adjacency adjacency;
     uint64_t *first;
@@ -24,18 +25,19 @@ typedef struct rs_network {
 } rs_network;
 
 /* Evidence links with their weight; each pair of subjects that a relation ties (payments, links,
- * actions) with an eighth of ln(N/d)/ln N, d the larger of their numbers of partners in that relation.
- * Weights of one pair add up. Hard links weigh 1. RS_ENOMEM, RS_EINTERRUPTED, and the store's. */
+ * actions) with an eighth of ln(N/d)/ln N, d the larger of their numbers of partners in that
+ * relation. Weights of one pair add up. Hard links weigh 1. RS_ENOMEM, RS_EINTERRUPTED, and the
+ * store's. */
 RS_API RS_MUST_USE rs_status rs_network_build(const rs_graph *graph, const rs_evidence *evidence,
                                               const rs_evidence_graph *collapsed,
                                               const rs_work *work, rs_network *out, rs_error *err);
 RS_API void rs_network_free(rs_network *network);
 
-/* Give things their part: damping * (sum of the risk of its users, by use) / (uses + 1), over relations
- * of kind shared and identity; 0 at least, and never less than what `risk` has. So a device that a
- * known account used twice and nobody else has more than one that it used once among a hundred. The
- * one thing that nobody but one account uses gets its risk here: it links nobody, so the spread need
- * not know it. One streamed pass over these relations, 12 bytes a node. */
+/* Give things their part: damping * (sum of the risk of its users, by use) / (uses + 1), over
+ * relations of kind shared and identity; 0 at least, and never less than what `risk` has. So a
+ * device that a known account used twice and nobody else has more than one that it used once among
+ * a hundred. The one thing that nobody but one account uses gets its risk here: it links nobody, so
+ * the spread need not know it. One streamed pass over these relations, 12 bytes a node. */
 RS_API RS_MUST_USE rs_status rs_network_things(const rs_graph *graph, double damping,
                                                const rs_work *work, int64_t *risk, rs_error *err);
 

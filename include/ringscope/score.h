@@ -31,7 +31,7 @@ typedef struct rs_ring_member {
     uint32_t node;
     uint32_t membership; /* millionths: how tightly it belongs */
     rs_role role;
-    bool known;          /* on the blacklist */
+    bool known; /* on the blacklist */
 } rs_ring_member;
 
 typedef struct rs_ring_thing {
@@ -65,11 +65,11 @@ typedef struct rs_ring {
 } rs_ring;
 
 typedef struct rs_node_risk {
-    uint32_t risk;   /* 1 - (1 - spread)(1 - oddity)(1 - ring score x membership) */
+    uint32_t risk; /* 1 - (1 - spread)(1 - oddity)(1 - ring score x membership) */
     uint32_t spread;
     uint32_t oddity;
     uint32_t ring_score;
-    uint32_t ring;   /* index in rings, or RS_NO_RING */
+    uint32_t ring; /* index in rings, or RS_NO_RING */
 } rs_node_risk;
 
 typedef struct rs_findings {
@@ -80,11 +80,11 @@ typedef struct rs_findings {
     rs_reason *reasons;
     rs_fact *facts;
     uint32_t *fact_users;
-    rs_node_risk *nodes;  /* one for each node of the graph */
+    rs_node_risk *nodes; /* one for each node of the graph */
     rs_detect_counts detect;
     uint64_t *evidence_by_kind; /* links, rs_evidence_kind_count() entries */
     size_t hub_count;
-    rs_hub *hubs;         /* the most used things that were left out as hubs */
+    rs_hub *hubs; /* the most used things that were left out as hubs */
 } rs_findings;
 
 RS_API void rs_findings_free(rs_findings *findings);
@@ -92,9 +92,12 @@ RS_API void rs_findings_free(rs_findings *findings);
 typedef struct rs_score_options {
     uint32_t min_score; /* millionths: groups below are no rings of the findings */
     uint32_t facts_max; /* facts kept for each reason */
-    uint32_t trim;      /* a member that is held by less than 1/trim of the group's mean is dropped */
+    uint32_t trim; /* a member that is held by less than 1/trim of the group's mean is dropped */
 } rs_score_options;
-#define RS_SCORE_DEFAULTS { .min_score = 10000, .facts_max = 12, .trim = 5 }
+#define RS_SCORE_DEFAULTS                                                                          \
+    {                                                                                              \
+        .min_score = 10000, .facts_max = 12, .trim = 5                                             \
+    }
 
 /* What scoring works on; all lent. `spread` is rs_spread's answer, one entry a node. */
 typedef struct rs_score_input {
@@ -106,17 +109,18 @@ typedef struct rs_score_input {
     const int64_t *spread;
 } rs_score_input;
 
-/* Communities -> rings with scores and reasons, and the risk of every node (docs/algorithms/score.md).
- * Fills all of *out but detect, evidence_by_kind and hubs' owner fields as documented above; the
- * caller frees it with rs_findings_free. RS_ENOMEM, RS_EINTERRUPTED, and the store's errors. */
+/* Communities -> rings with scores and reasons, and the risk of every node
+ * (docs/algorithms/score.md). Fills all of *out but detect, evidence_by_kind and hubs' owner fields
+ * as documented above; the caller frees it with rs_findings_free. RS_ENOMEM, RS_EINTERRUPTED, and
+ * the store's errors. */
 RS_API RS_MUST_USE rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
                                       const rs_work *work, rs_findings *out, rs_error *err);
 
 /* One count of an account that stands out. */
 typedef struct rs_odd_count {
-    char name[96];  /* "uses_card: distinct", "pays: amount sent", "ip_count", ... */
+    char name[96]; /* "uses_card: distinct", "pays: amount sent", "ip_count", ... */
     int64_t value;
-    uint32_t tail;  /* millionths of the subjects that have at least as much */
+    uint32_t tail; /* millionths of the subjects that have at least as much */
 } rs_odd_count;
 
 #ifdef __cplusplus

@@ -15,8 +15,8 @@
 extern "C" {
 #endif
 
-/* One report. `total` is 0 where the end is not known; both count `unit` ("rows", "bytes", "nodes").
- * The strings live as long as the call that reports. */
+/* One report. `total` is 0 where the end is not known; both count `unit` ("rows", "bytes",
+ * "nodes"). The strings live as long as the call that reports. */
 typedef struct rs_progress {
     const char *stage;
     const char *unit;

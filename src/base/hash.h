@@ -14,7 +14,8 @@ typedef struct rsi_hash128 {
 
 /* XXH3-64 of bytes: checksums of blocks and files. */
 uint64_t rsi_hash64(const void *bytes, size_t length, uint64_t seed);
-/* XXH3-128. A node's place in every output order is the 128-bit hash of its id seeded with rsi_hash64 of its type's name. */
+/* XXH3-128. A node's place in every output order is the 128-bit hash of its id seeded with
+ * rsi_hash64 of its type's name. */
 rsi_hash128 rsi_hash_128(const void *bytes, size_t length, uint64_t seed);
 
 /* XXH3-128 of bytes that come in pieces: whole-file digests. */

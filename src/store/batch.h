@@ -3,9 +3,9 @@
  * Life     rsi_batch_open (takes the writer's lock) -> blocks filled by any threads, handed over in
  *          order by rsi_batch_append -> rsi_batch_commit; rsi_batch_close without a commit leaves
  *          the store as it was
- * Order    new ids are numbered in the order of their bytes, from the type's node count on; the bytes
- *          written depend on the rows as a set: not on their order, the blocks or the threads
- * Memory   8 to 24 bytes a row, and the batch's own distinct ids; never the store's dictionary
+ * Order    new ids are numbered in the order of their bytes, from the type's node count on; the
+ * bytes written depend on the rows as a set: not on their order, the blocks or the threads Memory
+ * 8 to 24 bytes a row, and the batch's own distinct ids; never the store's dictionary
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_STORE_BATCH_H

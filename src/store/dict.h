@@ -15,10 +15,11 @@
 #include "ringscope/text.h"
 #include "store/blockfile.h"
 
-#define RSI_ID_BYTES_MAX         ((size_t)4096)
-#define RSI_DICT_BLOCK_IDS_MAX   ((size_t)4096)
-#define RSI_DICT_BLOCK_BYTES_CUT ((size_t)256 << 10) /* a block ends with the id that passes this  \
-                                                      */
+#define RSI_ID_BYTES_MAX       ((size_t)4096)
+#define RSI_DICT_BLOCK_IDS_MAX ((size_t)4096)
+#define RSI_DICT_BLOCK_BYTES_CUT                                                                   \
+    ((size_t)256 << 10) /* a block ends with the id that passes this                               \
+                         */
 
 /* Bytewise; a prefix comes first. */
 int rsi_text_compare(rs_text a, rs_text b);
