@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 extern const rsi_command rsi_command_evaluate;
+extern const rsi_command rsi_command_explain;
 extern const rsi_command rsi_command_generate;
 extern const rsi_command rsi_command_ingest;
 extern const rsi_command rsi_command_run;
@@ -12,8 +13,9 @@ extern const rsi_command rsi_command_stats;
 extern const rsi_command rsi_command_verify;
 
 static const rsi_command *const table[] = {
-    &rsi_command_ingest, &rsi_command_run,      &rsi_command_show,     &rsi_command_stats,
-    &rsi_command_verify, &rsi_command_generate, &rsi_command_evaluate, NULL,
+    &rsi_command_ingest,   &rsi_command_run,      &rsi_command_show,
+    &rsi_command_explain,  &rsi_command_stats,    &rsi_command_verify,
+    &rsi_command_generate, &rsi_command_evaluate, NULL,
 };
 
 const rsi_command *const *rsi_commands(void)

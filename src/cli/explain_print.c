@@ -1,0 +1,318 @@
+/* explain_print.c - an explanation as text for a person, and as one JSON object.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "cli/cli.h"
+#include "cli/explain.h"
+
+static double of_million(uint32_t millionths)
+{
+    return (double)millionths / RS_MILLION;
+}
+
+static void print_node(FILE *out, const rsi_why *why, uint32_t node)
+{
+    rsi_print_text(out, rsi_text(rs_graph_range_of(why->graph, node).type));
+    fputc(' ', out);
+    rsi_print_text(out, rs_ids_of(why->ids, node));
+}
+
+static const rs_list_entry *entry_of(const rs_list *list, uint32_t node)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->entries[i].node == node) {
+            return &list->entries[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* ---- text
+ * ------------------------------------------------------------------------------------------ */
+
+static void print_listed(FILE *out, const rsi_why *why, uint32_t node)
+{
+    const rs_list_entry *black = entry_of(why->blacklist, node);
+    const rs_list_entry *white = entry_of(why->whitelist, node);
+    const rs_list_entry *entry = black != NULL ? black : white;
+    if (entry == NULL) {
+        return;
+    }
+    fputs(black != NULL ? "blacklisted" : "whitelisted", out);
+    if (entry->reason[0] != '\0') {
+        fputs(": ", out);
+        rsi_print_text(out, rsi_text(entry->reason));
+    }
+}
+
+static void print_risk(FILE *out, const rsi_why *why)
+{
+    rsi_print_text(out, rsi_text(why->type));
+    fputc(' ', out);
+    rsi_print_text(out, why->id);
+    fprintf(out, "  risk %.3f\n", of_million(why->line.risk));
+    if (entry_of(why->blacklist, why->node) != NULL ||
+        entry_of(why->whitelist, why->node) != NULL) {
+        print_listed(out, why, why->node);
+        fputc('\n', out);
+    }
+    fprintf(out, "  spread %.3f  from what is known, over links\n", of_million(why->line.spread));
+    fprintf(out, "  oddity %.3f  how unusual its own counts are\n", of_million(why->line.oddity));
+    fprintf(out, "  ring   %.3f  ", of_million(why->line.ring_score));
+    if (why->line.ring[0] == '\0') {
+        fputs("in no ring\n", out);
+    } else {
+        fprintf(out, "%s of %zu members: score %.3f, membership %.3f, %s\n", why->line.ring,
+                why->ring_members, of_million(why->ring_score), of_million(why->membership),
+                why->role == RS_ROLE_CORE     ? "in its core"
+                : why->role == RS_ROLE_BRIDGE ? "a bridge"
+                                              : "a member");
+    }
+    fputs("  risk = 1 - (1 - spread)(1 - oddity)(1 - ring)\n", out);
+    if (why->store_changed) {
+        fputs("the store has changed since the run: what follows looks at it as it is now\n", out);
+    }
+}
+
+static rs_status print_relations(FILE *out, const rsi_why *why, rs_error *err)
+{
+    const rs_store *store = rs_graph_store(why->graph);
+    if (why->relation_count == 0) {
+        return RS_OK;
+    }
+    rsi_table *table = rsi_table_new("lrlrl");
+    for (size_t i = 0; i < why->relation_count; i++) {
+        const rsi_why_relation *side = &why->relations[i];
+        rs_relation_info info = rs_store_relation(store, side->relation);
+        rsi_table_cell(table, "%s", info.name);
+        rsi_table_cell(table, "%" PRIu64, side->edge_count);
+        rsi_table_cell(table, "time%s,", plural(side->edge_count));
+        rsi_table_cell(table, "%" PRIu64, side->peer_count);
+        rsi_table_cell(table, "different %s %s", side->from ? "->" : "<-",
+                       rs_store_type(store, side->from ? info.dst_type : info.src_type).name);
+    }
+    fputs("\nrelations\n", out);
+    rs_status status = rsi_table_print(table, out, 2, err);
+    rsi_table_free(table);
+    return status;
+}
+
+/* "these 3 seeds and 4 paths account for 97 % and 87 % of it" */
+static void print_coverage(FILE *out, const rs_explanation *spread)
+{
+    double whole = fabs(spread->risk) > 0 ? spread->risk : 1;
+    fprintf(out, "  %zu seed%s reach%s it; ", spread->seed_count, plural(spread->seed_count),
+            spread->seed_count == 1 ? "es" : "");
+    fprintf(out, "these %zu account for %.0f %% of it, these %zu path%s for %.0f %%\n",
+            spread->listed_count, 100 * spread->covered / whole, spread->path_count,
+            plural(spread->path_count), 100 * spread->path_part / whole);
+}
+
+static void print_path(FILE *out, const rsi_why *why, const rs_path *path)
+{
+    fprintf(out, "  %+.4f  ", path->part);
+    for (uint32_t i = 0; i < path->length; i++) {
+        fputs(i == 0 ? "" : " - ", out);
+        print_node(out, why, path->nodes[i]);
+    }
+    fputc('\n', out);
+}
+
+static void print_spread(FILE *out, const rsi_why *why)
+{
+    const rs_explanation *spread = &why->spread;
+    fprintf(out, "\nspread over links %.4f\n", spread->risk);
+    if (spread->seed_count == 0) {
+        fputs(why->user_count > 0 ? "  through its users, see below\n" : "  no seed reaches it\n",
+              out);
+        return;
+    }
+    print_coverage(out, spread);
+    fputs("seeds\n", out);
+    for (size_t i = 0; i < spread->listed_count; i++) {
+        fprintf(out, "  %+.4f  ", spread->seeds[i].part);
+        print_node(out, why, spread->seeds[i].seed);
+        fputs("  ", out);
+        print_listed(out, why, spread->seeds[i].seed);
+        fputc('\n', out);
+    }
+    fputs(spread->path_count > 0 ? "paths\n" : "", out);
+    for (size_t i = 0; i < spread->path_count; i++) {
+        print_path(out, why, &spread->paths[i]);
+    }
+}
+
+static void print_users(FILE *out, const rsi_why *why)
+{
+    if (why->user_count == 0) {
+        return;
+    }
+    fputs("\nusers of the highest spread\n", out);
+    for (size_t i = 0; i < why->user_count; i++) {
+        fprintf(out, "  %.4f  ", (double)why->users[i].spread / RS_RISK_ONE);
+        print_node(out, why, why->users[i].node);
+        fputc('\n', out);
+    }
+    if (why->user_count < why->users_in_all) {
+        fprintf(out, "  and %" PRIu64 " more\n", why->users_in_all - why->user_count);
+    }
+}
+
+static void print_oddity(FILE *out, const rsi_why *why)
+{
+    if (why->odd_count == 0) {
+        return;
+    }
+    fputs("\ncounts out of the ordinary\n", out);
+    for (size_t i = 0; i < why->odd_count; i++) {
+        fputs("  ", out);
+        rsi_print_text(out, rsi_text(why->odd[i].name));
+        fprintf(out, ": %" PRId64 ", as much as %.4g %% have\n", why->odd[i].value,
+                100 * of_million(why->odd[i].tail));
+    }
+}
+
+rs_status rsi_why_print(FILE *out, const rsi_why *why, rs_error *err)
+{
+    print_risk(out, why);
+    rs_status status = print_relations(out, why, err);
+    print_spread(out, why);
+    print_users(out, why);
+    print_oddity(out, why);
+    return status;
+}
+
+/* ---- JSON
+ * ------------------------------------------------------------------------------------------- */
+
+static void json_key(FILE *out, const char *key)
+{
+    fprintf(out, ",\"%s\":", key);
+}
+
+static void json_node(FILE *out, const rsi_why *why, uint32_t node)
+{
+    fputs("{\"type\":", out);
+    rsi_print_json_text(out, rsi_text(rs_graph_range_of(why->graph, node).type));
+    json_key(out, "id");
+    rsi_print_json_text(out, rs_ids_of(why->ids, node));
+}
+
+static void json_ring(FILE *out, const rsi_why *why)
+{
+    json_key(out, "ring");
+    if (why->line.ring[0] == '\0') {
+        fputs("null", out);
+        return;
+    }
+    fprintf(out, "{\"id\":\"%s\",\"score\":%.6f,\"membership\":%.6f,\"members\":%zu}",
+            why->line.ring, of_million(why->ring_score), of_million(why->membership),
+            why->ring_members);
+}
+
+static void json_relations(FILE *out, const rsi_why *why)
+{
+    const rs_store *store = rs_graph_store(why->graph);
+    json_key(out, "relations");
+    fputc('[', out);
+    for (size_t i = 0; i < why->relation_count; i++) {
+        const rsi_why_relation *side = &why->relations[i];
+        fputs(i == 0 ? "{\"relation\":" : ",{\"relation\":", out);
+        rsi_print_json_text(out, rsi_text(rs_store_relation(store, side->relation).name));
+        fprintf(out, ",\"side\":\"%s\",\"edges\":%" PRIu64 ",\"peers\":%" PRIu64 "}",
+                side->from ? "src" : "dst", side->edge_count, side->peer_count);
+    }
+    fputc(']', out);
+}
+
+static void json_paths(FILE *out, const rsi_why *why)
+{
+    const rs_explanation *spread = &why->spread;
+    json_key(out, "paths");
+    fputc('[', out);
+    for (size_t i = 0; i < spread->path_count; i++) {
+        fprintf(out, "%s{\"part\":%.6f,\"nodes\":[", i == 0 ? "" : ",", spread->paths[i].part);
+        for (uint32_t k = 0; k < spread->paths[i].length; k++) {
+            fputs(k == 0 ? "" : ",", out);
+            json_node(out, why, spread->paths[i].nodes[k]);
+            fputc('}', out);
+        }
+        fputs("]}", out);
+    }
+    fputc(']', out);
+}
+
+static void json_spread(FILE *out, const rsi_why *why)
+{
+    const rs_explanation *spread = &why->spread;
+    json_key(out, "spread_from");
+    fprintf(out,
+            "{\"risk\":%.6f,\"covered\":%.6f,\"remainder\":%.6f,\"path_part\":%.6f,"
+            "\"seed_count\":%zu",
+            spread->risk, spread->covered, spread->remainder, spread->path_part,
+            spread->seed_count);
+    json_key(out, "seeds");
+    fputc('[', out);
+    for (size_t i = 0; i < spread->listed_count; i++) {
+        fputs(i == 0 ? "" : ",", out);
+        json_node(out, why, spread->seeds[i].seed);
+        fprintf(out, ",\"part\":%.6f}", spread->seeds[i].part);
+    }
+    fputc(']', out);
+    json_paths(out, why);
+    fputc('}', out);
+}
+
+static void json_users(FILE *out, const rsi_why *why)
+{
+    json_key(out, "users");
+    fputc('[', out);
+    for (size_t i = 0; i < why->user_count; i++) {
+        fputs(i == 0 ? "" : ",", out);
+        json_node(out, why, why->users[i].node);
+        fprintf(out, ",\"spread\":%.6f}", (double)why->users[i].spread / RS_RISK_ONE);
+    }
+    fputc(']', out);
+}
+
+static void json_oddity(FILE *out, const rsi_why *why)
+{
+    json_key(out, "odd");
+    fputc('[', out);
+    for (size_t i = 0; i < why->odd_count; i++) {
+        fputs(i == 0 ? "{\"count\":" : ",{\"count\":", out);
+        rsi_print_json_text(out, rsi_text(why->odd[i].name));
+        fprintf(out, ",\"value\":%" PRId64 ",\"tail\":%.6f}", why->odd[i].value,
+                of_million(why->odd[i].tail));
+    }
+    fputc(']', out);
+}
+
+void rsi_why_print_json(FILE *out, const rsi_why *why)
+{
+    fputs("{\"type\":", out);
+    rsi_print_json_text(out, rsi_text(why->type));
+    json_key(out, "id");
+    rsi_print_json_text(out, why->id);
+    fprintf(out, ",\"run\":\"%s\",\"store_changed\":%s", why->run.text,
+            why->store_changed ? "true" : "false");
+    fprintf(out, ",\"risk\":%.6f,\"spread\":%.6f,\"oddity\":%.6f,\"ring_score\":%.6f",
+            of_million(why->line.risk), of_million(why->line.spread), of_million(why->line.oddity),
+            of_million(why->line.ring_score));
+    json_ring(out, why);
+    json_relations(out, why);
+    json_spread(out, why);
+    json_users(out, why);
+    json_oddity(out, why);
+    fputs("}\n", out);
+}
