@@ -1,0 +1,416 @@
+/* test_lists.c - lists are read strictly, and age into seeds.
+ *
+ * The graph is a fake: types "account" and "device" with the ids "0" .. "99", nodes 0 .. 99 and 100
+ * .. 199.
+ *
+ * WRAP: malloc calloc realloc rs_graph_find rs_graph_as_of rs_graph_node_count
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ringscope/lists.h"
+#include "ringscope/propagate.h"
+
+enum { NODES = 200, DAY_S = 86400 };
+
+static int allowed = INT32_MAX; /* allocations that still succeed */
+static int64_t as_of = RS_NO_TIME;
+static int finds_before_damage = INT32_MAX;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+rs_status __wrap_rs_graph_find(const rs_graph *graph, const char *type, rs_text id, uint32_t *node,
+                               rs_error *err);
+int64_t __wrap_rs_graph_as_of(const rs_graph *graph);
+uint32_t __wrap_rs_graph_node_count(const rs_graph *graph);
+
+void *__wrap_malloc(size_t size)
+{
+    return allowed-- > 0 ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return allowed-- > 0 ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return allowed-- > 0 ? __real_realloc(memory, size) : NULL;
+}
+
+rs_status __wrap_rs_graph_find(const rs_graph *graph, const char *type, rs_text id, uint32_t *node,
+                               rs_error *err)
+{
+    (void)graph;
+    if (finds_before_damage-- == 0) {
+        return rs_fail(err, RS_ECORRUPT, "dictionary: block 3 is damaged");
+    }
+    uint32_t number = 0;
+    bool is_number = id.length > 0 && id.length <= 2;
+    for (size_t i = 0; i < id.length && is_number; i++) {
+        is_number = id.bytes[i] >= '0' && id.bytes[i] <= '9';
+        number = 10 * number + (uint32_t)(id.bytes[i] - '0');
+    }
+    *node = !is_number                     ? RS_NO_NODE
+            : strcmp(type, "account") == 0 ? number
+            : strcmp(type, "device") == 0  ? 100 + number
+                                           : RS_NO_NODE;
+    return RS_OK;
+}
+
+int64_t __wrap_rs_graph_as_of(const rs_graph *graph)
+{
+    (void)graph;
+    return as_of;
+}
+
+uint32_t __wrap_rs_graph_node_count(const rs_graph *graph)
+{
+    (void)graph;
+    return NODES;
+}
+
+static rs_status read_bytes(const char *bytes, size_t length, rs_list *list, rs_error *err)
+{
+    char path[] = "list_XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, bytes, length), (ssize_t)length);
+    close(file);
+    rs_status status = rs_list_read(NULL, path, list, err);
+    unlink(path);
+    /* Names differ from run to run. */
+    char *at = strstr(err->message, path);
+    if (at != NULL) {
+        memmove(at, at + strlen(path), strlen(at + strlen(path)) + 1);
+    }
+    return status;
+}
+
+static rs_status read_text(const char *text, rs_list *list, rs_error *err)
+{
+    return read_bytes(text, strlen(text), list, err);
+}
+
+/* ---- reading
+ * ------------------------------------------------------------------------------------------ */
+
+static void reads_entries_in_order_of_nodes(void **state)
+{
+    (void)state;
+    rs_list list;
+    rs_error err = {0};
+    as_of = RS_NO_TIME;
+    assert_int_equal(read_text("type,id,reason,strength,since\n"
+                               "device,5,\"shared, by all\",0.25,2026-03-01\n"
+                               "account,7,chargeback,,\n"
+                               "account,3,review,1,1700000000\n"
+                               "account,4,,0.000001,2026-03-01T12:00:00+01:00\n",
+                               &list, &err),
+                     RS_OK);
+    const rs_list_entry expected[] = {
+        {.node = 3, .strength = 1000000, .since = 1700000000, .reason = "review"},
+        {.node = 4, .strength = 1, .since = 1772362800, .reason = ""},
+        {.node = 7, .strength = 1000000, .since = RS_NO_TIME, .reason = "chargeback"},
+        {.node = 105, .strength = 250000, .since = 1772323200, .reason = "shared, by all"},
+    };
+    assert_int_equal(list.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(list.entries[i].node, expected[i].node);
+        assert_int_equal(list.entries[i].strength, expected[i].strength);
+        assert_true(list.entries[i].since == expected[i].since);
+        assert_string_equal(list.entries[i].reason, expected[i].reason);
+    }
+    assert_int_equal(list.missing_count + list.repeated_count + list.future_count, 0);
+    rs_list_free(&list);
+}
+
+static void takes_columns_in_any_order_and_ignores_others(void **state)
+{
+    (void)state;
+    rs_list list;
+    rs_error err = {0};
+    assert_int_equal(read_text("note,since,reason,id,type\nx,,r,9,account\n", &list, &err), RS_OK);
+    assert_int_equal(list.count, 1);
+    assert_int_equal(list.entries[0].node, 9);
+    rs_list_free(&list);
+    assert_int_equal(read_text("id,type,reason\n", &list, &err), RS_OK);
+    assert_int_equal(list.count, 0);
+    assert_null(list.entries);
+    rs_list_free(&list);
+    rs_list_free(NULL);
+}
+
+static void counts_what_the_store_does_not_know(void **state)
+{
+    (void)state;
+    rs_list list;
+    rs_error err = {0};
+    char text[2000] = "type,id,reason\naccount,1,r\naccount,nobody,r\nghost,1,r\n";
+    memset(text + strlen(text), 'x', 400); /* a type that is longer than any */
+    strncat(text, ",1,r\n", sizeof text - strlen(text) - 1);
+    assert_int_equal(read_text(text, &list, &err), RS_OK);
+    assert_int_equal(list.count, 1);
+    assert_int_equal(list.missing_count, 3);
+    rs_list_free(&list);
+    const char zero[] = "type,id,reason\nacc\0ount,1,r\naccount,1\0,r\n";
+    assert_int_equal(read_bytes(zero, sizeof zero - 1, &list, &err), RS_OK);
+    assert_int_equal(list.count, 0);
+    assert_int_equal(list.missing_count, 2);
+    rs_list_free(&list);
+}
+
+/* Whatever the order of rows. */
+static void keeps_the_strongest_then_the_earliest_of_repeated_rows(void **state)
+{
+    (void)state;
+    const char *rows[] = {
+        "account,5,weak,0.5,100\n",  "account,5,late,0.75,300\n",    "account,5,early b,0.75,200\n",
+        "account,5,undated,0.75,\n", "account,5,early a,0.75,200\n",
+    };
+    enum { ROWS = sizeof rows / sizeof *rows };
+    rs_error err = {0};
+    for (size_t turn = 0; turn < ROWS; turn++) {
+        for (int backwards = 0; backwards < 2; backwards++) {
+            char text[400] = "type,id,reason,strength,since\n";
+            for (size_t i = 0; i < ROWS; i++) {
+                size_t row = (turn + (backwards ? ROWS - i : i)) % ROWS;
+                strncat(text, rows[row], sizeof text - strlen(text) - 1);
+            }
+            rs_list list;
+            assert_int_equal(read_text(text, &list, &err), RS_OK);
+            assert_int_equal(list.count, 1);
+            assert_int_equal(list.repeated_count, ROWS - 1);
+            assert_string_equal(list.entries[0].reason, "early a");
+            rs_list_free(&list);
+        }
+    }
+}
+
+static void leaves_out_what_is_not_known_yet(void **state)
+{
+    (void)state;
+    rs_list list;
+    rs_error err = {0};
+    as_of = 1000;
+    assert_int_equal(read_text("type,id,reason,since\naccount,1,r,999\naccount,2,r,1000\n"
+                               "account,3,r,1001\naccount,4,r,\n",
+                               &list, &err),
+                     RS_OK);
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.future_count, 1);
+    rs_list_free(&list);
+    as_of = RS_NO_TIME;
+}
+
+static void cuts_a_reason_at_a_character_and_keeps_it_one_line(void **state)
+{
+    (void)state;
+    rs_list list;
+    rs_error err = {0};
+    char text[600] = "type,id,reason\naccount,1,";
+    for (int i = 0; i < 100; i++) {
+        strncat(text, "\u00e4", sizeof text - strlen(text) - 1); /* two bytes each */
+    }
+    strncat(text, "\naccount,2,\"two\r\nlines\"\n", sizeof text - strlen(text) - 1);
+    assert_int_equal(read_text(text, &list, &err), RS_OK);
+    assert_int_equal(strlen(list.entries[0].reason), 118); /* 119 would end in half of one */
+    assert_string_equal(list.entries[1].reason, "two  lines");
+    rs_list_free(&list);
+}
+
+static void tells_the_place_of_what_is_wrong(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        const char *message;
+    } rows[] = {
+        {"", ":1:1: the file is empty, expected a header"},
+        {"type,id\naccount,1\n",
+         ":1:1: the header has no column \"reason\" (expected type,id,reason[,strength][,since])"},
+        {"id,reason\n1,r\n",
+         ":1:1: the header has no column \"type\" (expected type,id,reason[,strength][,since])"},
+        {"type,reason\naccount,r\n",
+         ":1:1: the header has no column \"id\" (expected type,id,reason[,strength][,since])"},
+        {"type,id,reason\naccount,1,r\n,2,r\n", ":3:1: type is empty"},
+        {"type,id,reason\naccount,,r\n", ":2:2: id is empty"},
+        {"type,id,reason,strength\naccount,1,r,0\n",
+         ":2:4: strength is out of range (expected above 0, at most 1)"},
+        {"type,id,reason,strength\naccount,1,r,-0.5\n",
+         ":2:4: strength is out of range (expected above 0, at most 1)"},
+        {"type,id,reason,strength\naccount,1,r,1.000001\n",
+         ":2:4: strength is out of range (expected above 0, at most 1)"},
+        {"strength,type,id,reason\nhigh,account,1,r\n", ":2:1: strength "},
+        {"type,id,reason,strength\naccount,1,r,0.1234567\n", ":2:4: strength "},
+        {"type,id,reason,since\n\"account\",1,\"two\nlines\",\naccount,1,r,yesterday\n",
+         ":4:4: since "},
+        {"type,id,reason,since\nghost,1,r,yesterday\n", ":2:4: since "},
+        {"type,id,reason\naccount,1\n", ":2:3: 2 fields, expected 3 as in the header"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        rs_list list = {.count = 77};
+        rs_error err = {0};
+        assert_int_equal(read_text(rows[i].text, &list, &err), RS_EINPUT);
+        bool is_whole = rows[i].message[strlen(rows[i].message) - 1] != ' ';
+        if (is_whole ? strcmp(err.message, rows[i].message) != 0
+                     : strncmp(err.message, rows[i].message, strlen(rows[i].message)) != 0) {
+            fail_msg("%s, expected %s", err.message, rows[i].message);
+        }
+        assert_int_equal(list.count, 0);
+        assert_null(list.entries);
+    }
+}
+
+static void passes_on_what_the_store_says(void **state)
+{
+    (void)state;
+    rs_list list;
+    rs_error err = {0};
+    finds_before_damage = 1;
+    assert_int_equal(read_text("type,id,reason\naccount,1,r\naccount,2,r\n", &list, &err),
+                     RS_ECORRUPT);
+    finds_before_damage = INT32_MAX;
+    assert_string_equal(err.message, "dictionary: block 3 is damaged");
+    assert_null(list.entries);
+    assert_int_equal(rs_list_read(NULL, "no/such/list.csv", &list, &err), RS_EIO);
+}
+
+static void survives_every_failed_allocation(void **state)
+{
+    (void)state;
+    char text[4000] = "type,id,reason\n";
+    for (int i = 0; i < 90; i++) {
+        char row[32];
+        snprintf(row, sizeof row, "account,%d,\"a \"\"b\"\"\"\n", i);
+        strncat(text, row, sizeof text - strlen(text) - 1);
+    }
+    rs_status status = RS_ENOMEM;
+    int tries = 0;
+    for (; status == RS_ENOMEM; tries++) {
+        rs_list list;
+        rs_error err = {0};
+        allowed = tries;
+        status = read_text(text, &list, &err);
+        allowed = INT32_MAX;
+        if (status == RS_OK) {
+            assert_int_equal(list.count, 90);
+        } else {
+            assert_non_null(strstr(err.message, "out of memory"));
+        }
+        rs_list_free(&list);
+    }
+    assert_int_equal(status, RS_OK);
+    assert_true(tries > 5);
+}
+
+/* ---- seeds
+ * -------------------------------------------------------------------------------------------- */
+
+static void fades_by_half_with_each_half_life(void **state)
+{
+    (void)state;
+    const struct {
+        uint32_t strength;
+        int64_t age_days; /* -1: unknown */
+        uint32_t half_life_days;
+        double seed;
+    } rows[] = {
+        {1000000, 0, 730, 1},        {1000000, 730, 730, 0.5},       {1000000, 1460, 730, 0.25},
+        {500000, 730, 730, 0.25},    {1000000, 365, 730, M_SQRT1_2}, {1000000, -1, 730, 1},
+        {1000000, 100000, 0, 1},     {1000000, 33 * 10, 10, 0},      {1, 0, 730, 0.000001},
+        {1000000, 1, UINT32_MAX, 1},
+    };
+    as_of = 200000 * (int64_t)DAY_S;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        rs_list_entry entry = {.node = 3, .strength = rows[i].strength};
+        entry.since = rows[i].age_days < 0 ? RS_NO_TIME : as_of - rows[i].age_days * DAY_S;
+        rs_list list = {.entries = &entry, .count = 1};
+        rs_seed_options options = {.half_life_days = rows[i].half_life_days};
+        int64_t seed[NODES];
+        uint64_t conflicts = 77;
+        rs_seeds(NULL, &list, NULL, &options, seed, &conflicts);
+        assert_true(fabs((double)seed[3] / (double)RS_RISK_ONE - rows[i].seed) < 1e-9);
+        assert_int_equal(conflicts, 0);
+        rs_seeds(NULL, NULL, &list, &options, seed, &conflicts);
+        assert_true(fabs((double)seed[3] / (double)RS_RISK_ONE + rows[i].seed) < 1e-9);
+    }
+    as_of = RS_NO_TIME;
+}
+
+static void never_fades_without_a_time_to_count_from(void **state)
+{
+    (void)state;
+    rs_list_entry entry = {.node = 0, .strength = 1000000, .since = 5};
+    rs_list list = {.entries = &entry, .count = 1};
+    rs_seed_options options = RS_SEED_DEFAULTS;
+    int64_t seed[NODES];
+    uint64_t conflicts = 0;
+    as_of = RS_NO_TIME;
+    rs_seeds(NULL, &list, NULL, &options, seed, &conflicts);
+    assert_true(seed[0] == RS_RISK_ONE);
+}
+
+static void counts_a_node_on_both_lists_as_blacklisted(void **state)
+{
+    (void)state;
+    rs_list_entry black[] = {{.node = 1, .strength = 1000000, .since = RS_NO_TIME},
+                             {.node = 5, .strength = 250000, .since = RS_NO_TIME},
+                             {.node = 199, .strength = 1000000, .since = RS_NO_TIME}};
+    rs_list_entry white[] = {{.node = 0, .strength = 1000000, .since = RS_NO_TIME},
+                             {.node = 5, .strength = 1000000, .since = RS_NO_TIME},
+                             {.node = 7, .strength = 500000, .since = RS_NO_TIME},
+                             {.node = 199, .strength = 1000000, .since = RS_NO_TIME}};
+    rs_list blacklist = {.entries = black, .count = 3}, whitelist = {.entries = white, .count = 4};
+    rs_seed_options options = RS_SEED_DEFAULTS;
+    int64_t seed[NODES];
+    uint64_t conflicts = 0;
+    memset(seed, 0x55, sizeof seed);
+    rs_seeds(NULL, &blacklist, &whitelist, &options, seed, &conflicts);
+    assert_int_equal(conflicts, 2);
+    for (size_t v = 0; v < NODES; v++) {
+        int64_t expected = v == 1 || v == 199 ? RS_RISK_ONE
+                           : v == 5           ? RS_RISK_ONE / 4
+                           : v == 0           ? -RS_RISK_ONE
+                           : v == 7           ? -RS_RISK_ONE / 2
+                                              : 0;
+        assert_true(seed[v] == expected);
+    }
+    rs_seeds(NULL, NULL, NULL, &options, seed, &conflicts);
+    assert_true(seed[1] == 0 && conflicts == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_entries_in_order_of_nodes),
+        cmocka_unit_test(takes_columns_in_any_order_and_ignores_others),
+        cmocka_unit_test(counts_what_the_store_does_not_know),
+        cmocka_unit_test(keeps_the_strongest_then_the_earliest_of_repeated_rows),
+        cmocka_unit_test(leaves_out_what_is_not_known_yet),
+        cmocka_unit_test(cuts_a_reason_at_a_character_and_keeps_it_one_line),
+        cmocka_unit_test(tells_the_place_of_what_is_wrong),
+        cmocka_unit_test(passes_on_what_the_store_says),
+        cmocka_unit_test(survives_every_failed_allocation),
+        cmocka_unit_test(fades_by_half_with_each_half_life),
+        cmocka_unit_test(never_fades_without_a_time_to_count_from),
+        cmocka_unit_test(counts_a_node_on_both_lists_as_blacklisted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
