@@ -1,0 +1,86 @@
+/* The CSV scanner: any bytes, cut in pieces of any size, give the same records; every field lies in
+ * its piece or in the scanner's own memory.
+ *
+ * Input: one byte for the size of the pieces, one for the delimiter, the rest is the file.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/csv.h"
+#include "base/hash.h"
+#include "base/pieces.h"
+#include "base/stream.h"
+#include "base/utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A digest of all records, in order, and how many there are. */
+typedef struct digest {
+    uint64_t hash;
+    uint64_t count;
+    uint64_t lines;
+} digest;
+
+static void add(digest *to, const void *bytes, size_t length)
+{
+    to->hash = rsi_hash64(bytes, length, to->hash);
+}
+
+static void add_record(digest *to, const rsi_csv_record *record, uint64_t lines)
+{
+    uint64_t numbers[] = {record->field_count, lines + record->line, record->problem != NULL,
+                          record->problem != NULL ? record->problem_field : 0};
+    add(to, numbers, sizeof numbers);
+    for (size_t i = 0; record->problem == NULL && i < record->field_count && i < 64; i++) {
+        add(to, record->fields[i].bytes, record->fields[i].length);
+        (void)rsi_utf8_valid(record->fields[i].bytes, record->fields[i].length);
+    }
+    to->count++;
+}
+
+static digest read_all(const char *bytes, size_t length, size_t piece_bytes, char delimiter)
+{
+    rsi_stream *stream = NULL;
+    rsi_pieces *pieces = NULL;
+    rsi_csv_scan *scan = NULL;
+    rsi_piece piece = {0};
+    rsi_pieces_options options = {.delimiter = delimiter, .piece_bytes = piece_bytes};
+    digest all = {0};
+    bool too_long = false;
+    bool no_memory = false;
+    if (rsi_stream_open_memory(&stream, "fuzz", bytes, length, NULL) == RS_OK &&
+        rsi_pieces_new(&pieces, stream, &options, NULL) == RS_OK &&
+        rsi_csv_scan_new(&scan, delimiter, 64, NULL) == RS_OK) {
+        while (rsi_pieces_next(pieces, &piece, &too_long, NULL) == RS_OK && piece.length > 0) {
+            rsi_csv_record record;
+            rsi_csv_scan_start(scan, piece.bytes, piece.length);
+            while (rsi_csv_scan_next(scan, &record, &no_memory)) {
+                add_record(&all, &record, all.lines);
+            }
+            all.lines += rsi_csv_scan_lines(scan);
+        }
+    }
+    free(piece.bytes);
+    rsi_csv_scan_free(scan);
+    rsi_pieces_free(pieces);
+    rsi_stream_close(stream);
+    return all;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char delimiters[] = ",;\t|";
+    if (size < 2) {
+        return 0;
+    }
+    const char *bytes = (const char *)data + 2;
+    char delimiter = delimiters[data[1] % 4];
+    digest whole = read_all(bytes, size - 2, 1 << 20, delimiter);
+    digest cut = read_all(bytes, size - 2, 1 + (size_t)data[0], delimiter);
+    if (memcmp(&whole, &cut, sizeof whole) != 0) {
+        abort();
+    }
+    return 0;
+}
