@@ -4,10 +4,13 @@
 #include "ringscope/ingest.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/try.h"
 #include "cli/cli.h"
+#include "cli/profile.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
@@ -17,6 +20,7 @@ typedef struct ingest_options {
     const char *rejects;
     int64_t time_max;
     bool keep_rows;
+    bool dry_run;
     int format;
 } ingest_options;
 
@@ -49,6 +53,11 @@ static const rsi_option options[] = {
      .offset = offsetof(ingest_options, keep_rows),
      .help = "keep the file and line that each relation came from, so that a report can quote "
              "them"},
+    {.name = "dry-run",
+     .value = RSI_FLAG,
+     .offset = offsetof(ingest_options, dry_run),
+     .help = "look at the files through the mapping, print a profile, touch no store; STORE may "
+             "be left out"},
     {.name = "format",
      .value = RSI_CHOICE,
      .argument = "text|json",
@@ -96,6 +105,41 @@ static rs_status store_bytes(const char *path, uint64_t *bytes, rs_error *err)
     return status;
 }
 
+/* With --dry-run the store may be left out: the first word is one where it is a folder, or where
+ * nothing of that name exists and files follow. */
+static bool names_store(const rsi_call *call)
+{
+    struct stat info;
+    const char *word = call->words[0];
+    if (call->word_count < 2 || strpbrk(word, "*?[") != NULL || strcmp(word, "-") == 0) {
+        return false;
+    }
+    return stat(word, &info) != 0 || S_ISDIR(info.st_mode);
+}
+
+static rs_status dry_run(const rsi_call *call, const rs_ingest_options *ingest, int format,
+                         rs_error *err)
+{
+    rs_ingest_options files = *ingest;
+    char *json = NULL;
+    bool skip = names_store(call);
+    if (skip && !call->quiet) {
+        fputs("ringscope: note: \"", stderr);
+        rsi_print_text(stderr, rsi_text(call->words[0]));
+        fputs("\" is taken for the store and left alone\n", stderr);
+    }
+    files.files = call->words + skip;
+    files.file_count = call->word_count - skip;
+    rs_status status = rs_ingest_profile(&files, call->work, &json, err);
+    if (status == RS_OK && format == FORMAT_JSON) {
+        fprintf(call->out, "%s\n", json);
+    } else if (status == RS_OK) {
+        status = rsi_print_profile(call->out, json, err);
+    }
+    free(json);
+    return status;
+}
+
 static rs_status run(rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -108,6 +152,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     ingest.rejects = given->rejects;
     ingest.time_max = given->time_max;
     ingest.keep_rows = given->keep_rows;
+    if (given->dry_run) {
+        return dry_run(call, &ingest, given->format, err);
+    }
     if (call->word_count < 2) {
         return rs_fail(err, RS_EUSAGE, "ingest: STORE and at least one FILE are needed");
     }
