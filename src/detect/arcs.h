@@ -24,7 +24,8 @@ RS_MUST_USE rs_status rsi_arcs_renumber(const rsi_arcs *arcs, const uint32_t *nu
                                         const uint32_t *order, rsi_arcs *out, rs_error *err);
 void rsi_arcs_free(rsi_arcs *arcs);
 
-/* Move single vertices to the neighbouring community where they add most, until none wants to move;
+/* Move single vertices to the neighbouring community where they add most, until none of those whose
+ * neighbours moved wants to; after a call in which none did, none gains by a move.
  * `label` (below vertex_count) is where they start and where they end. `order` is the order in
  * which they are first asked; NULL: ascending. *moved is set when one does. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_arcs_move(const rsi_arcs *arcs, uint32_t resolution,

@@ -1,0 +1,267 @@
+/* test_split.c - our own Leiden on large components ...
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "detect/arcs.h"
+#include "detect/leiden.h"
+#include "detect/split.h"
+#include "graphs.h"
+
+static rsi_arcs arcs_of(const test_graph *graph)
+{
+    rsi_arcs arcs = {0};
+    rsi_piece piece = piece_of_graph(graph);
+    assert_int_equal(rsi_arcs_make(&arcs, &piece, NULL), RS_OK);
+    return arcs;
+}
+
+static void canonical(uint32_t count, uint32_t *label)
+{
+    uint32_t scratch[NODES_MAX];
+    rsi_piece_canonical(count, label, scratch);
+}
+
+static void moves_until_no_move_gains(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rsi_random random;
+    rsi_random_seed(&random, 8, 1);
+    for (int i = 0; i < 60; i++) {
+        uint32_t label[NODES_MAX];
+        uint32_t before[NODES_MAX];
+        uint32_t n = rsi_random_between(&random, 1, 40);
+        random_graph(&graph, &random, n, rsi_random_below(&random, 300), true, 100, 5);
+        for (uint32_t v = 0; v < n; v++) {
+            before[v] = label[v] = rsi_random_below(&random, n);
+        }
+        rsi_arcs arcs = arcs_of(&graph);
+        bool moved = false;
+        assert_int_equal(rsi_arcs_move(&arcs, 20, NULL, label, &moved, NULL), RS_OK);
+        assert_true(worth(&graph, 20, label) >= worth(&graph, 20, before));
+        assert_true(moved || memcmp(label, before, n * sizeof *label) == 0);
+        /* Who joins a community weighs on members it is not linked to: they are asked next time. */
+        while (moved) {
+            moved = false;
+            assert_int_equal(rsi_arcs_move(&arcs, 20, NULL, label, &moved, NULL), RS_OK);
+        }
+        assert_true(no_move_gains(&graph, 20, label));
+        rsi_arcs_free(&arcs);
+    }
+}
+
+static void refines_into_connected_parts_of_communities(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rsi_random random;
+    rsi_random_seed(&random, 9, 1);
+    for (int i = 0; i < 200; i++) {
+        uint32_t label[NODES_MAX];
+        uint32_t part[NODES_MAX];
+        uint32_t alone[NODES_MAX];
+        uint32_t n = rsi_random_between(&random, 1, 60);
+        random_graph(&graph, &random, n, rsi_random_below(&random, 300), true, 100, 5);
+        for (uint32_t v = 0; v < n; v++) {
+            label[v] = rsi_random_below(&random, 4) % n;
+            alone[v] = v;
+        }
+        rsi_arcs arcs = arcs_of(&graph);
+        bool merged = false;
+        assert_int_equal(rsi_arcs_refine(&arcs, 20, NULL, label, part, &merged, NULL), RS_OK);
+        for (uint32_t v = 0; v < n; v++) {
+            assert_int_equal(label[v], label[part[v]]);
+        }
+        assert_int_equal(merged, memcmp(part, alone, n * sizeof *part) != 0);
+        assert_true(worth(&graph, 20, part) >= worth(&graph, 20, alone));
+        canonical(n, part);
+        assert_true(is_proper(&graph, part));
+        rsi_arcs_free(&arcs);
+    }
+}
+
+static uint64_t weight_between(const rsi_arcs *arcs, uint32_t a, uint32_t b)
+{
+    uint64_t sum = 0;
+    for (size_t i = arcs->first[a]; i < arcs->first[a + 1]; i++) {
+        sum += arcs->to[i] == b ? arcs->weight[i] : 0;
+    }
+    return sum;
+}
+
+static void contracts_masses_and_weights(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rsi_random random;
+    rsi_random_seed(&random, 10, 1);
+    for (int i = 0; i < 100; i++) {
+        uint32_t label[NODES_MAX];
+        static uint64_t weight[NODES_MAX][NODES_MAX];
+        uint64_t mass[NODES_MAX] = {0};
+        uint32_t n = rsi_random_between(&random, 1, 60);
+        random_graph(&graph, &random, n, rsi_random_below(&random, 300), true, 100, 5);
+        for (uint32_t v = 0; v < n; v++) {
+            label[v] = rsi_random_below(&random, n);
+        }
+        rsi_arcs arcs = arcs_of(&graph);
+        rsi_arcs small = {0};
+        assert_int_equal(rsi_arcs_contract(&arcs, label, &small, NULL), RS_OK);
+        memset(weight, 0, sizeof weight);
+        for (size_t k = 0; k < graph.link_count; k++) {
+            uint32_t a = label[graph.a[k]];
+            uint32_t b = label[graph.b[k]];
+            weight[a][b] += a == b ? 0 : graph.weight[k];
+            weight[b][a] += a == b ? 0 : graph.weight[k];
+        }
+        for (uint32_t v = 0; v < n; v++) {
+            assert_true(label[v] < small.vertex_count);
+            mass[label[v]] += graph.mass[v];
+        }
+        for (uint32_t c = 0; c < small.vertex_count; c++) {
+            assert_int_equal(small.mass[c], mass[c]);
+            for (uint32_t d = 0; d < small.vertex_count; d++) {
+                assert_int_equal(weight_between(&small, c, d), weight[c][d]);
+            }
+        }
+        rsi_arcs_free(&small);
+        rsi_arcs_free(&arcs);
+    }
+}
+
+static void renumbers_without_loss(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rsi_random random;
+    rsi_random_seed(&random, 11, 1);
+    random_graph(&graph, &random, 50, 100, true, 100, 5);
+    uint32_t number[50];
+    uint32_t order[50];
+    for (uint32_t v = 0; v < 50; v++) {
+        number[v] = (v * 7 + 3) % 50;
+        order[number[v]] = v;
+    }
+    rsi_arcs arcs = arcs_of(&graph);
+    rsi_arcs out = {0};
+    assert_int_equal(rsi_arcs_renumber(&arcs, number, order, &out, NULL), RS_OK);
+    for (uint32_t v = 0; v < 50; v++) {
+        assert_int_equal(out.mass[number[v]], graph.mass[v]);
+        for (uint32_t u = 0; u < 50; u++) {
+            assert_int_equal(weight_between(&out, number[v], number[u]),
+                             weight_between(&arcs, v, u));
+        }
+        for (size_t i = out.first[v]; i + 1 < out.first[v + 1]; i++) {
+            assert_true(out.to[i] < out.to[i + 1]);
+        }
+    }
+    rsi_arcs_free(&out);
+    rsi_arcs_free(&arcs);
+}
+
+/* Communities of the pieces' start, as labels of the nodes. */
+static void start_labels(const rsi_split *split, uint32_t *label)
+{
+    for (uint32_t v = 0; v < split->vertex_count; v++) {
+        label[v] = split->start[split->part[v]];
+    }
+}
+
+static void makes_pieces_of_whole_communities(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rsi_random random;
+    rsi_random_seed(&random, 12, 1);
+    for (uint32_t size_max = 1; size_max < 40; size_max++) {
+        rs_detect_options options = {.resolution = 12, .component_max = size_max, .rounds = 2};
+        rsi_split split = {0};
+        uint8_t seen[NODES_MAX] = {0};
+        random_graph(&graph, &random, 200, 12, true, 100, 1);
+        rsi_piece piece = piece_of_graph(&graph);
+        assert_int_equal(rsi_split_make(&split, &piece, &options, NULL, NULL), RS_OK);
+        for (uint32_t p = 0; p < split.parts.piece_count; p++) {
+            rsi_piece part = rsi_layout_piece(&split.parts, p);
+            const uint32_t *vertices = split.parts.vertices + split.parts.first_vertex[p];
+            assert_in_range(part.vertex_count, 2, size_max);
+            for (uint32_t v = 0; v < part.vertex_count; v++) {
+                seen[vertices[v]] = 1;
+                assert_int_equal(vertices[part.start[v]], split.start[vertices[v]]);
+            }
+        }
+        for (uint32_t q = 0; q < split.part_count; q++) {
+            assert_int_equal(seen[q], seen[split.start[q]]); /* all of a community, or nothing */
+        }
+        rsi_split_free(&split);
+    }
+}
+
+static void comes_as_far_as_igraph(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rsi_random random;
+    double ours = 0;
+    double theirs = 0;
+    rsi_random_seed(&random, 13, 1);
+    for (int i = 0; i < 60; i++) {
+        uint32_t label[NODES_MAX];
+        rs_detect_options options = {.resolution = 10, .component_max = 20, .rounds = 6};
+        rsi_split split = {0};
+        random_graph(&graph, &random, NODES_MAX, 8, true, 100, 1);
+        rsi_piece piece = piece_of_graph(&graph);
+        assert_int_equal(rsi_split_make(&split, &piece, &options, NULL, NULL), RS_OK);
+        start_labels(&split, label);
+        ours += (double)worth(&graph, 10, label);
+        rsi_split_free(&split);
+        assert_int_equal(rsi_leiden(&piece, &options, label, NULL), RS_OK);
+        theirs += (double)worth(&graph, 10, label);
+    }
+    print_message("ours is %.2f %% of igraph's\n", 100 * ours / theirs);
+    assert_true(ours > 0.995 * theirs);
+}
+
+static int stop(void *context, const rs_progress *now)
+{
+    int *left = context;
+    assert_string_equal(now->stage, "splitting");
+    return (*left)-- == 0;
+}
+
+static void stops_between_rounds(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rsi_random random;
+    rsi_random_seed(&random, 14, 1);
+    random_graph(&graph, &random, 200, 12, true, 100, 1);
+    for (int rounds = 0; rounds < 2; rounds++) {
+        int left = rounds;
+        rs_work work = {.progress = stop, .context = &left};
+        rs_detect_options options = {.resolution = 12, .component_max = 20, .rounds = 3};
+        rsi_split split = {0};
+        rsi_piece piece = piece_of_graph(&graph);
+        assert_int_equal(rsi_split_make(&split, &piece, &options, &work, NULL), RS_EINTERRUPTED);
+        rsi_split_free(&split);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moves_until_no_move_gains),
+        cmocka_unit_test(refines_into_connected_parts_of_communities),
+        cmocka_unit_test(contracts_masses_and_weights),
+        cmocka_unit_test(renumbers_without_loss),
+        cmocka_unit_test(makes_pieces_of_whole_communities),
+        cmocka_unit_test(comes_as_far_as_igraph),
+        cmocka_unit_test(stops_between_rounds),
+    };
+    return cmocka_run_group_tests_name("our own Leiden on large components", tests, NULL, NULL);
+}
