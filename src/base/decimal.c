@@ -180,10 +180,13 @@ const char *rsi_decimal_parse(rs_text text, unsigned decimals, int64_t *units)
 int rsi_decimal_digits(rs_text text)
 {
     decimal number;
-    if (take_apart(text, &number) != NULL || number.exponent < -RSI_DECIMALS_MAX) {
+    if (take_apart(text, &number) != NULL) {
         return -1;
     }
-    return number.digits == 0 || number.exponent >= 0 ? 0 : (int)-number.exponent;
+    if (number.digits == 0 || number.exponent >= 0) {
+        return 0;
+    }
+    return number.exponent < -RSI_DECIMALS_MAX ? -1 : (int)-number.exponent;
 }
 
 size_t rsi_decimal_format(int64_t units, unsigned decimals, char out[32])

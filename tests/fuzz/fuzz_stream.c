@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { READ_MAX = 1 << 22 };
+enum { READ_MAX = 1 << 18 };
 
 typedef struct outcome {
     rs_status status;

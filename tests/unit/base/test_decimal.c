@@ -113,7 +113,8 @@ static void counts_the_digits_needed(void **state)
     const struct {
         const char *text;
         int digits;
-    } rows[] = {{"1.50", 1}, {"2e3", 0}, {"0.001", 3}, {"x", -1}, {"1e-19", -1}, {"0.0", 0}};
+    } rows[] = {{"1.50", 1},   {"2e3", 0}, {"0.001", 3}, {"x", -1},
+                {"1e-19", -1}, {"0.0", 0}, {"0e-250", 0}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(rsi_decimal_digits(text_of(rows[i].text)), rows[i].digits);
     }
