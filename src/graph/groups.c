@@ -47,7 +47,7 @@ static bool fill_run(group_filling *filling, const rs_edges *run, const rsi_end 
         filling->last = NULL;
         filling->last_thing = things[i];
         filling->last_user = users[i];
-        uint32_t group = shared->group_of[things[i]];
+        uint32_t group = shared->seen[things[i]].group;
         if (group == RS_NO_NODE) {
             continue;
         }

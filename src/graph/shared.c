@@ -1,7 +1,8 @@
 /* shared.c - one pass that remembers, for each thing, its only user so far.
  *
- * Invariant: user_of[thing] is NOBODY, the one user seen, or SEVERAL from the second user on; the
- * count beside it says how many slots its edges take, known exactly before any is filled.
+ * Invariant: until groups are laid out, `group` of a thing is NOBODY, the one user seen, or SEVERAL
+ * from the second user on; the count beside it says how many slots its edges take, known exactly
+ * before any is filled.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "graph/shared.h"
@@ -36,10 +37,9 @@ static rs_status check_relation(const rs_graph *graph, size_t relation, rs_error
                    src->subject ? "two subject types" : "no subject type");
 }
 
-/* What one pass over the edges learns. */
+/* What one pass over the edges carries along. */
 typedef struct use_survey {
-    uint32_t *user_of; /* by thing */
-    uint32_t *slots;   /* by thing */
+    rsi_shared *shared;
     rsi_slot slot;
     uint32_t last_thing; /* edge before this one */
     uint32_t last_user;
@@ -49,18 +49,21 @@ typedef struct use_survey {
 static void survey_run(use_survey *survey, const rs_edges *run, const uint32_t *things,
                        const uint32_t *users)
 {
+    enum { AHEAD = 16 }; /* things come at random: each is asked for before its turn */
     for (size_t i = 0; i < run->count; i++) {
+        if (i + AHEAD < run->count) {
+            __builtin_prefetch(&survey->shared->seen[things[i + AHEAD]], 1);
+        }
         uint32_t thing = things[i];
         uint32_t user = users[i];
-        uint32_t known = survey->user_of[thing];
-        if (known != user) {
-            survey->user_of[thing] = known == NOBODY ? user : SEVERAL;
+        rsi_thing *seen = &survey->shared->seen[thing];
+        if (seen->group != user) {
+            seen->group = seen->group == NOBODY ? user : SEVERAL;
         }
-        bool takes = survey->slot == RSI_SLOT_USER
-                         ? thing != survey->last_thing || user != survey->last_user
-                         : run->time != NULL && run->time[i] != RS_NO_TIME;
-        survey->slots[thing] += takes;
-        survey->overflow |= survey->slots[thing] == UINT32_MAX;
+        seen->slots += survey->slot == RSI_SLOT_USER
+                           ? thing != survey->last_thing || user != survey->last_user
+                           : run->time != NULL && run->time[i] != RS_NO_TIME;
+        survey->overflow |= seen->slots == UINT32_MAX;
         survey->last_thing = thing;
         survey->last_user = user;
     }
@@ -84,11 +87,11 @@ done:
     return status;
 }
 
-static void count_things(rsi_shared *shared, const use_survey *survey, const rsi_end *thing,
-                         const rsi_end *user, uint32_t *singles)
+static void count_things(rsi_shared *shared, const rsi_end *thing, const rsi_end *user,
+                         uint32_t *singles)
 {
     for (uint32_t dense = 0; dense < thing->range.count; dense++) {
-        uint32_t only = survey->user_of[dense];
+        uint32_t only = shared->seen[dense].group;
         if (only == SEVERAL) {
             shared->count++;
         } else if (only != NOBODY) {
@@ -100,24 +103,31 @@ static void count_things(rsi_shared *shared, const use_survey *survey, const rsi
     }
 }
 
-/* Groups in order of their things' nodes; user_of turns into group_of. */
-static void lay_out_groups(rsi_shared *shared, const use_survey *survey, const rs_graph *graph,
-                           const rs_node_range *things)
+/* Groups in order of their things' nodes. */
+static void lay_out_groups(rsi_shared *shared, const rs_graph *graph, const rs_node_range *things)
 {
     uint32_t group = 0;
-    shared->first[0] = 0;
     for (uint32_t node = things->first; node < things->first + things->count; node++) {
-        uint32_t dense = graph->dense_of[node];
-        if (survey->user_of[dense] != SEVERAL) {
-            survey->user_of[dense] = RS_NO_NODE;
+        rsi_thing *thing = &shared->seen[graph->dense_of[node]];
+        if (thing->group != SEVERAL) {
+            thing->group = RS_NO_NODE;
             continue;
         }
-        survey->user_of[dense] = group;
+        thing->group = group;
         shared->things[group] = node;
         shared->first[group + 1] = shared->slot_count;
-        shared->slot_count += survey->slots[dense];
+        shared->slot_count += thing->slots;
         group++;
     }
+}
+
+static rs_status make_seen(rsi_shared *shared, uint32_t things, rs_error *err)
+{
+    rs_status status = rsi_graph_array(&shared->seen, things, sizeof *shared->seen, err);
+    for (uint32_t i = 0; status == RS_OK && i < things; i++) {
+        shared->seen[i].group = NOBODY;
+    }
+    return status;
 }
 
 rs_status rsi_shared_find(rsi_shared *shared, const rs_graph *graph, size_t relation, rsi_slot slot,
@@ -125,7 +135,7 @@ rs_status rsi_shared_find(rsi_shared *shared, const rs_graph *graph, size_t rela
 {
     rs_status status = RS_OK;
     rsi_edge_stream stream = {0};
-    use_survey survey = {.slot = slot, .last_thing = NOBODY, .last_user = NOBODY};
+    use_survey survey = {.shared = shared, .slot = slot, .last_thing = NOBODY, .last_user = NOBODY};
     *shared = (rsi_shared){0};
     RS_TRY(check_relation(graph, relation, err));
     RS_TRY(rsi_edge_stream_open(&stream, graph, relation, slot == RSI_SLOT_EVENT ? RS_SCAN_TIME : 0,
@@ -135,28 +145,20 @@ rs_status rsi_shared_find(rsi_shared *shared, const rs_graph *graph, size_t rela
     shared->thing_is_src = !stream.src.range.subject;
     const rsi_end *thing = shared->thing_is_src ? &stream.src : &stream.dst;
     const rsi_end *user = shared->thing_is_src ? &stream.dst : &stream.src;
-    RS_TRY(rsi_graph_array(&survey.slots, thing->range.count, sizeof *survey.slots, err));
-    RS_TRY(rsi_graph_array(&survey.user_of, thing->range.count, sizeof *survey.user_of, err));
-    for (uint32_t i = 0; i < thing->range.count; i++) {
-        survey.user_of[i] = NOBODY;
-    }
+    RS_TRY(make_seen(shared, thing->range.count, err));
     RS_TRY(survey_edges(&survey, &stream, shared->thing_is_src, err));
-    count_things(shared, &survey, thing, user, singles);
+    count_things(shared, thing, user, singles);
     RS_TRY(rsi_graph_array(&shared->things, shared->count, sizeof *shared->things, err));
     RS_TRY(rsi_graph_array(&shared->first, (size_t)shared->count + 1, sizeof *shared->first, err));
-    lay_out_groups(shared, &survey, graph, &thing->range);
-    shared->group_of = survey.user_of;
-    survey.user_of = NULL; /* moved to the caller */
+    lay_out_groups(shared, graph, &thing->range);
 done:
-    free(survey.user_of);
-    free(survey.slots);
     rsi_edge_stream_close(&stream);
     return status;
 }
 
 void rsi_shared_free(rsi_shared *shared)
 {
-    free(shared->group_of);
+    free(shared->seen);
     free(shared->things);
     free(shared->first);
     *shared = (rsi_shared){0};

@@ -15,12 +15,18 @@ typedef enum rsi_slot {
     RSI_SLOT_EVENT /* every edge with a time takes one */
 } rsi_slot;
 
+/* What is known of a thing, side by side: a look-up costs more than what is done with it. */
+typedef struct rsi_thing {
+    uint32_t group; /* its group, or RS_NO_NODE; until groups are laid out its only user so far */
+    uint32_t slots; /* how many its edges take */
+} rsi_thing;
+
 typedef struct rsi_shared {
     bool thing_is_src;
-    uint32_t count;     /* groups, by node of the thing */
-    uint32_t *group_of; /* by dense number of the thing: its group, or RS_NO_NODE */
-    uint32_t *things;   /* nodes */
-    uint64_t *first;    /* count + 1: group g's slots begin at first[g + 1], see rsi_shared_place */
+    uint32_t count;   /* groups, by node of the thing */
+    rsi_thing *seen;  /* by dense number of the thing */
+    uint32_t *things; /* nodes */
+    uint64_t *first;  /* count + 1: group g's slots begin at first[g + 1], see rsi_shared_place */
     uint64_t slot_count;
     uint64_t single_count; /* things with one user */
 } rsi_shared;

@@ -12,16 +12,6 @@
 #include "base/try.h"
 #include "graph/internal.h"
 
-rs_status rsi_graph_array(void *array, size_t count, size_t size, rs_error *err)
-{
-    void *memory = calloc(count == 0 ? 1 : count, size);
-    if (memory == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu entries of %zu bytes)", count, size);
-    }
-    memcpy(array, &memory, sizeof memory);
-    return RS_OK;
-}
-
 static rsi_end end_of(const rs_graph *graph, size_t store_type)
 {
     const rs_node_range *range = rsi_graph_type(graph, store_type);

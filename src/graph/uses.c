@@ -20,7 +20,7 @@ static bool use_run(rsi_shared *shared, const rs_edges *run, const rsi_end *user
     const uint32_t *things = shared->thing_is_src ? run->src : run->dst;
     const uint32_t *users = shared->thing_is_src ? run->dst : run->src;
     for (size_t i = 0; run->time != NULL && i < run->count; i++) {
-        uint32_t group = shared->group_of[things[i]];
+        uint32_t group = shared->seen[things[i]].group;
         if (group == RS_NO_NODE || run->time[i] == RS_NO_TIME) {
             continue;
         }
