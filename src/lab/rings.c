@@ -208,7 +208,7 @@ static void use_card(struct script *s, uint32_t i, uint32_t card)
 /* Two by two along a line: no card has more than two users (three in the open). */
 static void cards_in_line(struct script *s)
 {
-    static const uint32_t links[RS_HIDING_COUNT] = {1000, 950, 800};
+    static const uint32_t links[RS_HIDING_COUNT] = {1000, 1000, 900};
     for (uint32_t i = 0; i + 1 < s->ring->size; i++) {
         if (rsi_random_chance(&s->random, links[s->ring->hiding])) {
             use_card(s, i, i);

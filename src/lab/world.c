@@ -16,7 +16,7 @@ static const struct plan {
     rs_lookalike lookalike;
     uint16_t share, size_min, size_max, skew;
 } plans[] = {
-    {RS_LOOKALIKE_CARRIER, 80, 300, 3000, 0},    {RS_LOOKALIKE_FAMILY, 340, 2, 6, 0},
+    {RS_LOOKALIKE_CARRIER, 80, 300, 3000, 0},    {RS_LOOKALIKE_FAMILY, 340, 2, 6, 1},
     {RS_LOOKALIKE_OFFICE, 90, 10, 80, 1},        {RS_LOOKALIKE_CAFE, 15, 30, 400, 1},
     {RS_LOOKALIKE_PAYROLL, 50, 12, 150, 1},      {RS_LOOKALIKE_CREW, 30, 5, 20, 0},
     {RS_LOOKALIKE_SAVINGS_CIRCLE, 25, 5, 14, 0}, {RS_LOOKALIKE_FLASH_SALE, 30, 30, 200, 1},
@@ -26,8 +26,8 @@ static const struct plan {
 };
 #define PLAN_COUNT (sizeof plans / sizeof plans[0])
 
-static const uint32_t ring_sizes[] = {4,  4,  5,  5,  6,  6,  7,  8,  8,  9,  10,
-                                      11, 12, 14, 16, 18, 20, 23, 27, 33, 42, 60};
+static const uint32_t ring_sizes[] = {4,  5,  6,  7,  8,  9,  10, 11, 12,
+                                      14, 16, 18, 20, 23, 27, 33, 42, 60};
 #define RING_SIZE_COUNT ((uint32_t)(sizeof ring_sizes / sizeof ring_sizes[0]))
 
 bool rsi_is_eligible(const rsi_world *world, uint32_t account, uint32_t per_mille)

@@ -322,7 +322,7 @@ static void names_the_place_of_what_is_wrong_in_a_report(void **state)
         {"{\"x\": 1}", "no \"clusters\" in the report"},
         {"{\"clusters\": 5}", "\"clusters\" must be an array"},
         {"{\"clusters\": {}}", "\"clusters\" must be an array"},
-        {"{\"clusters\": [0]}", ":1:15: a cluster must be an object"},
+        {"{\"clusters\": [0]}", ":1:16: a cluster must be an object"},
         {"{\"clusters\": [[]]}", "a cluster must be an object"},
         {"{\"clusters\": [{}]}", "a cluster needs \"id\", \"score\" and \"members\""},
         {"{\"clusters\": [{\"id\": 3}]}", ":1:22: a cluster's \"id\" must be a string"},
