@@ -3,6 +3,8 @@
  * Edges become records (subject << 32 | day, amount), radix sorted, and added up by day. One end
  * after the other, so that one set of records is in memory at a time.
  *
+ * Cost: a reading for each end, O(1) an edge; 16 bytes an edge, twice while they are sorted.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
@@ -13,6 +15,7 @@
 enum { DAY_S = 86400 };
 #define DAY_NONE UINT32_MAX
 
+/* The peaks of one end. */
 typedef struct side {
     uint32_t *day_edges;
     int64_t *amount;
@@ -126,6 +129,13 @@ done:
     return status;
 }
 
+static void free_side(const side *peaks)
+{
+    free(peaks->day_edges);
+    free(peaks->amount);
+    free(peaks->day_amount);
+}
+
 rs_status rs_graph_peaks(const rs_graph *graph, size_t relation, rs_peaks *out, const rs_work *work,
                          rs_error *err)
 {
@@ -139,7 +149,6 @@ rs_status rs_graph_peaks(const rs_graph *graph, size_t relation, rs_peaks *out, 
     if (rs_store_type(graph->store, info.dst_type).subject) {
         RS_TRY(peaks_of_side(graph, relation, false, &dst, work, err));
     }
-done:
     *out = (rs_peaks){.count = graph->subject_count,
                       .src_day_edges = src.day_edges,
                       .dst_day_edges = dst.day_edges,
@@ -147,14 +156,19 @@ done:
                       .dst_amount = dst.amount,
                       .src_day_amount = src.day_amount,
                       .dst_day_amount = dst.day_amount};
-    if (status != RS_OK) {
-        rs_peaks_free(out);
-    }
+    src = (side){0}; /* moved to the caller */
+    dst = (side){0};
+done:
+    free_side(&src);
+    free_side(&dst);
     return status;
 }
 
 void rs_peaks_free(rs_peaks *peaks)
 {
+    if (peaks == NULL) {
+        return;
+    }
     free(peaks->src_day_edges);
     free(peaks->dst_day_edges);
     free(peaks->src_amount);

@@ -240,6 +240,12 @@ static int64_t clamp(__int128 sum)
     return sum > INT64_MAX ? INT64_MAX : sum < -INT64_MAX ? -INT64_MAX : (int64_t)sum;
 }
 
+/* Some events. */
+typedef struct truth_edges {
+    size_t count;
+    const fake_event **events;
+} truth_edges;
+
 /* ---- held against them
  * --------------------------------------------------------------------------- */
 
@@ -468,6 +474,65 @@ static void check_counts(const rs_graph *graph, const known_truth *truth, size_t
     rs_counts_free(&counts);
 }
 
+/* The definition, one subject at a time: its own edges, day by day. */
+static void check_peaks_of(const truth_edges *edges, const uint32_t *day_edges,
+                           const int64_t *amount, const int64_t *day_amount)
+{
+    uint32_t most_edges = 0;
+    int64_t most = 0;
+    int64_t most_in_a_day = 0;
+    for (int64_t day = -2; day < 3; day++) {
+        uint32_t count = 0;
+        __int128 sum = 0;
+        for (size_t i = 0; i < edges->count; i++) {
+            const fake_event *event = edges->events[i];
+            int64_t paid = event->amount > 0 ? event->amount : 0; /* RS_NO_AMOUNT is below 0 */
+            most = paid > most ? paid : most;
+            if (event->time != RS_NO_TIME && event->time >= day * 86400 &&
+                event->time < (day + 1) * 86400) {
+                count++;
+                sum += paid;
+            }
+        }
+        most_edges = count > most_edges ? count : most_edges;
+        most_in_a_day = clamp(sum) > most_in_a_day ? clamp(sum) : most_in_a_day;
+    }
+    assert_int_equal(day_edges == NULL ? 0 : *day_edges, most_edges);
+    assert_int_equal(amount == NULL ? 0 : *amount, most);
+    assert_int_equal(day_amount == NULL ? 0 : *day_amount, most_in_a_day);
+}
+
+static void check_peaks(const rs_graph *graph, const known_truth *truth, size_t relation)
+{
+    rs_peaks peaks = {0};
+    rs_error err = {0};
+    bool subject_ends[] = {!is_thing_type(plan.relations[relation].src_type),
+                           !is_thing_type(plan.relations[relation].dst_type)};
+    truth_edges edges = {.events = calloc(truth->edge_count + 1, sizeof *edges.events)};
+    assert_int_equal(rs_graph_peaks(graph, relation, &peaks, NULL, &err), RS_OK);
+    assert_int_equal(peaks.count, rs_graph_subject_count(graph));
+    for (uint32_t node = 0; node < peaks.count; node++) {
+        for (int end = 0; end < 2; end++) {
+            uint32_t *day_edges = end == 0 ? peaks.src_day_edges : peaks.dst_day_edges;
+            int64_t *amount = end == 0 ? peaks.src_amount : peaks.dst_amount;
+            int64_t *day_amount = end == 0 ? peaks.src_day_amount : peaks.dst_day_amount;
+            edges.count = 0;
+            for (size_t i = 0; subject_ends[end] && i < truth->edge_count; i++) {
+                const known_edge *edge = &truth->edges[i];
+                if (edge->event->relation == relation && edge->src != edge->dst &&
+                    (end == 0 ? edge->src : edge->dst) == node) {
+                    edges.events[edges.count++] = edge->event;
+                }
+            }
+            check_peaks_of(&edges, day_edges == NULL ? NULL : &day_edges[node],
+                           amount == NULL ? NULL : &amount[node],
+                           day_amount == NULL ? NULL : &day_amount[node]);
+        }
+    }
+    rs_peaks_free(&peaks);
+    free(edges.events);
+}
+
 static void check_graph(const rs_graph *graph, const known_truth *truth)
 {
     known_cell *cells = calloc((size_t)truth->node_count * truth->node_count + 1, sizeof *cells);
@@ -481,6 +546,7 @@ static void check_graph(const rs_graph *graph, const known_truth *truth)
         }
         check_pairs(graph, truth, relation, cells);
         check_counts(graph, truth, relation, cells);
+        check_peaks(graph, truth, relation);
     }
     free(cells);
 }
