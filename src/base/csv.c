@@ -279,46 +279,75 @@ static size_t field_end(rsi_csv_scan *scan, size_t *mark, bool *more, rsi_csv_re
     return *mark;
 }
 
+/* The common case: fields without quotes that end at a delimiter whose mark is known already.
+ * Leaves *start at the first field that is something else. Kept apart so that all it needs stays in
+ * registers. */
+static void plain_fields(rsi_csv_scan *scan, rsi_csv_record *record, size_t *start)
+{
+    const char *bytes = scan->bytes;
+    const uint32_t *mark = scan->marks + scan->next;
+    const uint32_t *end = scan->marks + scan->count;
+    rs_text *field = scan->fields;
+    rs_text *field_end = field + scan->capacity;
+    size_t at = *start;
+    for (; mark < end && field < field_end; mark++, field++) {
+        size_t stop = *mark;
+        if (bytes[stop] != scan->delimiter || bytes[at] == '"') {
+            break;
+        }
+        *field = (rs_text){bytes + at, stop - at};
+        at = stop + 1;
+    }
+    scan->next = (size_t)(mark - scan->marks);
+    record->field_count = (size_t)(field - scan->fields);
+    *start = at;
+}
+
+/* Any field; returns false at the end of the record or, with *no_memory, when memory gave out. */
+static bool any_field(rsi_csv_scan *scan, rsi_csv_record *record, size_t *start, bool *no_memory)
+{
+    size_t mark;
+    bool more;
+    rs_text field;
+    if (*start < scan->length && scan->bytes[*start] == '"') {
+        if (!quoted(scan, *start, record, &field, &mark, &more)) {
+            *no_memory = true;
+            return false;
+        }
+        record->end = field_end(scan, &mark, &more, record);
+    } else {
+        more = next_mark(scan, &mark);
+        record->end = field_end(scan, &mark, &more, record);
+        field = (rs_text){scan->bytes + *start, record->end - *start};
+    }
+    if (record->field_count < scan->capacity) {
+        scan->fields[record->field_count] = field;
+    }
+    record->field_count++;
+    *start = mark + more;
+    if (more && scan->bytes[mark] == scan->delimiter) {
+        return true;
+    }
+    scan->lines += more;
+    scan->at = *start;
+    return false;
+}
+
 bool rsi_csv_scan_next(rsi_csv_scan *scan, rsi_csv_record *record, bool *no_memory)
 {
     *no_memory = false;
     if (scan->at == scan->length) {
         return false;
     }
-    record->start = scan->at;
+    size_t start = scan->at;
+    record->start = start;
     record->fields = scan->fields;
-    record->field_count = 0;
     record->line = scan->lines;
     record->problem = NULL;
-    size_t start = scan->at;
-    for (;;) {
-        size_t mark;
-        bool more;
-        rs_text field;
-        if (start < scan->length && scan->bytes[start] == '"') {
-            if (!quoted(scan, start, record, &field, &mark, &more)) {
-                *no_memory = true;
-                return false;
-            }
-            record->end = field_end(scan, &mark, &more, record);
-        } else {
-            more = next_mark(scan, &mark);
-            record->end = more && scan->bytes[mark] == scan->delimiter
-                              ? mark
-                              : field_end(scan, &mark, &more, record);
-            field = (rs_text){scan->bytes + start, record->end - start};
-        }
-        if (record->field_count < scan->capacity) {
-            scan->fields[record->field_count] = field;
-        }
-        record->field_count++;
-        start = mark + more;
-        if (!more || scan->bytes[mark] == '\n') {
-            scan->lines += more;
-            scan->at = start;
-            return true;
-        }
+    plain_fields(scan, record, &start);
+    while (any_field(scan, record, &start, no_memory)) {
     }
+    return !*no_memory;
 }
 
 /* ---- where records end ------------------------------------------------------------------------

@@ -83,16 +83,16 @@ const char *rsi_chunk_reason(const rsi_chunk *chunk, const rsi_bad_row *bad)
 static rs_status take_row(const parse *in, const extent *at, const size_t *columns)
 {
     rs_status status = RS_OK;
-    rsi_row row;
+    rsi_row *row = &in->chunk->row;
     rsi_bad_cell *bad = &in->chunk->bad_cell; /* large: not on the stack, row by row */
     bool good = false;
-    RS_TRY(rsi_rower_read(in->rower, in->chunk->cells, &row, &good, bad, in->err));
+    RS_TRY(rsi_rower_read(in->rower, in->chunk->cells, row, &good, bad, in->err));
     if (!good) {
         RS_TRY(note_bad(in, at, columns[bad->slot] + 1, bad->reason));
         goto done;
     }
-    in->chunk->yield += row.edge_count + row.node_count;
-    RS_TRY(in->sink->row(in->sink->context, &row, in->chunk->cells, at->line, in->err));
+    in->chunk->yield += row->edge_count + row->node_count;
+    RS_TRY(in->sink->row(in->sink->context, row, in->chunk->cells, at->line, in->err));
 done:
     return status;
 }

@@ -36,6 +36,7 @@ typedef struct rsi_chunk {
     rs_error error;
     /* private */
     rsi_bad_cell bad_cell;
+    rsi_row row;
     size_t bad_capacity;
     char *reasons;
     size_t reasons_length;

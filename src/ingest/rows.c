@@ -21,11 +21,19 @@
 #include "store/dict.h"
 #include "store/manifest.h"
 
-enum { PARTS = 4, FIRST_ENTRIES = 32, ENTRIES_MAX = 1 << 16, VALUE_BYTES_MAX = 65536 };
+enum {
+    PARTS = 4,
+    SHORT_BYTES = 16,
+    FIRST_ENTRIES = 32,
+    ENTRIES_MAX = 1 << 16,
+    VALUE_BYTES_MAX = 65536
+};
 
 /* What the dynamic cells of a row came to. `text` holds the parts one behind the other. */
 typedef struct entry {
     uint64_t hash;
+    uint64_t head; /* of the first part; with its length they are all of it up to SHORT_BYTES */
+    uint64_t tail;
     char *text; /* NULL: free */
     uint32_t lengths[PARTS];
     uint32_t relation; /* or a node's type */
@@ -106,35 +114,47 @@ void rsi_bad_cell_set(rsi_bad_cell *bad, const rsi_source *source, size_t slot, 
 /* ---- names in columns ---------------------------------------------------------------------------
  */
 
-static uint64_t load_short(rs_text text)
+/* First and last bytes of a text: for up to 16 bytes they and the length are all of it. */
+static inline void load_ends(rs_text text, uint64_t *head, uint64_t *tail)
 {
-    uint64_t head = 0;
-    uint64_t tail = 0;
+    *head = 0;
+    *tail = 0;
     if (text.length >= 8) {
-        memcpy(&head, text.bytes, 8);
-        memcpy(&tail, text.bytes + text.length - 8, 8);
+        memcpy(head, text.bytes, 8);
+        memcpy(tail, text.bytes + text.length - 8, 8);
     } else if (text.length >= 4) {
-        memcpy(&head, text.bytes, 4);
-        memcpy(&tail, text.bytes + text.length - 4, 4);
+        memcpy(head, text.bytes, 4);
+        memcpy(tail, text.bytes + text.length - 4, 4);
     } else if (text.length > 0) {
-        head = (unsigned char)text.bytes[0];
-        tail = (uint64_t)(unsigned char)text.bytes[text.length / 2] << 8 |
-               (unsigned char)text.bytes[text.length - 1];
+        *head = (unsigned char)text.bytes[0];
+        *tail = (uint64_t)(unsigned char)text.bytes[text.length / 2] << 8 |
+                (unsigned char)text.bytes[text.length - 1];
     }
-    return (head ^ text.length) * UINT64_C(0x9E3779B97F4A7C15) + tail;
 }
 
-/* Names are short and few: head, tail and length tell them apart; where they do not, and in a name
- * of more than 16 bytes, the whole is hashed. */
+static inline uint64_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * UINT64_C(0xFF51AFD7ED558CCD);
+    return hash ^ hash >> 32;
+}
+
+static inline uint64_t hash_ends(size_t length, uint64_t head, uint64_t tail)
+{
+    return mix(0, ((head ^ length) * UINT64_C(0x9E3779B97F4A7C15)) + tail);
+}
+
+/* Names are short and few: their ends tell them apart; longer ones are hashed whole. */
 static uint64_t hash_parts(const cache *table, const rs_text *cells)
 {
     uint64_t hash = 0;
     for (size_t i = 0; i < table->parts; i++) {
         rs_text part = cells[table->slots[i]];
-        uint64_t value =
-            part.length > 16 ? rsi_hash64(part.bytes, part.length, 0) : load_short(part);
-        hash = (hash ^ value) * UINT64_C(0xFF51AFD7ED558CCD);
-        hash ^= hash >> 32;
+        uint64_t head;
+        uint64_t tail;
+        load_ends(part, &head, &tail);
+        uint64_t value = part.length > SHORT_BYTES ? rsi_hash64(part.bytes, part.length, 0)
+                                                   : hash_ends(part.length, head, tail);
+        hash = i == 0 ? value : mix(hash, value);
     }
     return hash;
 }
@@ -162,6 +182,26 @@ static const entry *find(const cache *table, const rs_text *cells, uint64_t hash
          i = (i + 1) & (table->capacity - 1)) {
         if (table->entries[i].hash == hash && same_parts(table, &table->entries[i], cells)) {
             return &table->entries[i];
+        }
+    }
+    return NULL;
+}
+
+/* The same for one short part, the common case, without touching the key's text. */
+static inline const entry *find_short(const cache *table, rs_text part)
+{
+    uint64_t head;
+    uint64_t tail;
+    if (table->capacity == 0) {
+        return NULL;
+    }
+    load_ends(part, &head, &tail);
+    uint64_t hash = hash_ends(part.length, head, tail);
+    for (size_t i = (size_t)hash & (table->capacity - 1); table->entries[i].text != NULL;
+         i = (i + 1) & (table->capacity - 1)) {
+        const entry *one = &table->entries[i];
+        if (one->head == head && one->tail == tail && one->lengths[0] == part.length) {
+            return one;
         }
     }
     return NULL;
@@ -221,6 +261,7 @@ static rs_status add(cache *table, const rs_text *cells, entry *one, const entry
         }
         at += part.length;
     }
+    load_ends(cells[table->slots[0]], &one->head, &one->tail);
     one->hash = hash_parts(table, cells);
     size_t to = (size_t)one->hash & (table->capacity - 1);
     while (table->entries[to].text != NULL) {
@@ -369,14 +410,10 @@ done:
 
 /* The entry for a row; NULL and *good false where the row's names are bad. Exactly one of the rules
  * is not NULL. */
-static rs_status look_up(rsi_rower *rower, cache *table, const rsi_relation_rule *relation,
-                         const rsi_node_rule *node, const rs_text *cells, const entry **found,
-                         rsi_bad_cell *bad, rs_error *err)
+static rs_status look_up_slowly(rsi_rower *rower, cache *table, const rsi_relation_rule *relation,
+                                const rsi_node_rule *node, const rs_text *cells,
+                                const entry **found, rsi_bad_cell *bad, rs_error *err)
 {
-    *found = &table->only;
-    if (table->parts == 0) {
-        return RS_OK;
-    }
     *found = find(table, cells, hash_parts(table, cells));
     if (*found != NULL) {
         return RS_OK;
@@ -394,6 +431,24 @@ static rs_status look_up(rsi_rower *rower, cache *table, const rsi_relation_rule
         }
     }
     return status;
+}
+
+/* The entry for a row, as above; nothing to look up where the rule says it all. */
+static inline rs_status look_up(rsi_rower *rower, cache *table, const rsi_relation_rule *relation,
+                                const rsi_node_rule *node, const rs_text *cells,
+                                const entry **found, rsi_bad_cell *bad, rs_error *err)
+{
+    *found = &table->only;
+    if (table->parts == 0) {
+        return RS_OK;
+    }
+    if (table->parts == 1 && cells[table->slots[0]].length <= SHORT_BYTES) {
+        *found = find_short(table, cells[table->slots[0]]);
+        if (*found != NULL) {
+            return RS_OK;
+        }
+    }
+    return look_up_slowly(rower, table, relation, node, cells, found, bad, err);
 }
 
 /* ---- life -------------------------------------------------------------------------------------
