@@ -43,7 +43,7 @@ typedef struct rs_detect_options {
 } rs_detect_options;
 #define RS_DETECT_DEFAULTS                                                                         \
     {                                                                                              \
-        .resolution = RS_WEIGHT_ONE / 32, .component_max = 20000, .rounds = 6, .random_seed = 1    \
+        .resolution = RS_WEIGHT_ONE / 32, .component_max = 5000, .rounds = 6, .random_seed = 1    \
     }
 
 typedef struct rs_detect_counts {

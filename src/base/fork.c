@@ -11,6 +11,9 @@
 #include "base/fork.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -229,6 +232,9 @@ static rs_status start_worker(struct pool *pool, rs_error *err)
 static rs_status start_workers(struct pool *pool, size_t wanted, rs_error *err)
 {
     rs_status status = RS_OK;
+#ifdef __GLIBC__
+    (void)malloc_trim(0); /* pages that were freed would be inherited all the same */
+#endif
     hide(pool->job, true);
     while (status == RS_OK && pool->worker_count < wanted) {
         status = start_worker(pool, err);

@@ -280,26 +280,51 @@ static rs_status make_tasks(struct job *job, rs_error *err)
     return RS_OK;
 }
 
-static rs_status run_tasks(struct job *job, const rs_work *work, rs_error *err)
+/* What workers are given by message, or never need: without it they are small. */
+static size_t hide_layout(const rsi_layout *layout, rsi_span *span)
+{
+    size_t vertices = layout->first_vertex[layout->piece_count];
+    size_t links = layout->first_link[layout->piece_count];
+    span[0] = (rsi_span){layout->vertices, vertices * sizeof *layout->vertices};
+    span[1] = (rsi_span){layout->mass, vertices * sizeof *layout->mass};
+    span[2] = (rsi_span){layout->start, layout->start == NULL ? 0 : vertices * 4};
+    span[3] = (rsi_span){layout->a, links * sizeof *layout->a};
+    span[4] = (rsi_span){layout->b, links * sizeof *layout->b};
+    span[5] = (rsi_span){layout->weight, links * sizeof *layout->weight};
+    return 6;
+}
+
+static size_t hide_cut(const struct cut *cut, rsi_span *span)
+{
+    const rsi_split *split = &cut->split;
+    span[0] = (rsi_span){split->part, split->vertex_count * sizeof *split->part};
+    span[1] = (rsi_span){split->start, split->part_count * sizeof *split->start};
+    span[2] = (rsi_span){cut->community, split->part_count * sizeof *cut->community};
+    return 3 + hide_layout(&split->parts, span + 3);
+}
+
+static size_t hide_all(const struct job *job, rsi_span *span)
 {
     const rs_link_graph *graph = job->graph;
-    const rsi_layout *all = &job->components;
     size_t links = graph->link_count * sizeof(uint32_t);
-    size_t inner_links = all->first_link[all->piece_count];
-    size_t inner_nodes = all->first_vertex[all->piece_count] * sizeof(uint32_t);
-    size_t nodes = graph->node_count * sizeof(uint32_t);
-    const rsi_span hidden[] = {
-        {graph->a, links},
-        {graph->b, links},
-        {graph->weight, links},
-        {graph->is_member, graph->node_count},
-        {all->vertices, inner_nodes},
-        {all->mass, inner_nodes},
-        {all->a, inner_links * 4},
-        {all->b, inner_links * 4},
-        {all->weight, inner_links * 8},
-        {job->community, nodes},
-    };
+    span[0] = (rsi_span){graph->a, links};
+    span[1] = (rsi_span){graph->b, links};
+    span[2] = (rsi_span){graph->weight, links};
+    span[3] = (rsi_span){graph->is_member, graph->node_count};
+    span[4] = (rsi_span){job->community, graph->node_count * sizeof *job->community};
+    size_t count = 5 + hide_layout(&job->components, span + 5);
+    for (size_t i = 0; i < job->cut_count; i++) {
+        count += hide_cut(&job->cuts[i], span + count);
+    }
+    return count;
+}
+
+static rs_status run_tasks(struct job *job, const rs_work *work, rs_error *err)
+{
+    rsi_span *hidden = calloc(11 + 9 * job->cut_count, sizeof *hidden);
+    if (hidden == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu pieces)", job->item_count);
+    }
     rsi_fork_job fork_job = {
         .task_count = job->task_count,
         .cost = job->cost,
@@ -308,11 +333,13 @@ static rs_status run_tasks(struct job *job, const rs_work *work, rs_error *err)
         .take = take,
         .context = job,
         .hidden = hidden,
-        .hidden_count = sizeof hidden / sizeof *hidden,
+        .hidden_count = hide_all(job, hidden),
         .stage = "communities",
         .unit = "links",
     };
-    return rsi_fork_map(&fork_job, work, err);
+    rs_status status = rsi_fork_map(&fork_job, work, err);
+    free(hidden);
+    return status;
 }
 
 /* From communities of contracted vertices to communities of nodes, named by a node of the
