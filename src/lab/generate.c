@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/try.h"
 #include "lab/world.h"
@@ -28,6 +29,8 @@ struct job {
     size_t planned_done[TABLE_COUNT];
     rsi_rows rows[TABLE_COUNT]; /* of the slot */
     rsi_sheet sheets[TABLE_COUNT];
+    uint32_t nights_begun;
+    bool folder_made;
     rs_generate_result result;
 };
 
@@ -75,12 +78,59 @@ static rs_status check_options(const rs_generate_options *o, rs_error *err)
 
 /* ---- folders and files -------------------------------------------------------------------- */
 
-static rs_status make_folder(const char *path, rs_error *err)
+static rs_status make_folder(const char *path, bool *made, rs_error *err)
 {
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+    *made = mkdir(path, 0777) == 0;
+    if (!*made && errno != EEXIST) {
         return rs_fail(err, RS_EIO, "cannot make folder \"%s\": %s", path, strerror(errno));
     }
     return RS_OK;
+}
+
+static void remove_file(const char *dir, const char *name)
+{
+    char path[4096];
+    int length = snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (length > 0 && (size_t)length < sizeof path) {
+        unlink(path);
+    }
+}
+
+static rs_status night_path(const struct job *job, uint32_t day, char *path, size_t capacity,
+                            rs_error *err)
+{
+    char date[11];
+    rsi_date(day, date);
+    int length = snprintf(path, capacity, "%s/night-%s", job->dir, date);
+    if (length < 0 || (size_t)length >= capacity) {
+        return rs_fail(err, RS_EUSAGE, "folder name too long: \"%.200s...\"", job->dir);
+    }
+    return RS_OK;
+}
+
+/* A data set that is not whole must not look like one. */
+static void undo(const struct job *job)
+{
+    static const char *const others[] = {"blacklist.csv", "whitelist.csv", "truth.csv",
+                                         "mapping.json", "README.md"};
+    char path[4096];
+    for (uint32_t day = 0; day < job->nights_begun; day++) {
+        if (night_path(job, day, path, sizeof path, NULL) == RS_OK) {
+            for (int t = 0; t < TABLE_COUNT; t++) {
+                remove_file(path, table_names[t]);
+            }
+            rmdir(path);
+        }
+    }
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        remove_file(job->dir, table_names[t]);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        remove_file(job->dir, others[i]);
+    }
+    if (job->folder_made) {
+        rmdir(job->dir);
+    }
 }
 
 static rs_status open_sheets(struct job *job, const char *dir, rs_error *err)
@@ -108,13 +158,10 @@ static rs_status open_night(struct job *job, uint32_t day, rs_error *err)
 {
     rs_status status = RS_OK;
     char path[4096];
-    char date[11];
-    rsi_date(day, date);
-    int length = snprintf(path, sizeof path, "%s/night-%s", job->dir, date);
-    if (length < 0 || (size_t)length >= sizeof path) {
-        return rs_fail(err, RS_EUSAGE, "folder name too long: \"%.200s...\"", job->dir);
-    }
-    RS_TRY(make_folder(path, err));
+    bool made = false;
+    RS_TRY(night_path(job, day, path, sizeof path, err));
+    RS_TRY(make_folder(path, &made, err));
+    job->nights_begun = day + 1;
     RS_TRY(open_sheets(job, path, err));
 done:
     return status;
@@ -288,6 +335,17 @@ done:
     return status;
 }
 
+static rs_status write_files(struct job *job, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(write_nights(job, err));
+    RS_TRY(rsi_write_lists(&job->world, job->dir, &job->result, err));
+    RS_TRY(rsi_write_mapping(job->dir, err));
+    RS_TRY(rsi_write_readme(&job->world, job->dir, &job->result, err));
+done:
+    return status;
+}
+
 static void free_job(struct job *job)
 {
     for (int t = 0; t < TABLE_COUNT; t++) {
@@ -312,12 +370,11 @@ rs_status rs_generate(const char *dir, const rs_generate_options *options, const
     RS_TRY(check_options(options, err));
     RS_TRY(rsi_world_make(&job->world, options, err));
     RS_TRY(plan_rows(job, err));
-    RS_TRY(make_folder(dir, err));
-    RS_TRY(write_nights(job, err));
-    RS_TRY(rsi_write_lists(&job->world, dir, &job->result, err));
-    RS_TRY(rsi_write_mapping(dir, err));
-    RS_TRY(rsi_write_readme(&job->world, dir, &job->result, err));
-    if (result != NULL) {
+    RS_TRY(make_folder(dir, &job->folder_made, err));
+    status = write_files(job, err);
+    if (status != RS_OK) {
+        undo(job);
+    } else if (result != NULL) {
         *result = job->result;
     }
 done:

@@ -444,7 +444,7 @@ static int stop(void *context, const rs_progress *now)
     return now->done >= 3;
 }
 
-static void stops_when_it_is_told_to(void **state)
+static void leaves_nothing_when_it_is_stopped(void **state)
 {
     (void)state;
     rs_generate_options options = RS_GENERATE_DEFAULTS;
@@ -453,7 +453,11 @@ static void stops_when_it_is_told_to(void **state)
     rs_error err = {0};
     char *dir = new_folder();
     assert_int_equal(rs_generate(dir, &options, &work, NULL, &err), RS_EINTERRUPTED);
-    remove_set(dir);
+    assert_int_equal(rmdir(dir), 0); /* nothing is left in it */
+    options.night_folders = true;
+    assert_int_equal(rs_generate(dir, &options, &work, NULL, &err), RS_EINTERRUPTED);
+    assert_int_equal(access(dir, F_OK), -1); /* it was made, so it is gone */
+    free(dir);
 }
 
 int main(void)
@@ -468,7 +472,7 @@ int main(void)
         cmocka_unit_test(keeps_to_the_kinds_it_was_asked_for),
         cmocka_unit_test(survives_the_smallest_and_strangest_options),
         cmocka_unit_test(refuses_options_that_cannot_be),
-        cmocka_unit_test(stops_when_it_is_told_to),
+        cmocka_unit_test(leaves_nothing_when_it_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
