@@ -43,7 +43,8 @@ struct rsi_stream {
     char input[INPUT_BYTES];
 };
 
-/* read() that goes on after signals and takes what memory there is. */
+/* read(), or what memory there is. A signal that was caught ends it: a pipe may stay silent for
+ * ever, and whoever caught the signal without SA_RESTART wants to be heard. */
 static rs_status raw_read(rsi_stream *stream, char *bytes, size_t capacity, size_t *got,
                           rs_error *err)
 {
@@ -57,10 +58,10 @@ static rs_status raw_read(rsi_stream *stream, char *bytes, size_t capacity, size
         stream->consumed += *got;
         return RS_OK;
     }
-    ssize_t count;
-    do {
-        count = read(stream->fd, bytes, capacity);
-    } while (count < 0 && errno == EINTR);
+    ssize_t count = read(stream->fd, bytes, capacity);
+    if (count < 0 && errno == EINTR) {
+        return rs_fail(err, RS_EINTERRUPTED, "%s: interrupted while reading", stream->path);
+    }
     if (count < 0) {
         return rs_fail(err, RS_EIO, "%s: cannot read: %s", stream->path, strerror(errno));
     }

@@ -86,10 +86,11 @@ static void range_cells(rsi_table *table, const cJSON *column)
 {
     const char *from = string(column, "time_min"), *to = string(column, "time_max");
     const cJSON *least = list(column, "integer_min"), *most = list(column, "integer_max");
-    if (from[0] != '\0') {
+    bool numeric = strcmp(string(column, "looks_like"), "text") != 0;
+    if (numeric && from[0] != '\0') {
         rsi_table_cell(table, "%s", from);
         rsi_table_cell(table, "%s", to);
-    } else if (cJSON_IsNumber(least) && cJSON_IsNumber(most)) {
+    } else if (numeric && cJSON_IsNumber(least) && cJSON_IsNumber(most)) {
         rsi_table_cell(table, "%.0f", least->valuedouble);
         rsi_table_cell(table, "%.0f", most->valuedouble);
     } else {
@@ -135,8 +136,9 @@ static rs_status print_relations(FILE *out, const cJSON *root, rs_error *err)
         text_cell(table, relation, "time_min");
         text_cell(table, relation, "time_max");
         text_cell(table, relation, "amount_min");
-        rsi_table_cell(table, "%s %s", string(relation, "amount_max"),
-                       string(relation, "currency"));
+        const char *currency = string(relation, "currency");
+        rsi_table_cell(table, "%s%s%s", string(relation, "amount_max"),
+                       currency[0] != '\0' ? " " : "", currency);
     }
     return finish(table, out, err);
 }
@@ -202,7 +204,9 @@ rs_status rsi_print_profile(FILE *out, const char *json, rs_error *err)
     RS_TRY(print_files(out, root, err));
     cJSON_ArrayForEach(source, list(root, "sources"))
     {
-        RS_TRY(print_columns(out, source, err));
+        if (number(source, "rows") > 0) {
+            RS_TRY(print_columns(out, source, err));
+        }
     }
     RS_TRY(print_relations(out, root, err));
     RS_TRY(print_types(out, root, err));

@@ -274,16 +274,16 @@ static rs_status find_sources(const rs_store *store, const rs_cluster_fact *fact
 {
     rs_status status = RS_OK;
     size_t relation = rs_report_relation(store, fact->relation);
-    size_t thing_type;
-    uint32_t thing;
+    size_t thing_type = SIZE_MAX;
+    uint32_t thing = RS_NO_NODE;
     if (relation == SIZE_MAX || fact->thing.type.length == 0) {
         return RS_OK;
     }
     rs_relation_info info = rs_store_relation(store, relation);
     RS_TRY(find_node(store, fact->thing.type, fact->thing.id, &thing_type, &thing, err));
     for (size_t i = 0; thing != RS_NO_NODE && i < fact->user_count; i++) {
-        size_t type;
-        uint32_t user;
+        size_t type = SIZE_MAX;
+        uint32_t user = RS_NO_NODE;
         RS_TRY(find_node(store, fact->user_type, fact->users[i], &type, &user, err));
         if (user != RS_NO_NODE && info.src_type == type && info.dst_type == thing_type) {
             RS_TRY(add_sources(sources, store, relation, user, thing, err));

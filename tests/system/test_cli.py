@@ -108,9 +108,12 @@ def broken_output(store):
 
 
 def listing(folder):
+    """All that a store holds, but for its lock, which names who wrote last."""
     found = {}
     for at, _, names in os.walk(folder):
         for name in names:
+            if name == "lock":
+                continue
             path = os.path.join(at, name)
             with open(path, "rb") as file:
                 found[os.path.relpath(path, folder)] = file.read()
@@ -148,6 +151,23 @@ def interrupted(store, mapping, number):
         failures.append(f"signal {number}: the store has changed")
 
 
+def interrupted_in_silence(store, mapping, rows):
+    """A signal while standard input stays silent is heard, too, whichever thread waits for it."""
+    with subprocess.Popen([COMMAND, "ingest", store, "--mapping", mapping, "-"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdin.write(b"account,device,ts\n" + b"z,y,1700000000\n" * rows)
+        child.stdin.flush()
+        time.sleep(1)
+        child.terminate()
+        try:
+            status = child.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            status = "none: it went on waiting"
+    if status != 143:
+        failures.append(f"signal in silence: exit status {status}")
+
+
 def main():
     usage()
     with tempfile.TemporaryDirectory() as folder:
@@ -156,6 +176,8 @@ def main():
         broken_output(store)
         for number in (signal.SIGINT, signal.SIGTERM):
             interrupted(store, mapping, number)
+        for rows in (1, 500000):
+            interrupted_in_silence(store, mapping, rows)
         expect("verify at the end", run("verify", store), 0, out="^OK ")
     for failure in failures:
         print(failure)
