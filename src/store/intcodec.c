@@ -3,7 +3,7 @@
  *   column = [ length of the body u32 ][ body ]
  *   body   = [ form u8 ] and, by form:
  *            CONST   [ value u64 ]
- *            CLASS   [ length of packed classes u32 ][ zstd frame of count bytes ][ bits ]
+ *            CLASS   [ classes, one a value (rans.h) ][ bits ]
  *            VARINT  [ length when unpacked u32 ][ zstd frame ]
  * Bits go from the lowest of a byte to the highest; unused bits of the last byte are 0.
  *
@@ -14,9 +14,10 @@
 #include <stdlib.h>
 
 #include "base/try.h"
+#include "store/rans.h"
 
 enum { FORM_CONST = 0, FORM_CLASS = 1, FORM_VARINT = 2 };
-enum { LEVEL = 1, SAMPLE = 4096, CLASS_COUNT = 65 };
+enum { LEVEL = 1, SAMPLE = 4096, CLASS_COUNT = RSI_RANS_SYMBOLS };
 
 struct rsi_intcodec {
     rsi_zblock *zblock;
@@ -163,16 +164,13 @@ static void write_bits(const uint64_t *values, const uint8_t *classes, size_t co
 }
 
 static rs_status encode_classes(rsi_intcodec *codec, const uint64_t *values, size_t count,
-                                uint64_t bits, rsi_buffer *out, rs_error *err)
+                                const uint32_t histogram[CLASS_COUNT], uint64_t bits,
+                                rsi_buffer *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    size_t packed = 0;
     size_t bit_bytes = (size_t)((bits + 7) / 8);
     RS_TRY(rsi_buffer_add(out, &(uint8_t){FORM_CLASS}, 1, err));
-    size_t length_at = out->length;
-    RS_TRY(rsi_buffer_add_u32(out, 0, err));
-    RS_TRY(rsi_zblock_pack(codec->zblock, codec->bytes, count, LEVEL, out, &packed, err));
-    rsi_store_u32le(out->bytes + length_at, (uint32_t)packed);
+    RS_TRY(rsi_rans_encode(codec->bytes, count, histogram, out, err));
     RS_TRY(rsi_buffer_reserve(out, bit_bytes + 16, err));
     memset(out->bytes + out->length, 0, bit_bytes + 16);
     write_bits(values, codec->bytes, count, out->bytes + out->length);
@@ -215,7 +213,7 @@ static rs_status encode_body(rsi_intcodec *codec, const uint64_t *values, size_t
         return status;
     }
     return win ? encode_varints(codec, values, count, out, err)
-               : encode_classes(codec, values, count, bits, out, err);
+               : encode_classes(codec, values, count, histogram, bits, out, err);
 }
 
 rs_status rsi_ints_encode(rsi_intcodec *codec, const uint64_t *values, size_t count,
@@ -288,26 +286,17 @@ static rs_status decode_classes(rsi_intcodec *codec, rsi_cursor *body, size_t co
                                 uint64_t *values, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint32_t packed = 0;
     uint64_t bits = 0;
-    uint8_t largest = 0;
-    const uint8_t *frame = rsi_take_u32(body, &packed) ? rsi_take(body, packed) : NULL;
-    if (frame == NULL) {
-        return rs_fail(err, RS_ECORRUPT, "column: %u bytes of classes were expected, found %zu",
-                       packed, rsi_cursor_left(body));
-    }
-    RS_TRY(rsi_zblock_unpack(codec->zblock, frame, packed, codec->bytes, count, err));
+    RS_TRY(rsi_rans_decode(body, count, codec->bytes, err));
     for (size_t i = 0; i < count; i++) {
         uint8_t class = codec->bytes[i];
-        largest = class > largest ? class : largest;
         bits += (uint64_t)(class - (class > 0));
     }
     size_t length = (size_t)((bits + 7) / 8);
     const uint8_t *at = rsi_take(body, length);
-    if (largest > 64 || at == NULL) {
-        status = rs_fail(err, RS_ECORRUPT,
-                         "column: %zu bytes of bits of at most 64 were expected, found %zu of %u",
-                         length, rsi_cursor_left(body), largest);
+    if (at == NULL) {
+        status = rs_fail(err, RS_ECORRUPT, "column: %zu bytes of bits were expected, found %zu",
+                         length, rsi_cursor_left(body));
         goto done;
     }
     read_bits(at, length, codec->bytes, count, values);

@@ -2,9 +2,9 @@
  *
  * A column of up to 65,536 uint64 values takes one of three forms, whichever is smallest:
  *   CONST   all values are equal: the value
- *   CLASS   a byte per value with its number of significant bits (0..64), packed by zstd; then the
- *           bits below each leading one, raw. This is Elias' gamma code with an entropy-coded
- *           exponent: within some per cent of the entropy of any smooth distribution
+ *   CLASS   a byte per value with its number of significant bits (0..64), packed by rANS (rans.h);
+ *           then the bits below each leading one, raw. This is Elias' gamma code with an
+ *           entropy-coded exponent: within some per cent of the entropy of any smooth distribution
  *   VARINT  LEB128 of all values, packed by zstd: wins where values repeat
  * Layout, byte for byte: docs/FORMAT.md.
  * Cost: a few ns a value to encode, about 3 ns to decode.
