@@ -22,6 +22,7 @@ static const struct template
 }
 templates[] = {
     {"shared_", "%M %{shares|share} %T"},
+    {"same_time_", "%M used %T at the same time"},
     {"hard_", "%M %{is|are} tied by %c verified %t"},
     {"identity", "%M %{is|are} tied by %c verified %t"},
     {"known_members", "%M %{is|are} on the blacklist"},
