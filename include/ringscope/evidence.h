@@ -28,6 +28,7 @@ typedef struct rs_link {
     uint16_t kind;     /* index in the table of kinds */
     uint16_t relation; /* of the store */
     uint32_t weight;   /* surprise; 1 << 20 is 1.0 */
+    uint32_t users;    /* of the thing, all of them */
 } rs_link;
 
 /* A thing so common that sharing it says nothing. */

@@ -107,6 +107,7 @@ typedef struct rs_score_input {
     const uint32_t *label; /* rs_detect's answer for `collapsed` */
     const rs_list *blacklist;
     const int64_t *spread;
+    uint32_t pairs_max; /* as the evidence was found with */
 } rs_score_input;
 
 /* Communities -> rings with scores and reasons, and the risk of every node

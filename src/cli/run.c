@@ -37,7 +37,7 @@ static const rsi_option table[] = {
     {"min-score", RSI_REAL, "SCORE", offsetof(options, min_score),
      "report rings of at least this score; 0.5 and more is suspect; default 0.01", 0, 1, false},
     {"resolution", RSI_REAL, "WEIGHT", offsetof(options, resolution),
-     "evidence that each pair of a ring must have on average; default 0.02", 0.000001, 1, false},
+     "evidence that each pair of a ring must have on average; default 0.005", 0.000001, 1, false},
     {"component-max", RSI_COUNT, "NODES", offsetof(options, component_max),
      "split larger components before clustering; 0 takes the default", 0, 1e9, false},
     {"seed", RSI_COUNT, "N", offsetof(options, seed),
@@ -48,7 +48,7 @@ static const rsi_option table[] = {
 };
 
 static const options defaults = {
-    .as_of = RS_NO_TIME, .min_score = 0.01, .resolution = 0.02, .seed = 1, .top = 10};
+    .as_of = RS_NO_TIME, .min_score = 0.01, .resolution = 0.005, .seed = 1, .top = 10};
 
 static rsi_settings settings_of(const options *o)
 {
@@ -56,7 +56,7 @@ static rsi_settings settings_of(const options *o)
     settings.graph.as_of = o->as_of;
     settings.detect.resolution = (uint32_t)(o->resolution * RS_WEIGHT_ONE);
     settings.detect.resolution += settings.detect.resolution == 0;
-    settings.evidence.resolution = settings.detect.resolution;
+
     if (o->component_max > 0) {
         settings.detect.component_max = (uint32_t)o->component_max;
     }

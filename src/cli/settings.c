@@ -113,7 +113,7 @@ static rs_status put_values(rsi_settings *s, const setting all[SETTING_COUNT], c
     s->evidence.identity_max = (uint32_t)all[2].value;
     s->evidence.window_s = (uint32_t)all[3].value;
     s->detect.resolution = (uint32_t)all[4].value;
-    s->evidence.resolution = s->detect.resolution;
+
     s->detect.component_max = (uint32_t)all[5].value;
     s->detect.rounds = (unsigned)all[6].value;
     s->detect.random_seed = (uint64_t)all[7].value;

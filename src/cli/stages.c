@@ -129,7 +129,8 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                             .collapsed = g,
                             .label = label,
                             .blacklist = &stages->blacklist,
-                            .spread = stages->spread};
+                            .spread = stages->spread,
+                            .pairs_max = settings->evidence.pairs_max};
     RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
     stages->findings.detect = counts;
     RS_TRY(note_evidence(stages, err));

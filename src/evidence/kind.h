@@ -45,9 +45,10 @@ extern const rsi_kind rsi_shared_thing;
 extern const rsi_kind rsi_shared_place;
 extern const rsi_kind rsi_same_window;
 
-/* Append one link between two nodes (either order); weight 0 appends nothing. RS_ENOMEM. */
-RS_MUST_USE rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t one,
-                                   uint32_t other, uint32_t thing, uint32_t weight, rs_error *err);
+/* Append one link between two nodes (either order) through a thing of so many users; weight 0
+ * appends nothing. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link link,
+                                   rs_error *err);
 RS_MUST_USE rs_status rsi_hub_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t thing,
                                   uint32_t user_count, rs_error *err);
 void rsi_link_list_free(rsi_link_list *list);

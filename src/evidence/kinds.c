@@ -32,10 +32,10 @@ const char *rs_evidence_kind_summary(size_t kind)
     return kinds[kind]->summary;
 }
 
-rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t one,
-                       uint32_t other, uint32_t thing, uint32_t weight, rs_error *err)
+rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link link,
+                       rs_error *err)
 {
-    if (weight == 0) {
+    if (link.weight == 0) {
         return RS_OK;
     }
     if (list->count == list->room) {
@@ -47,12 +47,14 @@ rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, uint32_
         list->links = links;
         list->room = room;
     }
-    list->links[list->count++] = (rs_link){.a = one < other ? one : other,
-                                           .b = one < other ? other : one,
-                                           .thing = thing,
-                                           .kind = input->kind,
-                                           .relation = input->relation,
-                                           .weight = weight};
+    if (link.a > link.b) {
+        uint32_t larger = link.a;
+        link.a = link.b;
+        link.b = larger;
+    }
+    link.kind = input->kind;
+    link.relation = input->relation;
+    list->links[list->count++] = link;
     return RS_OK;
 }
 

@@ -56,7 +56,9 @@ static rs_status link_pairs(const rsi_kind_input *input, uint32_t thing, const u
     rs_status status = RS_OK;
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t j = i + 1; j < count; j++) {
-            RS_TRY(rsi_link_add(out, input, users[i], users[j], thing, weight, err));
+            rs_link link = {
+                .a = users[i], .b = users[j], .thing = thing, .weight = weight, .users = count};
+            RS_TRY(rsi_link_add(out, input, link, err));
         }
     }
 done:
@@ -68,7 +70,9 @@ static rs_status link_star(const rsi_kind_input *input, uint32_t thing, const ui
 {
     rs_status status = RS_OK;
     for (uint32_t i = 0; i < count; i++) {
-        RS_TRY(rsi_link_add(out, input, users[i], thing, thing, weight, err));
+        rs_link link = {
+            .a = users[i], .b = thing, .thing = thing, .weight = weight, .users = count};
+        RS_TRY(rsi_link_add(out, input, link, err));
     }
 done:
     return status;

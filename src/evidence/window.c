@@ -96,7 +96,12 @@ static rs_status link_meetings(const rsi_kind_input *input, meetings *list, uint
         }
         uint64_t weight = days * surprise < RS_WEIGHT_HALF ? days * surprise : RS_WEIGHT_HALF;
         if (days >= DAYS_MIN) {
-            RS_TRY(rsi_link_add(out, input, pair->one, pair->other, place, (uint32_t)weight, err));
+            rs_link link = {.a = pair->one,
+                            .b = pair->other,
+                            .thing = place,
+                            .weight = (uint32_t)weight,
+                            .users = 2};
+            RS_TRY(rsi_link_add(out, input, link, err));
         }
     }
 done:

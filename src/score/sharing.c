@@ -1,9 +1,12 @@
 /* sharing.c - the measure of sharing, and its decades.
  *
- * The amount of one thing of d users, k of them in the group: ln(N/d)/ln N * (k - 1): the
- * coincidences that tie k accounts together through it. Accounts of one person count once. Meetings
- * (kind window) count by the weight of their links. A group's amount in a column is the sum over
- * its things.
+ * The amount of one thing of d users, k of them in the group: ln(N/d)/ln N * (k - 1), the
+ * coincidences that tie k accounts together through it. For a thing of few users that is spread
+ * over its pairs, 2/d to each; then, for each pair, the sort of thing that ties it most counts
+ * whole and the others 0.15 each: the device, card and phone of one household are one coincidence,
+ * while strangers who share a card here and a device there with different others are many. Accounts
+ * of one person count once. Meetings (kind window) count by the weight of their links. Hubs do not
+ * count.
  *
  * Decades of a column: 0.3 of those of the amount, 0.7 of those of the amount per member. Size
  * alone is no crime (an office is large and shares little a head); much sharing a head by few is a
@@ -27,6 +30,7 @@ static const char *const way_prefix[WAYS] = {"shared_", "same_time_", "identity_
 static const double way_weight[WAYS] = {1.0, 0.25, 1.0};
 #define PLACE_WEIGHT    0.25
 #define AMOUNT_SHARE    0.3
+#define REST_SHARE      0.15
 #define NO_GROUP        UINT32_MAX
 #define GROUP_USERS_MAX 4096
 
@@ -34,6 +38,8 @@ typedef struct finder {
     const rs_score_input *input;
     const rsi_candidates *candidates;
     rsi_sharing *out;
+    uint32_t pairs_max; /* of the evidence: things of so many users are pairs of links */
+    double *tie;        /* by column: of the pair at hand, 0 between pairs */
     size_t use_room, user_count, user_room;
 } finder;
 
@@ -139,6 +145,7 @@ static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi
 {
     rs_status status = RS_OK;
     size_t count = 0;
+    uint64_t count_all = groups->first[g + 1] - groups->first[g];
     bool identity = use.column % WAYS == WAY_IDENTITY;
     for (uint64_t k = groups->first[g]; k < groups->first[g + 1]; k++) {
         uint32_t user = groups->users[k];
@@ -156,7 +163,9 @@ static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi
         }
         if (end - i >= 2) {
             RS_TRY(record(f, seats + i, end - i, use, &persons, err));
-            f->out->columns[use.column].amount[seats[i].group] += unit * (persons - 1);
+            if (count_all > f->pairs_max || identity) {
+                f->out->columns[use.column].amount[seats[i].group] += unit * (persons - 1);
+            }
         }
     }
 done:
@@ -202,29 +211,73 @@ done:
     return status;
 }
 
-/* Meetings: links between two members through a place (kind "window"); each is a use of its own. */
-static rs_status add_meetings(finder *f, rs_error *err)
+/* What a link of a pair is worth, and in which column. */
+static double tie_of(const finder *f, const rs_link *link, size_t *column)
+{
+    bool meeting = strcmp(rs_evidence_kind_name(link->kind), "window") == 0;
+    *column = column_of(f, link->thing, meeting ? WAY_MEETING : WAY_SHARED);
+    if (meeting) {
+        return (double)link->weight / (double)RS_WEIGHT_ONE;
+    }
+    uint32_t rarity = rs_thing_rarity(rs_graph_subject_count(f->input->graph), link->users);
+    return (double)rarity / (double)RS_WEIGHT_ONE * 2.0 / link->users;
+}
+
+/* A meeting is a use of its own. */
+static rs_status record_meeting(finder *f, const rs_link *link, size_t column, rs_error *err)
+{
+    uint32_t group = f->candidates->of[link->a];
+    rsi_shared_use use = {
+        .column = (uint16_t)column, .relation = link->relation, .thing = link->thing};
+    seat pair[2] = {{.group = group, .entity = link->a, .user = link->a},
+                    {.group = group, .entity = link->b, .user = link->b}};
+    uint32_t persons = 0;
+    return record(f, pair, 2, use, &persons, err);
+}
+
+/* One pair of members, links[0 .. count-1]: the strongest column whole, the others in part. */
+static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t group = f->candidates->of[links->a];
+    size_t strongest = SIZE_MAX;
+    size_t column = 0;
+    for (size_t i = 0; i < count; i++) {
+        double tie = tie_of(f, &links[i], &column);
+        f->tie[column] += tie;
+        strongest =
+            strongest == SIZE_MAX || f->tie[column] > f->tie[strongest] ? column : strongest;
+        if (column % WAYS == WAY_MEETING) {
+            RS_TRY(record_meeting(f, &links[i], column, err));
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        tie_of(f, &links[i], &column);
+        double share = column == strongest ? 1.0 : REST_SHARE;
+        f->out->columns[column].amount[group] += share * f->tie[column];
+        f->tie[column] = 0;
+    }
+done:
+    return status;
+}
+
+/* Links between two members; they stand by pair. */
+static rs_status add_pairs(finder *f, rs_error *err)
 {
     rs_status status = RS_OK;
     const rs_evidence *evidence = f->input->evidence;
     uint32_t subjects = rs_graph_subject_count(f->input->graph);
-    for (size_t i = 0; i < evidence->link_count; i++) {
+    for (size_t i = 0, end; i < evidence->link_count; i = end) {
         const rs_link *link = &evidence->links[i];
-        if (strcmp(rs_evidence_kind_name(link->kind), "window") != 0 || link->b >= subjects) {
-            continue;
+        for (end = i + 1;
+             end < evidence->link_count && link[end - i].a == link->a && link[end - i].b == link->b;
+             end++) {
         }
-        uint32_t group = f->candidates->of[link->a];
-        if (group == NO_GROUP || group != f->candidates->of[link->b]) {
-            continue;
+        if (link->b < subjects && f->candidates->of[link->a] != NO_GROUP &&
+            f->candidates->of[link->a] == f->candidates->of[link->b] &&
+            evidence->entity[link->a] != evidence->entity[link->b]) {
+            RS_TRY(add_pair(f, link, end - i, err));
         }
-        size_t column = column_of(f, link->thing, WAY_MEETING);
-        rsi_shared_use use = {
-            .column = (uint16_t)column, .relation = link->relation, .thing = link->thing};
-        seat pair[2] = {{.group = group, .entity = link->a, .user = link->a},
-                        {.group = group, .entity = link->b, .user = link->b}};
-        uint32_t persons = 0;
-        RS_TRY(record(f, pair, 2, use, &persons, err));
-        f->out->columns[column].amount[group] += (double)link->weight / (double)RS_WEIGHT_ONE;
     }
 done:
     return status;
@@ -270,21 +323,23 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
                            rsi_sharing *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    finder f = {.input = input, .candidates = candidates, .out = out};
+    finder f = {
+        .input = input, .candidates = candidates, .out = out, .pairs_max = input->pairs_max};
     double *scratch = NULL;
     seat *seats = NULL;
     *out = (rsi_sharing){0};
     RS_TRY(make_columns(&f, err));
     scratch = malloc((2 * candidates->count + 1) * sizeof *scratch);
     seats = malloc(GROUP_USERS_MAX * sizeof *seats);
-    if (scratch == NULL || seats == NULL) {
+    f.tie = calloc(out->column_count + 1, sizeof *f.tie);
+    if (scratch == NULL || seats == NULL || f.tie == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", candidates->count);
         goto done;
     }
     for (size_t r = 0; r < input->evidence->relation_count; r++) {
         RS_TRY(share_relation(&f, r, seats, err));
     }
-    RS_TRY(add_meetings(&f, err));
+    RS_TRY(add_pairs(&f, err));
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
     }
@@ -294,6 +349,7 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
 done:
     free(scratch);
     free(seats);
+    free(f.tie);
     if (status != RS_OK) {
         rsi_sharing_free(out);
     }
