@@ -87,8 +87,9 @@ typedef struct rs_generate_result {
 /* Write a data set into the folder `dir` (made where there is none; files of these names are
  * replaced): logins.csv, instruments.csv, payments.csv, blacklist.csv, whitelist.csv, mapping.json,
  * truth.csv, README.md (docs/DATASETS.md). Equal options give equal bytes on every machine.
- * `result` may be NULL. RS_EUSAGE, RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. Memory: about 10 bytes an
- * account and 16 bytes a row of the busiest day. */
+ * `result` may be NULL. A failure leaves none of them: RS_EUSAGE, RS_EIO, RS_ENOMEM,
+ * RS_EINTERRUPTED. Memory: 13 bytes an account, the planned rows of groups, 40 bytes a row of the
+ * busiest day. */
 RS_API RS_MUST_USE rs_status rs_generate(const char *dir, const rs_generate_options *options,
                                          const rs_work *work, rs_generate_result *result,
                                          rs_error *err);
