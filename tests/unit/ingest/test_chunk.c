@@ -60,10 +60,11 @@ static rs_status a_relation(void *context, const rsi_relation_spec *spec, uint32
     registry *all = context;
     char text[200];
     (void)err;
-    snprintf(text, sizeof text, "%.*s/%d%s/%s/%s/%u/%.*s", (int)spec->name.length, spec->name.bytes,
-             (int)spec->kind, spec->place ? "p" : "", all->types.name[spec->src_type],
-             all->types.name[spec->dst_type], spec->decimals, (int)spec->currency.length,
-             spec->currency.bytes);
+    int used = snprintf(text, sizeof text, "%.*s/%d%s/%s/%s/%u/%.*s", (int)spec->name.length,
+                        spec->name.bytes, (int)spec->kind, spec->place ? "p" : "",
+                        all->types.name[spec->src_type], all->types.name[spec->dst_type],
+                        spec->decimals, (int)spec->currency.length, spec->currency.bytes);
+    assert_true(used > 0 && used < (int)sizeof text);
     *relation = number_of(&all->relations, text);
     return RS_OK;
 }
@@ -74,7 +75,9 @@ static rs_status an_attribute(void *context, uint32_t type, rs_text name, uint32
     registry *all = context;
     char text[200];
     (void)err;
-    snprintf(text, sizeof text, "%s.%.*s", all->types.name[type], (int)name.length, name.bytes);
+    int used =
+        snprintf(text, sizeof text, "%s.%.*s", all->types.name[type], (int)name.length, name.bytes);
+    assert_true(used > 0 && used < (int)sizeof text);
     *attribute = number_of(&all->attributes, text);
     return RS_OK;
 }
