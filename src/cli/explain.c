@@ -107,6 +107,7 @@ static rs_status build_network(rsi_why *why, rsi_stages *stages, const char *sto
     RS_TRY(rsi_stages_evidence(stages, store_path, all->of[RS_RUN_BLACKLIST],
                                all->of[RS_RUN_WHITELIST], settings, work, err));
     why->graph = stages->graph;
+    why->evidence = &stages->evidence;
     why->blacklist = &stages->blacklist;
     why->whitelist = &stages->whitelist;
     why->store_changed = strcmp(rs_store_digest(stages->store), info->store_digest) != 0;
@@ -119,6 +120,18 @@ static rs_status build_network(rsi_why *why, rsi_stages *stages, const char *sto
     RS_TRY(rsi_stages_spread(stages, settings, work, err));
 done:
     return status;
+}
+
+/* The nodes of a path, and what each pair of them shares. */
+static void want_path(const rsi_why *why, const rs_path *path, uint8_t *wanted)
+{
+    for (uint32_t i = 0; i < path->length; i++) {
+        wanted[path->nodes[i]] = 1;
+        const rs_link *link = i > 0 ? rsi_why_link(why, path->nodes[i - 1], path->nodes[i]) : NULL;
+        if (link != NULL && link->thing != RS_NO_NODE) {
+            wanted[link->thing] = 1;
+        }
+    }
 }
 
 static rs_status explain_spread(rsi_why *why, const rsi_stages *stages,
@@ -136,9 +149,7 @@ static rs_status explain_spread(rsi_why *why, const rsi_stages *stages,
         wanted[why->spread.seeds[i].seed] = 1;
     }
     for (size_t i = 0; i < why->spread.path_count; i++) {
-        for (uint32_t k = 0; k < why->spread.paths[i].length; k++) {
-            wanted[why->spread.paths[i].nodes[k]] = 1;
-        }
+        want_path(why, &why->spread.paths[i], wanted);
     }
     for (size_t i = 0; i < why->user_count; i++) {
         wanted[why->users[i].node] = 1;

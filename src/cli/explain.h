@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "ringscope/evidence.h"
 #include "ringscope/graph.h"
 #include "ringscope/lists.h"
 #include "ringscope/propagate.h"
@@ -39,6 +40,7 @@ typedef struct rsi_why {
     const rs_graph *graph; /* lent, as the lists are */
     const rs_list *blacklist;
     const rs_list *whitelist;
+    const rs_evidence *evidence;
     rs_risk_line line;
     uint32_t ring_score; /* of the whole ring */
     uint32_t membership;
@@ -58,6 +60,8 @@ typedef struct rsi_why {
 /* Fill relations and, for a thing, users: one pass over the relations of its type. `spread` has an
  * entry a node. */
 RS_MUST_USE rs_status rsi_why_count(rsi_why *why, const int64_t *spread, rs_error *err);
+/* The strongest evidence link between two nodes of a path, or NULL: another relation ties them. */
+const rs_link *rsi_why_link(const rsi_why *why, uint32_t a, uint32_t b);
 RS_MUST_USE rs_status rsi_why_print(FILE *out, const rsi_why *why, rs_error *err);
 void rsi_why_print_json(FILE *out, const rsi_why *why);
 void rsi_why_free(rsi_why *why);

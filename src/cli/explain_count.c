@@ -149,6 +149,30 @@ done:
     return status;
 }
 
+const rs_link *rsi_why_link(const rsi_why *why, uint32_t a, uint32_t b)
+{
+    uint32_t low_node = a < b ? a : b;
+    uint32_t high_node = a < b ? b : a;
+    const rs_link *links = why->evidence->links;
+    size_t low = 0;
+    size_t high = why->evidence->link_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const rs_link *link = &links[middle];
+        if (link->a < low_node || (link->a == low_node && link->b < high_node)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    const rs_link *best = NULL;
+    for (; low < why->evidence->link_count && links[low].a == low_node && links[low].b == high_node;
+         low++) {
+        best = best == NULL || links[low].weight > best->weight ? &links[low] : best;
+    }
+    return best;
+}
+
 void rsi_why_free(rsi_why *why)
 {
     free(why->type);

@@ -90,16 +90,19 @@ static rs_status print_relations(FILE *out, const rsi_why *why, rs_error *err)
     if (why->relation_count == 0) {
         return RS_OK;
     }
-    rsi_table *table = rsi_table_new("lrlrl");
+    rsi_table *table = rsi_table_new("llrr");
+    rsi_table_cell(table, "relation");
+    rsi_table_cell(table, "%s", "");
+    rsi_table_cell(table, "different");
+    rsi_table_cell(table, "times");
     for (size_t i = 0; i < why->relation_count; i++) {
         const rsi_why_relation *side = &why->relations[i];
         rs_relation_info info = rs_store_relation(store, side->relation);
         rsi_table_cell(table, "%s", info.name);
-        rsi_table_cell(table, "%" PRIu64, side->edge_count);
-        rsi_table_cell(table, "time%s,", plural(side->edge_count));
-        rsi_table_cell(table, "%" PRIu64, side->peer_count);
-        rsi_table_cell(table, "different %s %s", side->from ? "->" : "<-",
+        rsi_table_cell(table, "%s %s", side->from ? "->" : "<-",
                        rs_store_type(store, side->from ? info.dst_type : info.src_type).name);
+        rsi_table_cell(table, "%" PRIu64, side->peer_count);
+        rsi_table_cell(table, "%" PRIu64, side->edge_count);
     }
     fputs("\nrelations\n", out);
     rs_status status = rsi_table_print(table, out, 2, err);
@@ -107,22 +110,48 @@ static rs_status print_relations(FILE *out, const rsi_why *why, rs_error *err)
     return status;
 }
 
-/* "these 3 seeds and 4 paths account for 97 % and 87 % of it" */
+/* "3 seeds reach it; the 3 below account for 97 % of it, the 4 paths for 87 %" */
 static void print_coverage(FILE *out, const rs_explanation *spread)
 {
     double whole = fabs(spread->risk) > 0 ? spread->risk : 1;
-    fprintf(out, "  %zu seed%s reach%s it; ", spread->seed_count, plural(spread->seed_count),
-            spread->seed_count == 1 ? "es" : "");
-    fprintf(out, "these %zu account for %.0f %% of it, these %zu path%s for %.0f %%\n",
-            spread->listed_count, 100 * spread->covered / whole, spread->path_count,
-            plural(spread->path_count), 100 * spread->path_part / whole);
+    if (spread->seed_count == 1) {
+        fputs("  one seed reaches it, and accounts", out);
+    } else {
+        fprintf(out, "  %zu seeds reach it; the %zu below account", spread->seed_count,
+                spread->listed_count);
+    }
+    fprintf(out, " for %.0f %% of it, the %zu path%s for %.0f %%\n", 100 * spread->covered / whole,
+            spread->path_count, plural(spread->path_count), 100 * spread->path_part / whole);
+    if (spread->risk < 0) {
+        fputs("  what holds risk back outweighs what passes it on: the spread counts as 0\n", out);
+    }
+}
+
+/* What ties two nodes of a path: " -(device d1)- ", " - " where one of them is the thing itself. */
+static void print_hop(FILE *out, const rsi_why *why, uint32_t from, uint32_t to)
+{
+    const rs_link *link = rsi_why_link(why, from, to);
+    uint32_t subjects = rs_graph_subject_count(why->graph);
+    if (from >= subjects || to >= subjects) {
+        fputs(" - ", out);
+    } else if (link == NULL) {
+        fputs(" -(another relation)- ", out);
+    } else if (link->thing == RS_NO_NODE) {
+        fprintf(out, " -(%s)- ", rs_evidence_kind_name(link->kind));
+    } else {
+        fputs(" -(", out);
+        print_node(out, why, link->thing);
+        fputs(")- ", out);
+    }
 }
 
 static void print_path(FILE *out, const rsi_why *why, const rs_path *path)
 {
     fprintf(out, "  %+.4f  ", path->part);
     for (uint32_t i = 0; i < path->length; i++) {
-        fputs(i == 0 ? "" : " - ", out);
+        if (i > 0) {
+            print_hop(out, why, path->nodes[i - 1], path->nodes[i]);
+        }
         print_node(out, why, path->nodes[i]);
     }
     fputc('\n', out);
@@ -168,14 +197,16 @@ static void print_users(FILE *out, const rsi_why *why)
     }
 }
 
+/* Counts that one in ten has say nothing to a person. */
 static void print_oddity(FILE *out, const rsi_why *why)
 {
-    if (why->odd_count == 0) {
-        return;
-    }
-    fputs("\ncounts out of the ordinary\n", out);
+    bool any = false;
     for (size_t i = 0; i < why->odd_count; i++) {
-        fputs("  ", out);
+        if (why->odd[i].tail > RS_MILLION / 10) {
+            continue;
+        }
+        fputs(any ? "  " : "\ncounts out of the ordinary\n  ", out);
+        any = true;
         rsi_print_text(out, rsi_text(why->odd[i].name));
         fprintf(out, ": %" PRId64 ", as much as %.4g %% have\n", why->odd[i].value,
                 100 * of_million(why->odd[i].tail));

@@ -28,6 +28,9 @@ static bool is_control(const unsigned char *bytes, size_t width)
     if (width == 2) {
         return (bytes[0] == 0xC2 && bytes[1] < 0xA0) || (bytes[0] == 0xD8 && bytes[1] == 0x9C);
     }
+    if (width == 3 && bytes[0] == 0xEF) { /* a byte order mark in the middle shows as nothing */
+        return bytes[1] == 0xBB && bytes[2] == 0xBF;
+    }
     return width == 3 && bytes[0] == 0xE2 &&
            ((bytes[1] == 0x80 && (bytes[2] >= 0xA8 && bytes[2] <= 0xAE)) ||
             (bytes[1] == 0x80 && (bytes[2] == 0x8E || bytes[2] == 0x8F)) ||

@@ -340,7 +340,10 @@ static rs_status print_fact(FILE *out, const rs_store *store, const rs_cluster_f
         rsi_print_text(out, fact->thing.id);
         fprintf(out, ": %" PRIu64 " of them", fact->user_count + fact->more);
         if (fact->relation.length > 0) {
-            fprintf(out, ", %" PRIu64 " times ", fact->event_count);
+            fputs(", ", out);
+            if (fact->event_count > 0) {
+                fprintf(out, "%" PRIu64 " times ", fact->event_count);
+            }
             rsi_print_text(out, fact->relation);
         }
         fputc('\n', out);
