@@ -19,7 +19,7 @@
 #include "../unit/graph/fake_store.h"
 #include "base/hash.h"
 
-enum { WORLDS = 150, NODES_MAX = 400 };
+enum { WORLDS = 100, NODES_MAX = 400 };
 
 /* ---- a hash of as many bits as the test wants
  * ---------------------------------------------------- */
