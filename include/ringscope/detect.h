@@ -38,12 +38,12 @@ typedef struct rs_link_graph {
 typedef struct rs_detect_options {
     uint32_t resolution;    /* RS_WEIGHT_ONE is 1.0 */
     uint32_t component_max; /* a component of more nodes is split before igraph sees it */
-    unsigned rounds;        /* Leiden iterations at most; 0: until nothing moves */
+    unsigned rounds; /* Leiden iterations at most, fewer over 10^6 links; 0: until nothing moves */
     uint64_t random_seed;
 } rs_detect_options;
 #define RS_DETECT_DEFAULTS                                                                         \
     {                                                                                              \
-        .resolution = RS_WEIGHT_ONE / 32, .component_max = 5000, .rounds = 6, .random_seed = 1    \
+        .resolution = RS_WEIGHT_ONE / 32, .component_max = 5000, .rounds = 6, .random_seed = 1     \
     }
 
 typedef struct rs_detect_counts {
