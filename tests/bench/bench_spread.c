@@ -7,6 +7,7 @@
  * Memory: 60 bytes a link.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -25,9 +26,9 @@ typedef struct spread_bench {
     unsigned rounds;
 } spread_bench;
 
-static void out_of_memory(const void *memory)
+static void require_memory(bool there)
 {
-    if (memory == NULL) {
+    if (!there) {
         fprintf(stderr, "bench_spread: out of memory\n");
         exit(1);
     }
@@ -37,7 +38,7 @@ static void out_of_memory(const void *memory)
 static uint64_t *draw_links(uint32_t nodes, uint64_t links, uint64_t *count)
 {
     uint64_t *keys = malloc(2 * links * sizeof *keys), kept = 0;
-    out_of_memory(keys);
+    require_memory(keys != NULL);
     rsi_random random;
     rsi_random_seed(&random, 1, 1);
     *count = 0;
@@ -50,7 +51,7 @@ static uint64_t *draw_links(uint32_t nodes, uint64_t links, uint64_t *count)
         }
     }
     if (rsi_sort_u64(keys, *count, NULL, NULL) != RS_OK) {
-        out_of_memory(NULL);
+        require_memory(false);
     }
     for (uint64_t i = 0; i < *count; i++) {
         if (kept == 0 || keys[kept - 1] != keys[i]) {
@@ -70,11 +71,11 @@ static void make(spread_bench *bench, uint32_t nodes, uint64_t links)
     bench->weight = malloc(count * sizeof *bench->weight);
     bench->seed = calloc(nodes, sizeof *bench->seed);
     bench->risk = malloc(nodes * sizeof *bench->risk);
-    out_of_memory(bench->first);
-    out_of_memory(bench->to);
-    out_of_memory(bench->weight);
-    out_of_memory(bench->seed);
-    out_of_memory(bench->risk);
+    require_memory(bench->first != NULL);
+    require_memory(bench->to != NULL);
+    require_memory(bench->weight != NULL);
+    require_memory(bench->seed != NULL);
+    require_memory(bench->risk != NULL);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t from = keys[i] >> 32, to = keys[i] & UINT32_MAX;
         uint64_t ends = from < to ? keys[i] : to << 32 | from;
