@@ -357,7 +357,7 @@ static rs_status receive(struct pool *pool, struct worker *worker, rs_error *err
 {
     uint64_t header[2];
     size_t task = worker->task;
-    if (task == IDLE || !receive_all(worker->socket, header, sizeof header)) {
+    if (!receive_all(worker->socket, header, sizeof header)) {
         return lost(pool, worker, err);
     }
     rsi_buffer *bytes = &pool->answers[task].bytes;
@@ -384,7 +384,10 @@ static rs_status serve(struct pool *pool, rsi_buffer *scratch, rs_error *err)
 {
     rs_status status = RS_OK;
     for (size_t i = 0; i < pool->worker_count; i++) {
-        pool->polls[i] = (struct pollfd){.fd = pool->workers[i].socket, .events = POLLIN};
+        /* One that waits has nothing left to do: whether it is still there no longer matters. */
+        const struct worker *worker = &pool->workers[i];
+        int socket = worker->task == IDLE ? -1 : worker->socket;
+        pool->polls[i] = (struct pollfd){.fd = socket, .events = POLLIN};
     }
     int ready = poll(pool->polls, (nfds_t)pool->worker_count, REPORT_MS);
     if (ready < 0 && errno != EINTR) {
