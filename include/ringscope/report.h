@@ -110,6 +110,11 @@ typedef struct rs_run_info {
 RS_API RS_MUST_USE rs_status rs_run_read(const char *store_path, const rs_run_id *id,
                                          rs_run_info *info, rs_error *err);
 
+/* Whether a file (not the sidecar itself) holds what the run wrote: RS_ECORRUPT where a byte of it
+ * changed. Reads all of it. */
+RS_API RS_MUST_USE rs_status rs_run_check(const char *store_path, const rs_run_id *id,
+                                          rs_run_file file, rs_error *err);
+
 /* Copy one of a run's files to `path`, whole or not at all. Beside a report's copy NAME.json (or
  * NAME) goes its sidecar, NAME.run.json, unless `path` is a device. */
 RS_API RS_MUST_USE rs_status rs_run_copy(const char *store_path, const rs_run_id *id,

@@ -12,7 +12,6 @@
 #include "cli/cli.h"
 #include "cli/explain.h"
 #include "cli/stages.h"
-#include "score/oddity.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
@@ -170,12 +169,15 @@ static rs_status explain(rsi_why *why, rsi_stages *stages, const rsi_call *call,
     RS_TRY(rs_run_latest(store_path, &why->run, err));
     RS_TRY(find_paths(&all, store_path, &why->run, err));
     RS_TRY(rs_run_read(store_path, &why->run, &info, err));
+    for (int file = 0; file < RS_RUN_SIDECAR; file++) {
+        RS_TRY(rs_run_check(store_path, &why->run, (rs_run_file)file, err));
+    }
     RS_TRY(build_network(why, stages, store_path, &all, &info, &settings, call->work, err));
     RS_TRY(read_findings(why, &all, err));
     RS_TRY(rsi_why_count(why, stages->spread, err));
     RS_TRY(explain_spread(why, stages, &settings, err));
     if (why->line.oddity > 0) {
-        RS_TRY(rsi_oddity_explain(why->graph, call->work, why->node, why->odd, RSI_WHY_ODD_MAX,
+        RS_TRY(rs_oddity_explain(why->graph, call->work, why->node, why->odd, RSI_WHY_ODD_MAX,
                                   &why->odd_count, err));
     }
 done:

@@ -129,22 +129,6 @@ done:
     return status;
 }
 
-rs_status rsi_print_latest_rings(FILE *out, const char *store_path, size_t count, rs_error *err)
-{
-    rs_status status = RS_OK;
-    rs_run_id run;
-    char *path = NULL;
-    RS_TRY(rs_run_latest(store_path, &run, err));
-    path = rs_run_path(store_path, &run, RS_RUN_REPORT);
-    if (path == NULL) {
-        return no_memory(err);
-    }
-    RS_TRY(rsi_print_top_rings(out, path, count, err));
-done:
-    free(path);
-    return status;
-}
-
 /* ---- one ring: head, members, things
  * ---------------------------------------------------------------- */
 

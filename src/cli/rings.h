@@ -16,9 +16,6 @@
 /* Print the first `count` rings of the report at `path` as a table: ring, score, members, known,
  * main reason. A report without rings gets a sentence. */
 RS_MUST_USE rs_status rsi_print_top_rings(FILE *out, const char *path, size_t count, rs_error *err);
-/* The same for the latest run of a store. */
-RS_MUST_USE rs_status rsi_print_latest_rings(FILE *out, const char *store_path, size_t count,
-                                             rs_error *err);
 /* All of one ring. `store` gives the source lines of facts; each list is cut after `limit` rows
  * (0: never). */
 RS_MUST_USE rs_status rsi_print_ring(FILE *out, const rs_store *store, const rs_cluster *cluster,

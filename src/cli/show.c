@@ -90,6 +90,7 @@ static rs_status run(rsi_call *call, rs_error *err)
         status = rs_fail(err, RS_ENOMEM, "out of memory");
         goto done;
     }
+    RS_TRY(rs_run_check(call->words[0], &run_id, RS_RUN_REPORT, err));
     RS_TRY(rs_report_open(&report, path, err));
     if (call->word_count > 1) {
         RS_TRY(show_ring(call, store, report, err));

@@ -29,7 +29,7 @@ struct rsi_out {
     char *path;  /* where it ends up, symbolic links followed */
     char *other; /* where it stands meanwhile; NULL: written in place */
     uint64_t written;
-    rsi_hash128 digest;
+    rsi_hash_stream *hash;
     size_t used;
     char buffer[BUFFER];
 };
@@ -87,6 +87,11 @@ rs_status rsi_out_open(rsi_out **result, const char *path, rs_error *err)
     }
     memset(out, 0, offsetof(rsi_out, buffer));
     out->file = -1;
+    out->hash = rsi_hash_stream_new();
+    if (out->hash == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory");
+        goto done;
+    }
     RS_TRY(open_file(out, path, err));
     *result = out;
     out = NULL;
@@ -106,6 +111,7 @@ void rsi_out_close(rsi_out *out)
             unlink(out->other);
         }
     }
+    rsi_hash_stream_free(out->hash);
     free(out->path);
     free(out->other);
     free(out);
@@ -126,11 +132,10 @@ static void write_all(rsi_out *out, const char *bytes, size_t length)
     }
 }
 
-/* The digest chains over buffers, all but the last of the same size: it depends on bytes alone. */
 static void flush(rsi_out *out)
 {
     if (out->used > 0) {
-        out->digest = rsi_hash_128(out->buffer, out->used, out->digest.low ^ out->digest.high);
+        rsi_hash_stream_add(out->hash, out->buffer, out->used);
         write_all(out, out->buffer, out->used);
         out->used = 0;
     }
@@ -158,7 +163,7 @@ uint64_t rsi_out_written(const rsi_out *out)
 
 rsi_hash128 rsi_out_digest(const rsi_out *out)
 {
-    return out->digest;
+    return rsi_hash_stream_end(out->hash);
 }
 
 rs_status rsi_out_check(rsi_out *out, rs_error *err)

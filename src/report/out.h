@@ -31,7 +31,7 @@ RS_MUST_USE rs_status rsi_out_commit(rsi_out *out, rs_error *err);
 void rsi_out_close(rsi_out *out);
 
 uint64_t rsi_out_written(const rsi_out *out); /* bytes so far */
-/* Digest of all bytes, once committed. */
+/* XXH3-128 of all bytes, once committed. */
 rsi_hash128 rsi_out_digest(const rsi_out *out);
 
 void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length);

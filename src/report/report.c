@@ -18,6 +18,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "report/report.h"
+#include "report/runs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -218,9 +219,9 @@ done:
     return status;
 }
 
-rs_status rs_report_write(const rs_graph *graph, const rs_findings *findings,
-                          const rs_report_options *options, const rs_work *work, const char *path,
-                          rs_error *err)
+rs_status rsi_report_write(const rs_graph *graph, const rs_findings *findings,
+                           const rs_report_options *options, const rs_work *work, const char *path,
+                           rsi_file_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -229,8 +230,18 @@ rs_status rs_report_write(const rs_graph *graph, const rs_findings *findings,
     RS_TRY(rsi_out_open(&out, path, err));
     RS_TRY(write_report(out, &source, err));
     RS_TRY(rsi_out_commit(out, err));
+    if (note != NULL) {
+        *note = rsi_note(out);
+    }
 done:
     rsi_out_close(out);
     rsi_source_close(&source);
     return rs_context(err, status, "report");
+}
+
+rs_status rs_report_write(const rs_graph *graph, const rs_findings *findings,
+                          const rs_report_options *options, const rs_work *work, const char *path,
+                          rs_error *err)
+{
+    return rsi_report_write(graph, findings, options, work, path, NULL, err);
 }

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/try.h"
 #include "report/report.h"
+#include "report/runs.h"
 
 enum { AHEAD = 16, REPORT_EVERY = 1 << 16 };
 
@@ -195,9 +196,9 @@ done:
     return status;
 }
 
-rs_status rs_risks_write(const rs_graph *graph, const rs_findings *findings,
-                         const rs_report_options *options, const rs_work *work, const char *path,
-                         rs_error *err)
+rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *findings,
+                          const rs_report_options *options, const rs_work *work, const char *path,
+                          rsi_file_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -209,7 +210,17 @@ rs_status rs_risks_write(const rs_graph *graph, const rs_findings *findings,
         RS_TRY(write_range(out, &source, rs_graph_range(graph, i), err));
     }
     RS_TRY(rsi_out_commit(out, err));
+    if (note != NULL) {
+        *note = rsi_note(out);
+    }
 done:
     rsi_out_close(out);
     return rs_context(err, status, "risks");
+}
+
+rs_status rs_risks_write(const rs_graph *graph, const rs_findings *findings,
+                         const rs_report_options *options, const rs_work *work, const char *path,
+                         rs_error *err)
+{
+    return rsi_risks_write(graph, findings, options, work, path, NULL, err);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/decimal.h"
 #include "base/json.h"
 #include "base/timestamp.h"
 #include "base/try.h"
@@ -140,10 +141,41 @@ static bool take_digest(rsi_json_token token, rs_text text, char digest[33])
     return strspn(digest, "0123456789abcdef") == 32;
 }
 
+/* {"report.json":{"bytes":n,"xxh3_128":"..."},...} */
+static bool take_files(rsi_json *json, rsi_json_token token, rsi_file_note *notes)
+{
+    rs_text name;
+    rs_text text;
+    if (token != RSI_JSON_OBJECT) {
+        return false;
+    }
+    while (rsi_json_next(json, &name) == RSI_JSON_KEY) {
+        rsi_file_note note = {0};
+        int64_t bytes = -1;
+        if (rsi_json_next(json, &text) != RSI_JSON_OBJECT) {
+            return false;
+        }
+        while (rsi_json_next(json, &text) == RSI_JSON_KEY) {
+            bool counted = is(text, "bytes");
+            token = rsi_json_next(json, &text);
+            if (counted ? token != RSI_JSON_NUMBER || rsi_decimal_parse(text, 0, &bytes) != NULL
+                        : !take_digest(token, text, note.digest)) {
+                return false;
+            }
+        }
+        note.bytes = (uint64_t)bytes;
+        for (int i = 0; i < RSI_RUN_FILES; i++) {
+            notes[i] = is(name, rsi_run_file_name((rs_run_file)i)) ? note : notes[i];
+        }
+    }
+    return true;
+}
+
 /* Whether the document is a sidecar with all that is asked of it. */
-static bool parse_sidecar(rsi_json *json, rs_run_info *info)
+static bool parse_sidecar(rsi_json *json, rs_run_info *info, rsi_file_note *notes)
 {
     bool have_digest = false;
+    bool have_files = false;
     bool have_as_of = false;
     rs_text text;
     rsi_json_token token = rsi_json_next(json, &text);
@@ -153,20 +185,24 @@ static bool parse_sidecar(rsi_json *json, rs_run_info *info)
     while (rsi_json_next(json, &text) == RSI_JSON_KEY) {
         bool digest = is(text, "store_digest");
         bool as_of = is(text, "as_of");
+        bool files = is(text, "files");
         token = rsi_json_next(json, &text);
         if (digest) {
             have_digest = take_digest(token, text, info->store_digest);
         } else if (as_of) {
             have_as_of = take_as_of(token, text, &info->as_of);
         }
-        if (!rsi_json_skip(json, token)) {
+        if (files) {
+            have_files = take_files(json, token, notes);
+        } else if (!rsi_json_skip(json, token)) {
             return false;
         }
     }
-    return rsi_json_next(json, &text) == RSI_JSON_END && have_digest && have_as_of;
+    return rsi_json_next(json, &text) == RSI_JSON_END && have_digest && have_as_of && have_files;
 }
 
-rs_status rs_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info, rs_error *err)
+static rs_status read_run(const char *store_path, const rs_run_id *id, rs_run_info *info,
+                          rsi_file_note *notes, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_json *json = NULL;
@@ -179,7 +215,7 @@ rs_status rs_run_read(const char *store_path, const rs_run_id *id, rs_run_info *
     RS_TRY(read_sidecar(path, &bytes, &length, err));
     RS_TRY(rsi_json_new(&json, err));
     rsi_json_start(json, bytes, length);
-    if (!parse_sidecar(json, info)) {
+    if (!parse_sidecar(json, info, notes)) {
         const char *problem = rsi_json_problem(json);
         problem = problem != NULL ? problem : "not the sidecar of a run";
         status = rsi_json_no_memory(json) ? no_memory(err) : bad_sidecar(path, problem, err);
@@ -187,6 +223,71 @@ rs_status rs_run_read(const char *store_path, const rs_run_id *id, rs_run_info *
 done:
     rsi_json_free(json);
     free(bytes);
+    free(path);
+    return status;
+}
+
+rs_status rs_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info, rs_error *err)
+{
+    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
+    return read_run(store_path, id, info, notes, err);
+}
+
+/* Size and digest of a file as it is now. */
+static rs_status note_file(const char *path, rsi_file_note *note, rs_error *err)
+{
+    static const size_t part = 256 * 1024;
+    rs_status status = RS_OK;
+    rsi_hash_stream *hash = rsi_hash_stream_new();
+    char *bytes = malloc(part);
+    FILE *file = fopen(path, "rbe");
+    if (hash == NULL || bytes == NULL) {
+        status = no_memory(err);
+        goto done;
+    }
+    if (file == NULL) {
+        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", path,
+                         strerror(errno));
+        goto done;
+    }
+    for (size_t count = 1; count > 0; note->bytes += count) {
+        count = fread(bytes, 1, part, file);
+        rsi_hash_stream_add(hash, bytes, count);
+    }
+    if (ferror(file)) {
+        status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
+        goto done;
+    }
+    rsi_hex128(rsi_hash_stream_end(hash), note->digest);
+done:
+    if (file != NULL) {
+        fclose(file);
+    }
+    free(bytes);
+    rsi_hash_stream_free(hash);
+    return status;
+}
+
+rs_status rs_run_check(const char *store_path, const rs_run_id *id, rs_run_file file, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_run_info info;
+    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
+    rsi_file_note now = {0};
+    char *path = rs_run_path(store_path, id, file);
+    if (path == NULL) {
+        return no_memory(err);
+    }
+    RS_TRY(read_run(store_path, id, &info, notes, err));
+    RS_TRY(note_file(path, &now, err));
+    if (now.bytes != notes[file].bytes) {
+        status = rs_fail(err, RS_ECORRUPT, "\"%s\": %llu bytes, where the run wrote %llu", path,
+                         (unsigned long long)now.bytes, (unsigned long long)notes[file].bytes);
+    } else if (strcmp(now.digest, notes[file].digest) != 0) {
+        status = rs_fail(err, RS_ECORRUPT, "\"%s\": digest %s, where the run wrote %s", path,
+                         now.digest, notes[file].digest);
+    }
+done:
     free(path);
     return status;
 }

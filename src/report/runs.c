@@ -39,6 +39,13 @@ const char *rsi_run_file_name(rs_run_file file)
     return names[file];
 }
 
+rsi_file_note rsi_note(const rsi_out *out)
+{
+    rsi_file_note note = {.bytes = rsi_out_written(out)};
+    rsi_hex128(rsi_out_digest(out), note.digest);
+    return note;
+}
+
 static const char making[] = ".tmp-";
 
 /* ---- paths ------------------------------------------------------------------------------------
@@ -122,7 +129,8 @@ static void remove_leftovers(const char *runs)
 /* ---- the files of a run ------------------------------------------------------------------------
  */
 
-static rs_status write_text(const char *folder, rs_run_file file, const char *text, rs_error *err)
+static rs_status write_text(const char *folder, rs_run_file file, const char *text,
+                            rsi_file_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -133,6 +141,7 @@ static rs_status write_text(const char *folder, rs_run_file file, const char *te
     RS_TRY(rsi_out_open(&out, path, err));
     rsi_out_string(out, text);
     RS_TRY(rsi_out_commit(out, err));
+    *note = rsi_note(out);
 done:
     rsi_out_close(out);
     free(path);
@@ -159,7 +168,7 @@ static void put_entry(rsi_out *out, const rs_graph *graph, const rs_ids *ids,
 
 /* A list as the run used it, in the form in which lists are read. */
 static rs_status write_list(const char *folder, rs_run_file file, const rs_graph *graph,
-                            const rs_list *list, rsi_hash128 *digest, rs_error *err)
+                            const rs_list *list, rsi_file_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -181,7 +190,7 @@ static rs_status write_list(const char *folder, rs_run_file file, const rs_graph
         put_entry(out, graph, ids, &list->entries[i]);
     }
     RS_TRY(rsi_out_commit(out, err));
-    *digest = rsi_out_digest(out);
+    *note = rsi_note(out);
 done:
     rsi_out_close(out);
     rs_ids_free(ids);
@@ -192,12 +201,6 @@ done:
 
 /* ---- the id ------------------------------------------------------------------------------------
  */
-
-typedef struct input_digests {
-    char settings[33];
-    char blacklist[33];
-    char whitelist[33];
-} input_digests;
 
 void rsi_settings_digest(const rs_report_options *options, char text[33])
 {
@@ -216,19 +219,19 @@ static rs_status describe_list(char **text, const char *digest, const rs_list *l
 
 /* A digest of all that a run's report follows from. */
 static rs_status digest_run(const rs_graph *graph, const rs_report_options *options,
-                            const input_digests *digests, rs_run_id *id, rs_error *err)
+                            const rsi_file_note *notes, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
     char *blacklist = NULL;
     char *whitelist = NULL;
     char *text = NULL;
-    RS_TRY(describe_list(&blacklist, digests->blacklist, options->blacklist));
-    RS_TRY(describe_list(&whitelist, digests->whitelist, options->whitelist));
+    RS_TRY(describe_list(&blacklist, notes[RS_RUN_BLACKLIST].digest, options->blacklist));
+    RS_TRY(describe_list(&whitelist, notes[RS_RUN_WHITELIST].digest, options->whitelist));
     RS_TRY(make_path(&text,
                      "ringscope run\nstore %s\nas of %lld\nsettings %s\nmin score %lu\nusers %lu\n"
                      "blacklist %s\nwhitelist %s\nconflicts %llu\n",
                      rs_store_digest(rs_graph_store(graph)), (long long)rs_graph_as_of(graph),
-                     digests->settings, (unsigned long)options->min_score,
+                     notes[RS_RUN_SETTINGS].digest, (unsigned long)options->min_score,
                      (unsigned long)options->users_max, blacklist, whitelist,
                      (unsigned long long)options->conflict_count));
     rsi_hex128(rsi_hash_128(text, strlen(text), 0), id->text);
@@ -268,6 +271,22 @@ static void put_batches(rsi_out *out, const rs_store *store)
     rsi_out_string(out, "]");
 }
 
+static void put_files(rsi_out *out, const rsi_file_note *notes)
+{
+    put_key(out, "files");
+    rsi_out_string(out, "{");
+    for (int i = 0; i < RSI_RUN_FILES; i++) {
+        rsi_out_string(out, i == 0 ? "\n" : ",\n");
+        rsi_out_json_string(out, rsi_run_file_name((rs_run_file)i));
+        rsi_out_string(out, ":{\"bytes\":");
+        rsi_out_count(out, notes[i].bytes);
+        rsi_out_string(out, ",\"xxh3_128\":");
+        rsi_out_json_string(out, notes[i].digest);
+        rsi_out_string(out, "}");
+    }
+    rsi_out_string(out, "}");
+}
+
 static void put_timings(rsi_out *out, const rs_run_record *record)
 {
     put_key(out, "timings");
@@ -299,7 +318,7 @@ static void put_as_of(rsi_out *out, int64_t as_of)
 }
 
 static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record *record,
-                        const input_digests *digests, const rs_run_id *id)
+                        const rsi_file_note *notes, const rs_run_id *id)
 {
     const struct {
         const char *key;
@@ -308,9 +327,6 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record
         {"run", id->text},
         {"version", rs_version()},
         {"store_digest", rs_store_digest(rs_graph_store(graph))},
-        {"settings_digest", digests->settings},
-        {"blacklist_digest", digests->blacklist},
-        {"whitelist_digest", digests->whitelist},
     };
     rsi_out_string(out, "{\"sidecar\":\"ringscope/1\"");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -318,6 +334,7 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record
         rsi_out_json_string(out, texts[i].text);
     }
     put_as_of(out, rs_graph_as_of(graph));
+    put_files(out, notes);
     put_batches(out, rs_graph_store(graph));
     put_key(out, "threads");
     rsi_out_count(out, record->threads);
@@ -330,7 +347,7 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record
 }
 
 static rs_status write_sidecar(const char *folder, const rs_graph *graph,
-                               const rs_run_record *record, const input_digests *digests,
+                               const rs_run_record *record, const rsi_file_note *notes,
                                const rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -340,7 +357,7 @@ static rs_status write_sidecar(const char *folder, const rs_graph *graph,
         return no_memory(err);
     }
     RS_TRY(rsi_out_open(&out, path, err));
-    put_sidecar(out, graph, record, digests, id);
+    put_sidecar(out, graph, record, notes, id);
     RS_TRY(rsi_out_commit(out, err));
 done:
     rsi_out_close(out);
@@ -353,7 +370,7 @@ done:
 
 static rs_status write_results(const char *folder, const rs_graph *graph,
                                const rs_findings *findings, const rs_report_options *options,
-                               const rs_work *work, rs_error *err)
+                               const rs_work *work, rsi_file_note *notes, rs_error *err)
 {
     rs_status status = RS_OK;
     char *report = NULL;
@@ -363,8 +380,8 @@ static rs_status write_results(const char *folder, const rs_graph *graph,
         status = no_memory(err);
         goto done;
     }
-    RS_TRY(rs_report_write(graph, findings, options, work, report, err));
-    RS_TRY(rs_risks_write(graph, findings, options, work, risks, err));
+    RS_TRY(rsi_report_write(graph, findings, options, work, report, &notes[RS_RUN_REPORT], err));
+    RS_TRY(rsi_risks_write(graph, findings, options, work, risks, &notes[RS_RUN_RISKS], err));
 done:
     free(report);
     free(risks);
@@ -372,17 +389,14 @@ done:
 }
 
 static rs_status write_inputs(const char *folder, const rs_graph *graph,
-                              const rs_report_options *options, input_digests *digests,
-                              rs_error *err)
+                              const rs_report_options *options, rsi_file_note *notes, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_hash128 hash;
-    RS_TRY(write_list(folder, RS_RUN_BLACKLIST, graph, options->blacklist, &hash, err));
-    rsi_hex128(hash, digests->blacklist);
-    RS_TRY(write_list(folder, RS_RUN_WHITELIST, graph, options->whitelist, &hash, err));
-    rsi_hex128(hash, digests->whitelist);
-    RS_TRY(write_text(folder, RS_RUN_SETTINGS, options->settings, err));
-    rsi_settings_digest(options, digests->settings);
+    RS_TRY(write_list(folder, RS_RUN_BLACKLIST, graph, options->blacklist, &notes[RS_RUN_BLACKLIST],
+                      err));
+    RS_TRY(write_list(folder, RS_RUN_WHITELIST, graph, options->whitelist, &notes[RS_RUN_WHITELIST],
+                      err));
+    RS_TRY(write_text(folder, RS_RUN_SETTINGS, options->settings, &notes[RS_RUN_SETTINGS], err));
 done:
     return status;
 }
@@ -452,7 +466,7 @@ rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_fi
     rs_status status = RS_OK;
     char *runs = NULL;
     char *made = NULL;
-    input_digests digests;
+    rsi_file_note notes[RSI_RUN_FILES];
     if (make_path(&runs, "%s/runs", store_path) != RS_OK ||
         make_path(&made, "%s/%s%ld", runs, making, (long)getpid()) != RS_OK) {
         status = no_memory(err);
@@ -462,10 +476,10 @@ rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_fi
     remove_leftovers(runs);
     remove_run(made);
     RS_TRY(make_folder(made, err));
-    RS_TRY(write_inputs(made, graph, options, &digests, err));
-    RS_TRY(digest_run(graph, options, &digests, id, err));
-    RS_TRY(write_results(made, graph, findings, options, work, err));
-    RS_TRY(write_sidecar(made, graph, record, &digests, id, err));
+    RS_TRY(write_inputs(made, graph, options, notes, err));
+    RS_TRY(digest_run(graph, options, notes, id, err));
+    RS_TRY(write_results(made, graph, findings, options, work, notes, err));
+    RS_TRY(write_sidecar(made, graph, record, notes, id, err));
     RS_TRY(publish_run(store_path, runs, made, id, err));
 done:
     if (made != NULL) {

@@ -1,10 +1,29 @@
-/* runs.h - how the files of a run are called.
+/* runs.h - how the files of a run are called, and what the sidecar notes of each.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_REPORT_RUNS_H
 #define RSI_REPORT_RUNS_H
 
+#include "report/out.h"
 #include "ringscope/report.h"
+
+enum { RSI_RUN_FILES = RS_RUN_SIDECAR }; /* files before the sidecar */
+
+/* What a file holds: for the sidecar, so that damage shows. */
+typedef struct rsi_file_note {
+    uint64_t bytes;
+    char digest[33]; /* XXH3-128 as 32 hex digits */
+} rsi_file_note;
+
+rsi_file_note rsi_note(const rsi_out *out);
+
+/* rs_report_write and rs_risks_write, with a note of what they wrote (NULL: none). */
+RS_MUST_USE rs_status rsi_report_write(const rs_graph *graph, const rs_findings *findings,
+                                       const rs_report_options *options, const rs_work *work,
+                                       const char *path, rsi_file_note *note, rs_error *err);
+RS_MUST_USE rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *findings,
+                                      const rs_report_options *options, const rs_work *work,
+                                      const char *path, rsi_file_note *note, rs_error *err);
 
 /* "report.json", ... */
 const char *rsi_run_file_name(rs_run_file file);

@@ -314,6 +314,41 @@ static void calls_what_is_damaged_corrupt(void **state)
     (void)kept();
 }
 
+static void notices_every_changed_byte_of_a_file(void **state)
+{
+    (void)state;
+    rs_run_id id = kept();
+    for (int file = RS_RUN_REPORT; file < RS_RUN_SIDECAR; file++) {
+        size_t length;
+        rs_error err = {0};
+        char *path = rs_run_path(shared.store_path, &id, (rs_run_file)file);
+        char *bytes = slurp(path, &length);
+        assert_int_equal(rs_run_check(shared.store_path, &id, (rs_run_file)file, &err), RS_OK);
+        size_t step = length / 50 + 1;
+        for (size_t at = 0; at <= length; at += step) {
+            FILE *out = fopen(path, "wb");
+            assert_non_null(out);
+            assert_int_equal(fwrite(bytes, 1, at, out), at);
+            if (at + step <= length) { /* a changed byte; the last round cuts the file */
+                fputc(bytes[at] ^ 1, out);
+                assert_int_equal(fwrite(bytes + at + 1, 1, length - at - 1, out), length - at - 1);
+            }
+            fclose(out);
+            if (at < length) {
+                assert_int_equal(rs_run_check(shared.store_path, &id, (rs_run_file)file, &err),
+                                 RS_ECORRUPT);
+                assert_non_null(strstr(err.message, path));
+            }
+        }
+        unlink(path);
+        assert_int_equal(rs_run_check(shared.store_path, &id, (rs_run_file)file, &err),
+                         RS_ENOTFOUND);
+        free(bytes);
+        free(path);
+    }
+    (void)kept();
+}
+
 static void copies_a_report_with_its_sidecar_beside_it(void **state)
 {
     (void)state;
@@ -447,6 +482,7 @@ int main(void)
         cmocka_unit_test(keeps_the_lists_in_the_form_in_which_lists_are_read),
         cmocka_unit_test(remembers_what_it_was_bound_to),
         cmocka_unit_test(calls_what_is_damaged_corrupt),
+        cmocka_unit_test(notices_every_changed_byte_of_a_file),
         cmocka_unit_test(copies_a_report_with_its_sidecar_beside_it),
         cmocka_unit_test(leaves_the_run_before_where_a_call_fails),
         cmocka_unit_test(leaves_a_whole_run_where_it_is_killed),
