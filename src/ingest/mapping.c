@@ -638,6 +638,30 @@ done:
     return status;
 }
 
+/* cJSON's strings end at a NUL. The text is known to be valid. */
+static rs_status refuse_nul(const reader *in, const char *bytes, size_t length)
+{
+    rsi_json *json = NULL;
+    rs_text text;
+    rs_status status = rsi_json_new(&json, in->err);
+    if (status != RS_OK) {
+        return status;
+    }
+    rsi_json_start(json, bytes, length);
+    rsi_json_token token;
+    do {
+        token = rsi_json_next(json, &text);
+        if (text.length > 0 && memchr(text.bytes, '\0', text.length) != NULL) {
+            status = wrong(in, NULL, "U+0000 (\\u0000) cannot stand in a mapping");
+        }
+    } while (status == RS_OK && token != RSI_JSON_END && token != RSI_JSON_BAD);
+    if (status == RS_OK && token == RSI_JSON_BAD) {
+        status = no_memory(in);
+    }
+    rsi_json_free(json);
+    return status;
+}
+
 rs_status rsi_mapping_parse(rsi_mapping **out, const char *name, const char *bytes, size_t length,
                             rs_error *err)
 {
@@ -658,10 +682,7 @@ rs_status rsi_mapping_parse(rsi_mapping **out, const char *name, const char *byt
     if (status != RS_OK) {
         goto done;
     }
-    if (memmem(bytes, length, "\\u0000", 6) != NULL) {
-        status = wrong(&in, NULL, "U+0000 (\\u0000) cannot stand in a mapping");
-        goto done;
-    }
+    RS_TRY(refuse_nul(&in, bytes, length));
     mapping->tree = cJSON_ParseWithLength(bytes, length);
     if (mapping->tree == NULL) {
         status = no_memory(&in); /* the only reason left: the text is valid JSON */

@@ -462,7 +462,7 @@ static void tells_the_first_bad_row_whatever_the_threads(void **state)
     write_text(in, "map.json", PAYMENTS);
     write_many(in, "pay1.csv", 60000, 20000, false);
     write_many(in, "pay2.csv", 100, 3, false);
-    for (unsigned threads = 1; threads <= 4; threads++) {
+    for (unsigned threads = 1; threads <= 4; threads += 3) {
         rs_work work = {.threads = threads};
         run given = {.store = "s", .files = {"pay1.csv", "pay2.csv"}, .work = &work};
         assert_int_equal(ingest(in, &given, &result, &err), RS_EINPUT);
