@@ -102,6 +102,7 @@ struct rsi_batch {
     int directory;
     int lock;
     bool made_directory; /* by this call: removed again unless committed */
+    bool manifest_known; /* `manifest` is what the store has: what it does not name may go */
     bool keep_rows;
     bool spoiled; /* an append failed half way: nothing can be committed */
     bool committed;

@@ -72,13 +72,13 @@ static rs_status check_id(rs_text id, rs_error *err)
     return RS_OK;
 }
 
-static void digest_row(rsi_block *block, const uint64_t *fields, size_t count)
+/* Add the hash of a row; `fields` are hashed as little-endian words. */
+static void digest_row(rsi_block *block, uint64_t *fields, size_t count)
 {
-    uint8_t bytes[64];
     for (size_t i = 0; i < count; i++) {
-        rsi_store_u64le(bytes + 8 * i, fields[i]);
+        rsi_store_u64le(&fields[i], fields[i]);
     }
-    rsi_digest_add(&block->digest, rsi_hash_128(bytes, 8 * count, 0));
+    rsi_digest_add(&block->digest, rsi_hash_128(fields, 8 * count, 0));
 }
 
 /* ---- life --------------------------------------------------------------------------------- */

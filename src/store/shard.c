@@ -101,9 +101,23 @@ static rs_status add_id(rsi_shard *shard, const rsi_key *key, rsi_slot *slot, rs
     return RS_OK;
 }
 
-static inline int same_id(const uint8_t *id, const rsi_key *key)
+/* Ids are short: words, the last of which may overlap the one before, beat a call of memcmp. */
+static inline bool same_id(const uint8_t *id, const rsi_key *key)
 {
-    return rsi_load_u16le(id) == key->length && memcmp(id + 2, key->bytes, key->length) == 0;
+    size_t length = key->length;
+    if (rsi_load_u16le(id) != length) {
+        return false;
+    }
+    const uint8_t *bytes = id + 2;
+    if (length < 8) {
+        return memcmp(bytes, key->bytes, length) == 0;
+    }
+    for (size_t at = 0; at + 8 < length; at += 8) {
+        if (rsi_load_u64le(bytes + at) != rsi_load_u64le(key->bytes + at)) {
+            return false;
+        }
+    }
+    return rsi_load_u64le(bytes + length - 8) == rsi_load_u64le(key->bytes + length - 8);
 }
 
 static rs_status number_key(rsi_shard *shard, rsi_key *key, rs_error *err)
@@ -134,6 +148,7 @@ rs_status rsi_shard_number(rsi_shard *shard, uint32_t number, rsi_key *keys, siz
         uint32_t mask = shard->slot_count - 1;
         for (size_t i = from; status == RS_OK && i < to; i++) {
             __builtin_prefetch(&shard->slots[(uint32_t)keys[i].hash & mask]);
+            __builtin_prefetch(keys[i].bytes);
         }
         for (size_t i = from; status == RS_OK && i < to; i++) {
             __builtin_prefetch(shard->slots[(uint32_t)keys[i].hash & mask].id);

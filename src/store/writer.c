@@ -178,10 +178,14 @@ static rs_status enter_once(rsi_batch *batch, bool *again, rs_error *err)
 
 static rs_status read_state(rsi_batch *batch, rs_error *err)
 {
-    rs_status status = rsi_manifest_read(&batch->manifest, batch->directory, err);
+    rs_error none = {.status = RS_OK};
+    rs_status status = rsi_manifest_read(&batch->manifest, batch->directory, &none);
     if (status == RS_ENOTFOUND) {
         status = check_unused(batch, err);
+    } else if (status != RS_OK) {
+        status = rs_fail(err, status, "%s", none.message);
     }
+    batch->manifest_known = status == RS_OK;
     return status == RS_OK ? remove_leftovers(batch, err) : status;
 }
 
@@ -213,11 +217,11 @@ rs_status rsi_writer_enter(rsi_batch *batch, rs_error *err)
 void rsi_writer_leave(rsi_batch *batch)
 {
     bool holds = batch->lock >= 0;
-    if (holds && !batch->committed) {
+    /* Without the manifest nobody knows which files are live: then none is touched. */
+    if (holds && batch->manifest_known && !batch->committed) {
         (void)remove_leftovers(batch, NULL);
     }
-    bool empty = batch->manifest.next_sequence == 1;
-    if (batch->made_directory && !batch->committed && empty) {
+    if (batch->made_directory && !batch->committed) {
         if (holds) {
             (void)unlinkat(batch->directory, LOCK_NAME, 0);
         }

@@ -503,6 +503,33 @@ static void keeps_a_snapshot_and_removes_leftovers(void **state)
     rs_store_close(store);
 }
 
+/* Whoever cannot read the manifest must not take live files for leftovers. */
+static void touches_nothing_where_the_manifest_is_damaged(void **state)
+{
+    bench it;
+    rs_error err = {0};
+    rsi_batch *batch = NULL;
+    char manifest[400];
+    (void)state;
+    begin(&it, false);
+    put(&it, edge(it.names.relations[0], "a", "b", 1, 2));
+    assert_int_equal(end(&it, NULL), RS_OK);
+    snprintf(manifest, sizeof manifest, "%s/MANIFEST", path);
+    FILE *file = fopen(manifest, "r+");
+    assert_non_null(file);
+    fseek(file, 30, SEEK_SET);
+    int byte = getc(file);
+    fseek(file, 30, SEEK_SET);
+    putc(byte ^ 1, file);
+    fclose(file);
+    assert_int_equal(rsi_batch_open(&batch, path, false, NULL, &err), RS_ECORRUPT);
+    file = fopen(manifest, "r+");
+    fseek(file, 30, SEEK_SET);
+    putc(byte, file);
+    fclose(file);
+    assert_int_equal(rs_store_verify(path, NULL, NULL, &err), RS_OK);
+}
+
 int main(void)
 {
 #define ONE(name) cmocka_unit_test_setup_teardown(name, fresh_path, remove_path)
@@ -520,6 +547,7 @@ int main(void)
         ONE(refuses_ids_beyond_the_limit),
         ONE(stores_what_does_not_fit_into_one_block),
         ONE(keeps_a_snapshot_and_removes_leftovers),
+        ONE(touches_nothing_where_the_manifest_is_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
