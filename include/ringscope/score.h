@@ -96,7 +96,7 @@ typedef struct rs_score_options {
 } rs_score_options;
 #define RS_SCORE_DEFAULTS                                                                          \
     {                                                                                              \
-        .min_score = 10000, .facts_max = 12, .trim = 5                                             \
+        .min_score = 50000, .facts_max = 12, .trim = 5                                             \
     }
 
 /* What scoring works on; all lent. `spread` is rs_spread's answer, one entry a node. */
@@ -107,7 +107,8 @@ typedef struct rs_score_input {
     const uint32_t *label; /* rs_detect's answer for `collapsed` */
     const rs_list *blacklist;
     const int64_t *spread;
-    uint32_t pairs_max; /* as the evidence was found with */
+    const uint32_t *oddity; /* rs_oddity's answer, one entry a subject */
+    uint32_t pairs_max;     /* as the evidence was found with */
 } rs_score_input;
 
 /* Communities -> rings with scores and reasons, and the risk of every node
@@ -117,12 +118,25 @@ typedef struct rs_score_input {
 RS_API RS_MUST_USE rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
                                       const rs_work *work, rs_findings *out, rs_error *err);
 
+/* The most that oddity alone can make of a risk, millionths: it ranks, it does not accuse. */
+#define RS_ODDITY_MAX UINT32_C(100000)
+/* How unusual each subject's own counts are in the data's own distribution: oddity[v] for each
+ * subject, 0 .. RS_ODDITY_MAX. RS_ENOMEM, RS_EINTERRUPTED, the store's errors. Cost: O(edges) a
+ * relation. */
+RS_API RS_MUST_USE rs_status rs_oddity(const rs_graph *graph, const rs_work *work, uint32_t *oddity,
+                                       rs_error *err);
+
 /* One count of an account that stands out. */
 typedef struct rs_odd_count {
     char name[96]; /* "uses_card: distinct", "pays: amount sent", "ip_count", ... */
     int64_t value;
     uint32_t tail; /* millionths of the subjects that have at least as much */
 } rs_odd_count;
+/* The counts of one subject that stand out most, smallest tail first; at most `capacity`. Costs as
+ * much as rs_oddity. */
+RS_API RS_MUST_USE rs_status rs_oddity_explain(const rs_graph *graph, const rs_work *work,
+                                               uint32_t subject, rs_odd_count *out,
+                                               size_t capacity, size_t *count, rs_error *err);
 
 #ifdef __cplusplus
 }

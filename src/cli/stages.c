@@ -3,10 +3,12 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/stages.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 #include "cli/cli.h"
 
@@ -84,6 +86,116 @@ done:
     return status;
 }
 
+/* ---- side by side
+ * --------------------------------------------------------------------------------- */
+
+/* Two tasks share one meter: who finds it busy only asks whether to stop. */
+typedef struct shared_meter {
+    const rs_work *work;
+    atomic_flag busy;
+    atomic_bool stop;
+} shared_meter;
+
+static int report_shared(void *context, const rs_progress *now)
+{
+    shared_meter *meter = context;
+    if (meter->work->progress != NULL && !atomic_flag_test_and_set(&meter->busy)) {
+        if (meter->work->progress(meter->work->context, now) != 0) {
+            atomic_store(&meter->stop, true);
+        }
+        atomic_flag_clear(&meter->busy);
+    }
+    return atomic_load(&meter->stop);
+}
+
+typedef struct middle {
+    rsi_stages *stages;
+    const rsi_settings *settings;
+    shared_meter meter;
+    rs_work each;
+    rs_run_timing timings[4];
+} middle;
+
+static void time_task(middle *m, size_t slot, const char *stage, uint64_t start)
+{
+    m->timings[slot] = (rs_run_timing){.stage = stage, .microseconds = rsi_clock_us() - start};
+}
+
+static rs_status find_communities(middle *m, rs_error *err)
+{
+    rsi_stages *stages = m->stages;
+    const rs_evidence_graph *g = &stages->collapsed;
+    rs_link_graph links = {.node_count = g->node_count,
+                           .is_member = g->is_member,
+                           .link_count = g->link_count,
+                           .a = g->a,
+                           .b = g->b,
+                           .weight = g->weight};
+    uint64_t start = rsi_clock_us();
+    rs_status status =
+        rs_detect(&links, &m->settings->detect, &m->each, stages->label, &stages->detect, err);
+    time_task(m, 0, "detect", start);
+    return status;
+}
+
+static rs_status spread_and_count(middle *m, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_stages *stages = m->stages;
+    uint64_t start = rsi_clock_us();
+    RS_TRY(rs_network_build(stages->graph, &stages->evidence, &stages->collapsed, &m->each,
+                            &stages->network, err));
+    time_task(m, 1, "network", start);
+    start = rsi_clock_us();
+    RS_TRY(rs_spread(&stages->network.adjacency, stages->seed, &m->settings->spread, &m->each,
+                     stages->spread, err));
+    rs_network_free(&stages->network);
+    RS_TRY(rs_network_things(stages->graph, m->settings->spread.damping, &m->each, stages->spread,
+                             err));
+    time_task(m, 2, "spread", start);
+    start = rsi_clock_us();
+    RS_TRY(rs_oddity(stages->graph, &m->each, stages->oddity, err));
+    time_task(m, 3, "oddity", start);
+done:
+    return status;
+}
+
+static rs_status middle_task(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    middle *m = context;
+    (void)worker;
+    return index == 0 ? find_communities(m, err) : spread_and_count(m, err);
+}
+
+rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
+                            rs_error *err)
+{
+    rs_status status = RS_OK;
+    middle m = {
+        .stages = stages, .settings = settings, .meter = {.work = work, .busy = ATOMIC_FLAG_INIT}};
+    /* Each of the two gets half of the threads; the answer does not depend on it. */
+    m.each = (rs_work){.threads = work->threads > 1 ? work->threads / 2 : 1,
+                       .memory_bytes = work->memory_bytes,
+                       .progress = report_shared,
+                       .context = &m.meter};
+    size_t subjects = rs_graph_subject_count(stages->graph);
+    stages->oddity = calloc(subjects + 1, sizeof *stages->oddity);
+    stages->label = malloc(((size_t)stages->collapsed.node_count + 1) * sizeof *stages->label);
+    if (stages->oddity == NULL || stages->label == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+        goto done;
+    }
+    RS_TRY(rsi_parallel(work, 2, middle_task, &m, err));
+    for (size_t i = 0; i < sizeof m.timings / sizeof m.timings[0]; i++) {
+        stages->timings[stages->timing_count++] = m.timings[i];
+    }
+done:
+    return status;
+}
+
+/* ---- the end
+ * ------------------------------------------------------------------------------------- */
+
 /* What the report tells of the evidence, before it is freed. */
 static rs_status note_evidence(rsi_stages *stages, rs_error *err)
 {
@@ -106,37 +218,20 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                            rs_error *err)
 {
     rs_status status = RS_OK;
-    const rs_evidence_graph *g = &stages->collapsed;
-    rs_detect_counts counts = {0};
-    uint32_t *label = malloc(((size_t)g->node_count + 1) * sizeof *label);
-    if (label == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes with evidence)", g->node_count);
-        goto done;
-    }
     uint64_t start = rsi_clock_us();
-    rs_link_graph links = {.node_count = g->node_count,
-                           .is_member = g->is_member,
-                           .link_count = g->link_count,
-                           .a = g->a,
-                           .b = g->b,
-                           .weight = g->weight};
-    RS_TRY(rs_detect(&links, &settings->detect, work, label, &counts, err));
-    rsi_stages_time(stages, "detect", start);
-    start = rsi_clock_us();
-    RS_TRY(rs_network_things(stages->graph, settings->spread.damping, work, stages->spread, err));
     rs_score_input input = {.graph = stages->graph,
                             .evidence = &stages->evidence,
-                            .collapsed = g,
-                            .label = label,
+                            .collapsed = &stages->collapsed,
+                            .label = stages->label,
                             .blacklist = &stages->blacklist,
                             .spread = stages->spread,
+                            .oddity = stages->oddity,
                             .pairs_max = settings->evidence.pairs_max};
     RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
-    stages->findings.detect = counts;
+    stages->findings.detect = stages->detect;
     RS_TRY(note_evidence(stages, err));
     rsi_stages_time(stages, "score", start);
 done:
-    free(label);
     return status;
 }
 
@@ -148,6 +243,8 @@ void rsi_stages_free(rsi_stages *stages)
     rs_evidence_free(&stages->evidence);
     rs_list_free(&stages->blacklist);
     rs_list_free(&stages->whitelist);
+    free(stages->oddity);
+    free(stages->label);
     free(stages->seed);
     free(stages->spread);
     rs_graph_close(stages->graph);

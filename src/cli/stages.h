@@ -44,6 +44,9 @@ typedef struct rsi_stages {
     int64_t *seed;   /* by node */
     int64_t *spread; /* by node */
     rs_network network;
+    uint32_t *oddity; /* by subject */
+    uint32_t *label;  /* by node of `collapsed`: its community */
+    rs_detect_counts detect;
     rs_findings findings;
     rs_run_timing timings[RSI_STAGES_MAX];
     size_t timing_count;
@@ -54,10 +57,14 @@ RS_MUST_USE rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_
                                           const char *blacklist, const char *whitelist,
                                           const rsi_settings *settings, const rs_work *work,
                                           rs_error *err);
-/* The network and the risk that spreads over it. */
+/* The network and the risk that spreads over it: what explain needs. */
 RS_MUST_USE rs_status rsi_stages_spread(rsi_stages *stages, const rsi_settings *settings,
                                         const rs_work *work, rs_error *err);
-/* Communities, rings and everybody's risk, after the other two. */
+/* All that follows from the evidence and does not wait for each other, side by side: the spread,
+ * everybody's oddity, and the communities. */
+RS_MUST_USE rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings,
+                                        const rs_work *work, rs_error *err);
+/* Rings and everybody's risk, after the others. */
 RS_MUST_USE rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings,
                                        const rs_work *work, rs_error *err);
 void rsi_stages_free(rsi_stages *stages);

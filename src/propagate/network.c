@@ -1,8 +1,11 @@
 /* network.c - links of all sorts -> one symmetric adjacency.
  *
- * All links stand as keys (a << 32 | b, a < b) with a weight, are radix sorted, equal keys added
- * up, and written to both ends by counting. Memory: 16 bytes a link twice over while sorting, then
- * 8 bytes a link and direction.
+ * Each relation between subjects becomes rows of distinct partners: count, scatter, sort each row
+ * where it lies (rows are short, so this is a sort within the cache). Then the rows of the evidence
+ * and of all relations are put one after the other, node by node, and equal partners added up.
+ *
+ * Memory: 8 bytes a link and direction in the end, 4 more while relations are being put together.
+ * Cost: two readings of each relation, O(links log of a row).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ringscope/network.h"
@@ -15,93 +18,322 @@
 #include "base/try.h"
 
 #define LINK_WEIGHT_MAX (UINT64_C(1) << 26)
+#define HARD_WEIGHT     (UINT32_C(1) << 20)
+enum { INSERTION_MAX = 24 };
 
-typedef struct link_list {
-    rsi_record *links; /* key a << 32 | b, value weight */
-    size_t count, room;
-} link_list;
+/* Partners by subject: of v, to[first[v]] .. to[first[v + 1] - 1]. */
+typedef struct rows {
+    uint64_t *first; /* nodes + 1 */
+    uint32_t *to;
+    uint64_t *weight; /* by subject: what a tie of this relation may weigh at this end */
+} rows;
 
-static rs_status make_room(link_list *list, size_t more, rs_error *err)
+static void rows_free(rows *r)
 {
-    if (list->count + more <= list->room) {
-        return RS_OK;
+    free(r->first);
+    free(r->to);
+    free(r->weight);
+}
+
+/* ---- one relation
+ * -------------------------------------------------------------------------------- */
+
+/* Visit each edge of a relation up to as_of: count its ends, or write them where `next` says. */
+static rs_status visit_edges(const rs_graph *graph, size_t relation, uint64_t *next, uint32_t *to,
+                             rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_scan *scan = NULL;
+    rs_edges run = {0};
+    const rs_store *store = rs_graph_store(graph);
+    rs_relation_info info = rs_store_relation(store, relation);
+    int64_t as_of = rs_graph_as_of(graph);
+    bool cut = info.time_max != RS_NO_TIME && info.time_max > as_of;
+    RS_TRY(rs_scan_open(&scan, store, relation, cut ? RS_SCAN_TIME : 0, err));
+    do {
+        RS_TRY(rs_scan_next(scan, &run, err));
+        for (size_t i = 0; i < run.count; i++) {
+            uint32_t a = rs_graph_node(graph, info.src_type, run.src[i]);
+            uint32_t b = rs_graph_node(graph, info.dst_type, run.dst[i]);
+            if (a == b || (cut && run.time != NULL && run.time[i] > as_of)) {
+                continue;
+            }
+            if (to == NULL) {
+                next[a]++;
+                next[b]++;
+            } else {
+                to[next[a]++] = b;
+                to[next[b]++] = a;
+            }
+        }
+    } while (run.count > 0);
+done:
+    rs_scan_close(scan);
+    return status;
+}
+
+static rs_status sort_row(uint32_t *row, size_t count, rs_error *err)
+{
+    if (count > INSERTION_MAX) {
+        return rsi_sort_u32(row, count, NULL, err);
     }
-    size_t room = list->count + more;
-    rsi_record *links = realloc(list->links, room * sizeof *links);
-    if (links == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu links to spread over)", room);
+    for (size_t i = 1; i < count; i++) {
+        uint32_t value = row[i];
+        size_t k = i;
+        for (; k > 0 && row[k - 1] > value; k--) {
+            row[k] = row[k - 1];
+        }
+        row[k] = value;
     }
-    list->links = links;
-    list->room = room;
     return RS_OK;
 }
 
-static void add(link_list *list, uint32_t one, uint32_t other, uint64_t weight)
+/* Sort every row and close the gaps that repeated partners leave. `end` has where each row ends. */
+static rs_status tidy_rows(rows *r, const uint64_t *end, uint32_t subjects, rs_error *err)
 {
-    if (weight > 0 && one != other) {
-        uint64_t key = one < other ? (uint64_t)one << 32 | other : (uint64_t)other << 32 | one;
-        list->links[list->count++] = (rsi_record){.key = key, .value = weight};
-    }
-}
-
-static rs_status add_evidence(const rs_graph *graph, const rs_evidence *evidence,
-                              const rs_evidence_graph *collapsed, link_list *list, rs_error *err)
-{
-    rs_status status = RS_OK;
-    uint32_t subjects = rs_graph_subject_count(graph);
-    RS_TRY(make_room(list, collapsed->link_count + subjects, err));
-    for (size_t i = 0; i < collapsed->link_count; i++) {
-        add(list, collapsed->nodes[collapsed->a[i]], collapsed->nodes[collapsed->b[i]],
-            collapsed->weight[i]);
-    }
+    uint64_t at = 0;
     for (uint32_t v = 0; v < subjects; v++) {
-        add(list, v, evidence->entity[v], UINT64_C(1) << 20);
+        uint32_t *row = r->to + r->first[v];
+        size_t count = (size_t)(end[v] - r->first[v]);
+        rs_status status = sort_row(row, count, err);
+        if (status != RS_OK) {
+            return status;
+        }
+        r->first[v] = at;
+        for (size_t i = 0; i < count; i++) {
+            if (i == 0 || row[i] != row[i - 1]) {
+                r->to[at++] = row[i]; /* at never passes row + i */
+            }
+        }
     }
-done:
-    return status;
+    r->first[subjects] = at;
+    return RS_OK;
 }
 
 /* An eighth of ln(N/d)/ln N. */
 static uint64_t tie_weight(uint64_t subjects, uint64_t partners)
 {
-    if (subjects < 2 || partners >= subjects) {
+    if (subjects < 2 || partners == 0 || partners >= subjects) {
         return 0;
     }
     uint64_t ln_all = rsi_ln_q32(subjects);
     return ((ln_all - rsi_ln_q32(partners)) << 17) / ln_all;
 }
 
-/* Partners of each subject in one relation: `pairs` ascend, and (a,b) may stand beside (b,a). */
-static void count_partners(const rs_pair *pairs, size_t count, uint32_t *partners)
+static rs_status read_relation(const rs_graph *graph, size_t relation, rows *out, rs_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        partners[pairs[i].a]++;
-        partners[pairs[i].b]++;
+    rs_status status = RS_OK;
+    uint32_t subjects = rs_graph_subject_count(graph);
+    uint64_t *next = calloc((size_t)subjects + 1, sizeof *next);
+    out->first = calloc((size_t)subjects + 1, sizeof *out->first);
+    out->weight = malloc(((size_t)subjects + 1) * sizeof *out->weight);
+    if (next == NULL || out->first == NULL || out->weight == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", subjects);
+        goto done;
+    }
+    RS_TRY(visit_edges(graph, relation, next, NULL, err));
+    for (uint32_t v = 0; v < subjects; v++) {
+        out->first[v + 1] = out->first[v] + next[v];
+        next[v] = out->first[v];
+    }
+    out->to = malloc((out->first[subjects] + 1) * sizeof *out->to);
+    if (out->to == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%llu ties)",
+                         (unsigned long long)out->first[subjects]);
+        goto done;
+    }
+    RS_TRY(visit_edges(graph, relation, next, out->to, err));
+    RS_TRY(tidy_rows(out, next, subjects, err));
+    for (uint32_t v = 0; v < subjects; v++) {
+        out->weight[v] = tie_weight(subjects, out->first[v + 1] - out->first[v]);
+    }
+done:
+    free(next);
+    return status;
+}
+
+/* ---- the evidence -------------------------------------------------------------------------------
+ */
+
+/* Neighbours in the collapsed graph by node of the graph, with weights; ascending, because links
+ * are: the smaller neighbours of a node are written before the larger ones, in two passes. */
+static rs_status evidence_rows(const rs_graph *graph, const rs_evidence_graph *g, rows *out,
+                               uint32_t **weights, rs_error *err)
+{
+    size_t nodes = rs_graph_node_count(graph);
+    uint64_t *next = calloc(nodes + 1, sizeof *next);
+    out->first = calloc(nodes + 2, sizeof *out->first);
+    out->to = malloc((2 * g->link_count + 1) * sizeof *out->to);
+    *weights = malloc((2 * g->link_count + 1) * sizeof **weights);
+    if (next == NULL || out->first == NULL || out->to == NULL || *weights == NULL) {
+        free(next);
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu links)", g->link_count);
+    }
+    for (size_t i = 0; i < g->link_count; i++) {
+        next[g->nodes[g->a[i]]]++;
+        next[g->nodes[g->b[i]]]++;
+    }
+    for (size_t v = 0; v < nodes; v++) {
+        out->first[v + 1] = out->first[v] + next[v];
+        next[v] = out->first[v];
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < g->link_count; i++) {
+            uint32_t low = g->nodes[g->a[i]];
+            uint32_t high = g->nodes[g->b[i]];
+            uint64_t at = next[pass == 0 ? high : low]++;
+            out->to[at] = pass == 0 ? low : high;
+            (*weights)[at] = g->weight[i];
+        }
+    }
+    free(next);
+    return RS_OK;
+}
+
+/* ---- all together
+ * -------------------------------------------------------------------------------- */
+
+typedef struct builder {
+    const rs_graph *graph;
+    const rs_evidence *evidence;
+    uint32_t nodes, subjects;
+    rows hard; /* the evidence */
+    uint32_t *hard_weight;
+    rows *relations;
+    size_t relation_count;
+    uint32_t *entity_first; /* by subject: the next of its entity; RS_NO_NODE at the end */
+    rsi_record *row;        /* scratch: the row at hand, key partner, value weight */
+    size_t row_room;
+    rs_network *out;
+} builder;
+
+static rs_status row_room(builder *b, size_t count, rs_error *err)
+{
+    if (count > b->row_room) {
+        rsi_record *row = realloc(b->row, 2 * count * sizeof *row);
+        if (row == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (a node of %zu links)", count);
+        }
+        b->row = row;
+        b->row_room = 2 * count;
+    }
+    return RS_OK;
+}
+
+static void add_tie(builder *b, size_t *count, uint32_t to, uint64_t weight)
+{
+    if (weight > 0) {
+        b->row[(*count)++] = (rsi_record){.key = to, .value = weight};
     }
 }
 
-static rs_status add_relation(const rs_graph *graph, size_t relation, uint32_t *partners,
-                              uint64_t *weights, link_list *list, const rs_work *work,
-                              rs_error *err)
+/* Links of one node from all sources, unsorted. */
+static rs_status gather(builder *b, uint32_t v, size_t *count, rs_error *err)
+{
+    size_t most = (size_t)(b->hard.first[v + 1] - b->hard.first[v]) + 2;
+    for (size_t r = 0; v < b->subjects && r < b->relation_count; r++) {
+        most += (size_t)(b->relations[r].first[v + 1] - b->relations[r].first[v]);
+    }
+    rs_status status = row_room(b, most, err);
+    if (status != RS_OK) {
+        return status;
+    }
+    *count = 0;
+    for (uint64_t i = b->hard.first[v]; i < b->hard.first[v + 1]; i++) {
+        add_tie(b, count, b->hard.to[i], b->hard_weight[i]);
+    }
+    for (size_t r = 0; v < b->subjects && r < b->relation_count; r++) {
+        const rows *ties = &b->relations[r];
+        for (uint64_t i = ties->first[v]; i < ties->first[v + 1]; i++) {
+            uint64_t other = ties->weight[ties->to[i]];
+            add_tie(b, count, ties->to[i], ties->weight[v] < other ? ties->weight[v] : other);
+        }
+    }
+    return RS_OK;
+}
+
+/* Hard links are a star around the smallest of an entity: its own row has all the others. */
+static rs_status gather_entity(builder *b, uint32_t v, size_t *count, rs_error *err)
+{
+    if (v >= b->subjects) {
+        return RS_OK;
+    }
+    if (b->evidence->entity[v] != v) {
+        add_tie(b, count, b->evidence->entity[v], HARD_WEIGHT);
+        return RS_OK;
+    }
+    for (uint32_t u = b->entity_first[v]; u != RS_NO_NODE; u = b->entity_first[u]) {
+        rs_status status = row_room(b, *count + 2, err);
+        if (status != RS_OK) {
+            return status;
+        }
+        add_tie(b, count, u, HARD_WEIGHT);
+    }
+    return RS_OK;
+}
+
+static rs_status sort_records_row(rsi_record *row, size_t count, rs_error *err)
+{
+    if (count > INSERTION_MAX) {
+        return rsi_sort_records(row, count, NULL, err);
+    }
+    for (size_t i = 1; i < count; i++) {
+        rsi_record value = row[i];
+        size_t k = i;
+        for (; k > 0 && row[k - 1].key > value.key; k--) {
+            row[k] = row[k - 1];
+        }
+        row[k] = value;
+    }
+    return RS_OK;
+}
+
+static rs_status write_row(builder *b, uint32_t v, uint64_t *at, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_pair *pairs = NULL;
     size_t count = 0;
-    uint32_t subjects = rs_graph_subject_count(graph);
-    RS_TRY(rs_graph_pairs(graph, relation, &pairs, &count, work, err));
-    RS_TRY(make_room(list, count, err));
-    memset(partners, 0, subjects * sizeof *partners);
-    count_partners(pairs, count, partners);
-    for (uint32_t v = 0; v < subjects; v++) {
-        weights[v] = partners[v] > 0 ? tie_weight(subjects, partners[v]) : 0;
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint64_t one = weights[pairs[i].a];
-        uint64_t other = weights[pairs[i].b];
-        add(list, pairs[i].a, pairs[i].b, one < other ? one : other);
+    RS_TRY(gather(b, v, &count, err));
+    RS_TRY(gather_entity(b, v, &count, err));
+    RS_TRY(sort_records_row(b->row, count, err));
+    b->out->first[v] = *at;
+    for (size_t i = 0, end; i < count; i = end) {
+        uint64_t weight = 0;
+        for (end = i; end < count && b->row[end].key == b->row[i].key; end++) {
+            weight += b->row[end].value;
+        }
+        b->out->to[*at] = (uint32_t)b->row[i].key;
+        b->out->weight[(*at)++] = (uint32_t)(weight < LINK_WEIGHT_MAX ? weight : LINK_WEIGHT_MAX);
     }
 done:
-    free(pairs);
+    return status;
+}
+
+static rs_status write_rows(builder *b, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_network *out = b->out;
+    uint64_t most = b->hard.first[b->nodes] + 2 * (uint64_t)b->subjects;
+    for (size_t r = 0; r < b->relation_count; r++) {
+        most += b->relations[r].first[b->subjects];
+    }
+    out->first = malloc(((size_t)b->nodes + 1) * sizeof *out->first);
+    out->to = malloc((most + 1) * sizeof *out->to);
+    out->weight = malloc((most + 1) * sizeof *out->weight);
+    if (out->first == NULL || out->to == NULL || out->weight == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%llu links to spread over)",
+                       (unsigned long long)most);
+    }
+    uint64_t at = 0;
+    for (uint32_t v = 0; v < b->nodes; v++) {
+        if (v % (1 << 20) == 0) {
+            RS_TRY(rs_work_report(work, "network", "nodes", v, b->nodes, err));
+        }
+        RS_TRY(write_row(b, v, &at, err));
+    }
+    out->first[b->nodes] = at;
+    out->adjacency = (rs_adjacency){
+        .node_count = b->nodes, .first = out->first, .to = out->to, .weight = out->weight};
+done:
     return status;
 }
 
@@ -113,78 +345,40 @@ static bool between_subjects(const rs_graph *graph, size_t relation)
            rs_store_type(store, info.dst_type).subject;
 }
 
-static rs_status add_relations(const rs_graph *graph, link_list *list, const rs_work *work,
-                               rs_error *err)
+static rs_status read_relations(builder *b, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint32_t subjects = rs_graph_subject_count(graph);
-    uint32_t *partners = malloc(((size_t)subjects + 1) * sizeof *partners);
-    uint64_t *weights = malloc(((size_t)subjects + 1) * sizeof *weights);
-    if (partners == NULL || weights == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", subjects);
+    size_t all = rs_store_relation_count(rs_graph_store(b->graph));
+    b->relations = calloc(all + 1, sizeof *b->relations);
+    if (b->relations == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu relations)", all);
         goto done;
     }
-    size_t relations = rs_store_relation_count(rs_graph_store(graph));
-    for (size_t r = 0; r < relations; r++) {
-        RS_TRY(rs_work_report(work, "network", "relations", r, relations, err));
-        if (between_subjects(graph, r)) {
-            RS_TRY(add_relation(graph, r, partners, weights, list, work, err));
+    for (size_t r = 0; r < all; r++) {
+        RS_TRY(rs_work_report(work, "network", "relations", r, all, err));
+        if (between_subjects(b->graph, r)) {
+            RS_TRY(read_relation(b->graph, r, &b->relations[b->relation_count++], err));
         }
     }
 done:
-    free(partners);
-    free(weights);
     return status;
 }
 
-/* Add up links of one pair, in place. */
-static void merge_equal(link_list *list)
+/* Chain the subjects of each entity from its smallest one on. */
+static rs_status chain_entities(builder *b, rs_error *err)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        if (at > 0 && list->links[at - 1].key == list->links[i].key) {
-            list->links[at - 1].value += list->links[i].value;
-        } else {
-            list->links[at++] = list->links[i];
+    b->entity_first = malloc(((size_t)b->subjects + 1) * sizeof *b->entity_first);
+    if (b->entity_first == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", b->subjects);
+    }
+    memset(b->entity_first, 0xff, ((size_t)b->subjects + 1) * sizeof *b->entity_first);
+    for (uint32_t v = b->subjects; v-- > 0;) {
+        uint32_t root = b->evidence->entity[v];
+        if (root != v) {
+            b->entity_first[v] = b->entity_first[root];
+            b->entity_first[root] = v;
         }
     }
-    list->count = at;
-}
-
-/* Sorted links -> rows at both ends. As keys ascend by (a, b), the smaller neighbours of a node all
- * come before the larger ones only if they are written first: two passes. */
-static rs_status fill_rows(uint32_t nodes, const link_list *list, rs_network *out, rs_error *err)
-{
-    uint64_t *next = calloc((size_t)nodes + 1, sizeof *next);
-    out->first = calloc((size_t)nodes + 1, sizeof *out->first);
-    out->to = malloc((2 * list->count + 1) * sizeof *out->to);
-    out->weight = malloc((2 * list->count + 1) * sizeof *out->weight);
-    if (next == NULL || out->first == NULL || out->to == NULL || out->weight == NULL) {
-        free(next);
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu links to spread over)", list->count);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        out->first[(list->links[i].key >> 32) + 1]++;
-        out->first[(list->links[i].key & UINT32_MAX) + 1]++;
-    }
-    for (uint32_t v = 0; v < nodes; v++) {
-        out->first[v + 1] += out->first[v];
-        next[v] = out->first[v];
-    }
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < list->count; i++) {
-            uint32_t low = (uint32_t)(list->links[i].key >> 32);
-            uint32_t high = (uint32_t)list->links[i].key;
-            uint64_t weight = list->links[i].value;
-            uint32_t row = pass == 0 ? high : low;
-            out->to[next[row]] = pass == 0 ? low : high;
-            out->weight[next[row]++] =
-                (uint32_t)(weight < LINK_WEIGHT_MAX ? weight : LINK_WEIGHT_MAX);
-        }
-    }
-    free(next);
-    out->adjacency = (rs_adjacency){
-        .node_count = nodes, .first = out->first, .to = out->to, .weight = out->weight};
     return RS_OK;
 }
 
@@ -193,15 +387,25 @@ rs_status rs_network_build(const rs_graph *graph, const rs_evidence *evidence,
                            rs_error *err)
 {
     rs_status status = RS_OK;
-    link_list list = {0};
+    builder b = {.graph = graph,
+                 .evidence = evidence,
+                 .nodes = rs_graph_node_count(graph),
+                 .subjects = rs_graph_subject_count(graph),
+                 .out = out};
     *out = (rs_network){0};
-    RS_TRY(add_evidence(graph, evidence, collapsed, &list, err));
-    RS_TRY(add_relations(graph, &list, work, err));
-    RS_TRY(rsi_sort_records(list.links, list.count, NULL, err));
-    merge_equal(&list);
-    RS_TRY(fill_rows(rs_graph_node_count(graph), &list, out, err));
+    RS_TRY(chain_entities(&b, err));
+    RS_TRY(read_relations(&b, work, err));
+    RS_TRY(evidence_rows(graph, collapsed, &b.hard, &b.hard_weight, err));
+    RS_TRY(write_rows(&b, work, err));
 done:
-    free(list.links);
+    rows_free(&b.hard);
+    for (size_t r = 0; r < b.relation_count; r++) {
+        rows_free(&b.relations[r]);
+    }
+    free(b.relations);
+    free(b.hard_weight);
+    free(b.entity_first);
+    free(b.row);
     if (status != RS_OK) {
         rs_network_free(out);
     }

@@ -12,7 +12,7 @@
  * ring. Cost: O(edges) for each relation, O(n log n) for each column.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "score/oddity.h"
+#include "ringscope/score.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -326,11 +326,10 @@ static uint32_t oddity_of(const join *j, uint32_t subject)
     }
     double ratio = (double)j->sum[subject] / 65536.0 / (double)j->columns; /* 1/p */
     double share = log(fmax(1.0, ratio)) / log((double)j->subjects);
-    return (uint32_t)((double)RSI_ODDITY_MAX * fmin(1.0, share));
+    return (uint32_t)((double)RS_ODDITY_MAX * fmin(1.0, share));
 }
 
-rs_status rsi_oddity_find(const rs_graph *graph, const rs_work *work, uint32_t *oddity,
-                          rs_error *err)
+rs_status rs_oddity(const rs_graph *graph, const rs_work *work, uint32_t *oddity, rs_error *err)
 {
     rs_status status = RS_OK;
     join j = {.subjects = rs_graph_subject_count(graph)};
@@ -391,8 +390,8 @@ static rs_status list_column(void *context, const char *name, const int64_t *val
     return RS_OK;
 }
 
-rs_status rsi_oddity_explain(const rs_graph *graph, const rs_work *work, uint32_t subject,
-                             rs_odd_count *out, size_t capacity, size_t *count, rs_error *err)
+rs_status rs_oddity_explain(const rs_graph *graph, const rs_work *work, uint32_t subject,
+                            rs_odd_count *out, size_t capacity, size_t *count, rs_error *err)
 {
     listing l = {.subject = subject,
                  .subjects = rs_graph_subject_count(graph),

@@ -22,7 +22,6 @@
 #include "base/ringid.h"
 #include "base/try.h"
 #include "score/candidates.h"
-#include "score/oddity.h"
 #include "score/sharing.h"
 
 #define SEED_DECADES_MAX 1.5
@@ -536,8 +535,7 @@ static uint32_t join_risks(uint32_t a, uint32_t b, uint32_t c)
     return (uint32_t)(million - (left + 500000000) / 1000000000);
 }
 
-static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, const uint32_t *oddity,
-                            rs_error *err)
+static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
 {
     const rs_graph *graph = s->input->graph;
     uint32_t nodes = rs_graph_node_count(graph);
@@ -551,7 +549,7 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, const uint32_t *
     for (uint32_t v = 0; v < nodes; v++) {
         out[v].ring = RS_NO_RING;
         out[v].spread = spread_of(s->input->spread[v]);
-        out[v].oddity = v < subjects ? oddity[v] : 0;
+        out[v].oddity = v < subjects ? s->input->oddity[v] : 0;
     }
     for (size_t g = 0; g < c->count; g++) {
         for (size_t k = c->first[g]; k < c->first[g + 1]; k++) {
@@ -584,7 +582,6 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     rs_status status = RS_OK;
     scorer s = {.input = input, .options = options, .out = out};
     uint32_t *ring_of = NULL;
-    uint32_t *oddity = NULL;
     *out = (rs_findings){0};
     RS_TRY(rs_work_report(work, "score", "steps", 0, 4, err));
     RS_TRY(rsi_candidates_find(input, options->trim, &s.candidates, err));
@@ -594,20 +591,17 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(mark_known(&s, err));
     RS_TRY(score_groups(&s, err));
     ring_of = malloc((s.candidates.count + 1) * sizeof *ring_of);
-    oddity = calloc((size_t)rs_graph_subject_count(input->graph) + 1, sizeof *oddity);
-    if (ring_of == NULL || oddity == NULL) {
+    if (ring_of == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", s.candidates.count);
         goto done;
     }
     memset(ring_of, 0xff, (s.candidates.count + 1) * sizeof *ring_of);
     RS_TRY(make_rings(&s, ring_of, err));
     RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
-    RS_TRY(rsi_oddity_find(input->graph, work, oddity, err));
-    RS_TRY(fill_nodes(&s, ring_of, oddity, err));
+    RS_TRY(fill_nodes(&s, ring_of, err));
 done:
     scorer_free(&s);
     free(ring_of);
-    free(oddity);
     if (status != RS_OK) {
         rs_findings_free(out);
     }
