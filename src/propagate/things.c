@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/try.h"
-#include "propagate/fixed.h"
+#include "propagate/roots.h"
 #include "ringscope/network.h"
 
 /* Sum and number of uses by thing; entry 0 is the first node that is no subject. */
