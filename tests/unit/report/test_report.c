@@ -72,7 +72,7 @@ char *__wrap_strdup(const char *string)
     return may_allocate() ? count(__real_strdup(string)) : NULL;
 }
 
-int __wrap_asprintf(char **text, const char *format, ...);
+RS_PRINTF(2, 3) int __wrap_asprintf(char **text, const char *format, ...);
 int __wrap_asprintf(char **text, const char *format, ...)
 {
     va_list args;
