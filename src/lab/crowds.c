@@ -72,8 +72,8 @@ static void flash_sale(struct script *s)
         rsi_random_between(&s->random, s->world->shop_count / 6, s->world->shop_count - 1);
     uint32_t sales = rsi_random_between(&s->random, 1, 3);
     for (uint32_t k = 0; k < sales; k++) {
-        uint32_t at = day_start(rsi_random_below(&s->random, s->nights)) +
-                      rsi_random_between(&s->random, 8, 20) * HOUR;
+        uint32_t day = rsi_random_below(&s->random, s->nights);
+        uint32_t at = day_start(day) + rsi_random_between(&s->random, 8, 20) * HOUR;
         uint32_t cents = rsi_purchase_cents(&s->random) + 2000;
         for (uint32_t i = 0; i < s->group->size; i++) {
             if (rsi_random_chance(&s->random, 550)) {
@@ -97,8 +97,8 @@ static void marketplace(struct script *s)
         uint32_t buyer =
             rsi_random_between(&s->random, s->world->shop_count, s->world->account_count - 1);
         uint32_t seller = member(s, 1 + rsi_random_below(&s->random, s->group->size - 1));
-        uint32_t at =
-            day_start(rsi_random_below(&s->random, s->nights)) + rsi_second_of_day(&s->random);
+        uint32_t day = rsi_random_below(&s->random, s->nights);
+        uint32_t at = day_start(day) + rsi_second_of_day(&s->random);
         uint32_t cents = rsi_purchase_cents(&s->random) * 3 + 500;
         send(s, at, buyer, member(s, 0), cents);
         send(s, at + rsi_random_between(&s->random, HOUR, 30 * HOUR), member(s, 0), seller,
@@ -121,8 +121,9 @@ static void club(struct script *s)
     for (uint32_t day = rsi_random_below(&s->random, 7); day < s->nights; day += 7) {
         for (uint32_t i = 0; i < s->group->size; i++) {
             if (rsi_random_chance(&s->random, 220)) {
-                send(s, day_start(day) + 20 * HOUR + rsi_random_below(&s->random, 5400),
-                     member(s, i), bar, rsi_purchase_cents(&s->random));
+                uint32_t wait = rsi_random_below(&s->random, 5400);
+                send(s, day_start(day) + 20 * HOUR + wait, member(s, i), bar,
+                     rsi_purchase_cents(&s->random));
             }
         }
     }

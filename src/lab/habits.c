@@ -23,9 +23,9 @@ static const rsi_habit lookalike_habits[RS_LOOKALIKE_COUNT] = {
 };
 
 static const rsi_habit ring_habits[RS_RING_KIND_COUNT][RS_HIDING_COUNT] = {
-    [RS_RING_DEVICE_FARM] = {{650, 1000, 2, 300, false, 1000},
-                             {350, 900, 2, 120, false, 1200},
-                             {200, 900, 2, 0, false, 1200}},
+    [RS_RING_DEVICE_FARM] = {{800, 1000, 2, 400, false, 1000},
+                             {450, 900, 2, 150, false, 1200},
+                             {300, 900, 2, 0, false, 1200}},
     [RS_RING_MULE_CHAIN] = {{350, 700, 1, 200, false, 1000},
                             {80, 350, 1, 40, false, 1200},
                             {0, 0, 1, 0, false, 1200}},

@@ -4,6 +4,10 @@
  * An account's day is drawn from its own stream (account, day), so days and accounts can be made in
  * any order. Activity is heavy-tailed: each doubling of the rate is half as common. Shops are
  * chosen by rank, every octave of ranks alike (Zipf's law with exponent 1, in integers).
+ *
+ * In this folder no two draws stand in one expression: C does not say which would come first, and
+ * compilers differ.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lab/world.h"
 
@@ -17,7 +21,8 @@ static const uint8_t hours[64] = {0,  1,  2,  6,  6,  7,  7,  7,  8,  8,  8,  8,
 
 uint32_t rsi_second_of_day(rsi_random *random)
 {
-    return hours[rsi_random_below(random, 64)] * 3600u + rsi_random_below(random, 3600);
+    uint32_t hour = hours[rsi_random_below(random, 64)];
+    return hour * 3600u + rsi_random_below(random, 3600);
 }
 
 /* Sixteenths of a distribution with a long tail, and a straight line between them. */
@@ -198,8 +203,9 @@ static void log_in(const rsi_world *world, uint32_t account, uint32_t day, rsi_r
 {
     const rsi_group *g = rsi_group_of(world, account);
     uint32_t home = home_address(world, account, day);
-    struct visit visit = {own_device(world, account, random),
-                          mobile_address(world, account, home, random)};
+    struct visit visit;
+    visit.device = own_device(world, account, random);
+    visit.address = mobile_address(world, account, home, random);
     if (g != NULL) {
         visit_group(world, g, account, random, &visit);
         visit_special(world, g, account, day, &visit);

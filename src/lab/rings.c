@@ -87,8 +87,9 @@ static void mule_chain(struct script *s)
     for (uint32_t round = 0; round < rounds[s->ring->hiding]; round++) {
         uint32_t second = some_moment(s);
         for (uint32_t i = 0; i < 2 + s->ring->size / 6; i++) { /* victims pay in */
-            send(s, second - rsi_random_between(&s->random, HOUR, 20 * HOUR), honest(s),
-                 member(s, 0), round_sum(s, 80, 900));
+            uint32_t before = rsi_random_between(&s->random, HOUR, 20 * HOUR);
+            uint32_t victim = honest(s);
+            send(s, second - before, victim, member(s, 0), round_sum(s, 80, 900));
         }
         for (uint32_t i = 2; i < s->ring->size; i++) {
             uint32_t at = second + rsi_random_below(&s->random, 3 * HOUR);
@@ -145,10 +146,10 @@ static void bust_out(struct script *s)
     uint32_t day = rsi_random_between(&s->random, nights / 2, nights - 1 - days[h] * nights / 30);
     for (uint32_t i = 0; i < s->ring->size; i++) {
         for (uint32_t k = 0; k < purchases[h]; k++) {
-            uint32_t at =
-                (RSI_HISTORY_DAYS + day + rsi_random_below(&s->random, days[h])) * RSI_DAY_S +
-                rsi_second_of_day(&s->random);
-            send(s, at, member(s, i), rsi_some_shop(s->world, &s->random), round_sum(s, 90, 1400));
+            uint32_t on = RSI_HISTORY_DAYS + day + rsi_random_below(&s->random, days[h]);
+            uint32_t at = on * RSI_DAY_S + rsi_second_of_day(&s->random);
+            uint32_t shop = rsi_some_shop(s->world, &s->random);
+            send(s, at, member(s, i), shop, round_sum(s, 90, 1400));
         }
     }
 }
@@ -174,8 +175,9 @@ static void lockstep(struct script *s)
         uint32_t cents = rsi_purchase_cents(&s->random) + 1000;
         for (uint32_t i = 0; i < s->ring->size; i++) {
             if (rsi_random_chance(&s->random, taking_part[h])) {
-                send(s, at + rsi_random_below(&s->random, window_s[h]), member(s, i), shop,
-                     cents + rsi_random_below(&s->random, 1 + cents / 4));
+                uint32_t wait = rsi_random_below(&s->random, window_s[h]);
+                uint32_t more = rsi_random_below(&s->random, 1 + cents / 4);
+                send(s, at + wait, member(s, i), shop, cents + more);
             }
         }
     }
@@ -189,7 +191,8 @@ static void device_farm(struct script *s)
     static const uint32_t times[RS_HIDING_COUNT] = {2, 1, 0};
     for (uint32_t i = 1; i < s->ring->size; i++) {
         for (uint32_t k = 0; k < times[s->ring->hiding]; k++) {
-            send(s, some_moment(s), member(s, i), member(s, 0), round_sum(s, 10, 120));
+            uint32_t at = some_moment(s);
+            send(s, at, member(s, i), member(s, 0), round_sum(s, 10, 120));
         }
     }
 }
@@ -205,17 +208,25 @@ static void use_card(struct script *s, uint32_t i, uint32_t card)
                   4 * s->world->account_count + s->ring->card_first + card, RSI_NO_THING);
 }
 
-/* Two by two along a line: no card has more than two users (three in the open). */
-static void cards_in_line(struct script *s)
+/* Two by two: with the next in line, and some with the one three places on. No card has more than
+ * two users (three in the open). */
+static void cards_two_by_two(struct script *s)
 {
     static const uint32_t links[RS_HIDING_COUNT] = {1000, 1000, 900};
-    for (uint32_t i = 0; i + 1 < s->ring->size; i++) {
-        if (rsi_random_chance(&s->random, links[s->ring->hiding])) {
+    static const uint32_t more[RS_HIDING_COUNT] = {700, 600, 500};
+    uint32_t size = s->ring->size;
+    rs_hiding h = s->ring->hiding;
+    for (uint32_t i = 0; i + 1 < size; i++) {
+        if (rsi_random_chance(&s->random, links[h])) {
             use_card(s, i, i);
             use_card(s, i + 1, i);
-            if (s->ring->hiding == RS_HIDING_OPEN && i + 2 < s->ring->size) {
+            if (h == RS_HIDING_OPEN && i + 2 < size) {
                 use_card(s, i + 2, i);
             }
+        }
+        if (i + 3 < size && rsi_random_chance(&s->random, more[h])) {
+            use_card(s, i, size + i);
+            use_card(s, i + 3, size + i);
         }
     }
 }
@@ -244,7 +255,7 @@ void rsi_ring_script(const rsi_world *world, const rsi_group *ring, rsi_rows *pa
     rsi_random_seed(&s.random, world->keys[RSI_KEY_SCRIPT], ring->first);
     scripts[ring->kind](&s);
     if (ring->kind == RS_RING_BUST_OUT) {
-        cards_in_line(&s);
+        cards_two_by_two(&s);
     } else {
         cards_in_common(&s);
     }

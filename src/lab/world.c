@@ -17,7 +17,7 @@ static const struct plan {
     uint16_t share, size_min, size_max, skew;
 } plans[] = {
     {RS_LOOKALIKE_CARRIER, 80, 300, 3000, 0},    {RS_LOOKALIKE_FAMILY, 340, 2, 6, 1},
-    {RS_LOOKALIKE_OFFICE, 90, 10, 80, 1},        {RS_LOOKALIKE_CAFE, 15, 30, 400, 1},
+    {RS_LOOKALIKE_OFFICE, 90, 10, 80, 1},        {RS_LOOKALIKE_CAFE, 12, 40, 400, 1},
     {RS_LOOKALIKE_PAYROLL, 50, 12, 150, 1},      {RS_LOOKALIKE_CREW, 30, 5, 20, 0},
     {RS_LOOKALIKE_SAVINGS_CIRCLE, 25, 5, 14, 0}, {RS_LOOKALIKE_FLASH_SALE, 30, 30, 200, 1},
     {RS_LOOKALIKE_MARKETPLACE, 6, 5, 16, 0},     {RS_LOOKALIKE_DORM, 30, 20, 90, 0},
@@ -126,7 +126,7 @@ static void furnish_ring(rsi_world *world, rsi_group *g)
         places = 1;
     }
     if (g->kind == RS_RING_BUST_OUT) {
-        cards = g->size; /* card i: members i and i + 1 */
+        cards = 2 * g->size; /* card i: members i and i + 1; size + i: i and i + 3 */
     }
     take(&g->device_first, &g->device_count, &world->shared_device_count, devices);
     take(&g->place_first, &g->place_count, &world->shared_place_count, places);
