@@ -1,6 +1,8 @@
 /* lists.c - blacklist and whitelist files -> entries by node.
  *
- * Cost: a look-up per row, a sort of the entries.
+ * Rows are checked and kept as they come; their ids are looked up when all are there (lookup.c).
+ *
+ * Cost: see lookup.c, and a sort of the entries.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ringscope/lists.h"
@@ -12,6 +14,7 @@
 #include "base/decimal.h"
 #include "base/timestamp.h"
 #include "base/try.h"
+#include "propagate/lookup.h"
 
 #define STRENGTH_DECIMALS 6
 #define STRENGTH_ONE      1000000
@@ -31,6 +34,7 @@ typedef struct list_reader {
     columns columns;
     rs_list *list;
     size_t capacity;
+    rsi_lookup lookup; /* of the entry with the same number */
 } list_reader;
 
 static rs_status bad(const list_reader *reader, uint64_t line, size_t field, rs_error *err,
@@ -117,17 +121,16 @@ static void copy_reason(rs_text text, char reason[sizeof((rs_list_entry *)0)->re
     reason[length] = '\0';
 }
 
-static rs_status find_node(const list_reader *reader, rs_text type, rs_text id, uint32_t *node,
-                           rs_error *err)
+/* SIZE_MAX where the store has no such type. */
+static size_t type_of(const list_reader *reader, rs_text type)
 {
     char name[TYPE_BYTES_MAX];
-    *node = RS_NO_NODE;
     if (type.length >= sizeof name || memchr(type.bytes, '\0', type.length) != NULL) {
-        return RS_OK; /* no type can have such a name */
+        return SIZE_MAX; /* no type can have such a name */
     }
     memcpy(name, type.bytes, type.length);
     name[type.length] = '\0';
-    return rs_graph_find(reader->graph, name, id, node, err);
+    return rs_store_type_named(rs_graph_store(reader->graph), name);
 }
 
 static rs_status append(list_reader *reader, const rs_list_entry *entry, rs_error *err)
@@ -164,13 +167,14 @@ static rs_status read_row(list_reader *reader, const rs_text *fields, uint64_t l
     RS_TRY(read_strength(reader, fields, line, &entry.strength, err));
     RS_TRY(read_since(reader, fields, line, &entry.since, err));
     copy_reason(fields[reader->columns.reason], entry.reason);
-    RS_TRY(find_node(reader, type, id, &entry.node, err));
-    if (entry.node == RS_NO_NODE) {
+    size_t store_type = type_of(reader, type);
+    if (store_type == SIZE_MAX) {
         reader->list->missing_count++;
     } else if (entry.since != RS_NO_TIME && as_of != RS_NO_TIME && entry.since > as_of) {
         reader->list->future_count++;
     } else {
         RS_TRY(append(reader, &entry, err));
+        RS_TRY(rsi_lookup_add(&reader->lookup, store_type, id, err));
     }
 done:
     return status;
@@ -192,6 +196,32 @@ static int compare_entries(const void *left, const void *right)
         return a_since < b_since ? -1 : 1;
     }
     return strcmp(a->reason, b->reason);
+}
+
+/* Fill in the nodes and drop what the store does not have. */
+static rs_status find_nodes(list_reader *reader, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_list *list = reader->list;
+    size_t kept = 0;
+    uint32_t *nodes = malloc((list->count + 1) * sizeof *nodes);
+    if (nodes == NULL) {
+        status =
+            rs_fail(err, RS_ENOMEM, "%s: out of memory (%zu entries)", reader->path, list->count);
+        goto done;
+    }
+    RS_TRY(rsi_lookup_run(&reader->lookup, reader->graph, nodes, err));
+    for (size_t i = 0; i < list->count; i++) {
+        if (nodes[i] != RS_NO_NODE) {
+            list->entries[kept] = list->entries[i];
+            list->entries[kept++].node = nodes[i];
+        }
+    }
+    list->missing_count += list->count - kept;
+    list->count = kept;
+done:
+    free(nodes);
+    return status;
 }
 
 /* Order by node and keep the first of each. */
@@ -229,11 +259,13 @@ rs_status rs_list_read(const rs_graph *graph, const char *path, rs_list *out, rs
         }
         RS_TRY(read_row(&reader, fields, line, err));
     }
+    RS_TRY(find_nodes(&reader, err));
     settle(&list);
     *out = list;
     list.entries = NULL; /* moved to the caller */
 done:
     rs_list_free(&list);
+    rsi_lookup_free(&reader.lookup);
     rsi_csv_close(csv);
     return status;
 }

@@ -3,9 +3,12 @@
  * The graph is a fake: types "account" and "device" with the ids "0" .. "99", nodes 0 .. 99 and 100
  * .. 199.
  *
- * WRAP: malloc calloc realloc rs_graph_find rs_graph_as_of rs_graph_node_count
- *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* clang-format off */
+/* WRAP: malloc calloc realloc rs_graph_find rs_graph_as_of rs_graph_node_count rs_graph_store rs_graph_node rs_store_type_count rs_store_type rs_store_type_named rs_names_open rs_names_next rs_names_close */
+/* clang-format on */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -38,6 +41,14 @@ rs_status __wrap_rs_graph_find(const rs_graph *graph, const char *type, rs_text 
                                rs_error *err);
 int64_t __wrap_rs_graph_as_of(const rs_graph *graph);
 uint32_t __wrap_rs_graph_node_count(const rs_graph *graph);
+const rs_store *__wrap_rs_graph_store(const rs_graph *graph);
+uint32_t __wrap_rs_graph_node(const rs_graph *graph, size_t type, uint32_t dense);
+size_t __wrap_rs_store_type_count(const rs_store *store);
+rs_type_info __wrap_rs_store_type(const rs_store *store, size_t type);
+size_t __wrap_rs_store_type_named(const rs_store *store, const char *name);
+rs_status __wrap_rs_names_open(rs_names **out, const rs_store *store, size_t type, rs_error *err);
+rs_status __wrap_rs_names_next(rs_names *names, uint32_t *node, rs_text *id, rs_error *err);
+void __wrap_rs_names_close(rs_names *names);
 
 void *__wrap_malloc(size_t size)
 {
@@ -54,24 +65,105 @@ void *__wrap_realloc(void *memory, size_t size)
     return allowed-- > 0 ? __real_realloc(memory, size) : NULL;
 }
 
+/* What a look-up costs against reading all ids: the fake says how many ids there are. */
+static uint32_t claimed_count = 100;
+static int finds;
+static struct {
+    char bytes[100][3];
+    uint32_t next;
+} names;
+
+/* Ids in two parts, as of two batches: the even ones and the odd ones, each ascending bytewise. */
+static int by_part_and_bytes(const void *left, const void *right)
+{
+    const char *a = left, *b = right;
+    int a_part = a[strlen(a) - 1] % 2, b_part = b[strlen(b) - 1] % 2;
+    return a_part != b_part ? a_part - b_part : strcmp(a, b);
+}
+
+static void name_all(void)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(names.bytes[i], sizeof names.bytes[i], "%u", i % 100);
+    }
+    qsort(names.bytes, 100, sizeof names.bytes[0], by_part_and_bytes);
+}
+
 rs_status __wrap_rs_graph_find(const rs_graph *graph, const char *type, rs_text id, uint32_t *node,
                                rs_error *err)
 {
     (void)graph;
+    finds++;
     if (finds_before_damage-- == 0) {
         return rs_fail(err, RS_ECORRUPT, "dictionary: block 3 is damaged");
     }
-    uint32_t number = 0;
-    bool is_number = id.length > 0 && id.length <= 2;
-    for (size_t i = 0; i < id.length && is_number; i++) {
-        is_number = id.bytes[i] >= '0' && id.bytes[i] <= '9';
-        number = 10 * number + (uint32_t)(id.bytes[i] - '0');
+    *node = RS_NO_NODE;
+    for (uint32_t dense = 0; dense < 100; dense++) {
+        if (id.length == strlen(names.bytes[dense]) &&
+            memcmp(names.bytes[dense], id.bytes, id.length) == 0) {
+            *node = __wrap_rs_graph_node(graph, strcmp(type, "account") != 0, dense);
+        }
     }
-    *node = !is_number                     ? RS_NO_NODE
-            : strcmp(type, "account") == 0 ? number
-            : strcmp(type, "device") == 0  ? 100 + number
-                                           : RS_NO_NODE;
     return RS_OK;
+}
+
+const rs_store *__wrap_rs_graph_store(const rs_graph *graph)
+{
+    (void)graph;
+    return NULL;
+}
+
+uint32_t __wrap_rs_graph_node(const rs_graph *graph, size_t type, uint32_t dense)
+{
+    (void)graph;
+    return 100 * (uint32_t)type + (uint32_t)strtoul(names.bytes[dense], NULL, 10);
+}
+
+size_t __wrap_rs_store_type_count(const rs_store *store)
+{
+    (void)store;
+    return 2;
+}
+
+rs_type_info __wrap_rs_store_type(const rs_store *store, size_t type)
+{
+    (void)store;
+    return (rs_type_info){.name = type == 0 ? "account" : "device", .node_count = claimed_count};
+}
+
+size_t __wrap_rs_store_type_named(const rs_store *store, const char *name)
+{
+    (void)store;
+    return strcmp(name, "account") == 0 ? 0 : strcmp(name, "device") == 0 ? 1 : SIZE_MAX;
+}
+
+rs_status __wrap_rs_names_open(rs_names **out, const rs_store *store, size_t type, rs_error *err)
+{
+    (void)store;
+    (void)type;
+    (void)err;
+    names.next = 0;
+    *out = (rs_names *)&names;
+    return RS_OK;
+}
+
+rs_status __wrap_rs_names_next(rs_names *unused, uint32_t *node, rs_text *id, rs_error *err)
+{
+    (void)unused;
+    if (finds_before_damage-- == 0) {
+        return rs_fail(err, RS_ECORRUPT, "dictionary: block 3 is damaged");
+    }
+    *node = names.next < 100 ? names.next : RS_NO_NODE;
+    if (names.next < 100) {
+        *id = (rs_text){names.bytes[names.next], strlen(names.bytes[names.next])};
+        names.next++;
+    }
+    return RS_OK;
+}
+
+void __wrap_rs_names_close(rs_names *unused)
+{
+    (void)unused;
 }
 
 int64_t __wrap_rs_graph_as_of(const rs_graph *graph)
@@ -86,13 +178,14 @@ uint32_t __wrap_rs_graph_node_count(const rs_graph *graph)
     return NODES;
 }
 
-static rs_status read_bytes(const char *bytes, size_t length, rs_list *list, rs_error *err)
+static rs_status read_once(const char *bytes, size_t length, rs_list *list, rs_error *err)
 {
     char path[] = "list_XXXXXX";
     int file = mkstemp(path);
     assert_true(file >= 0);
     assert_int_equal(write(file, bytes, length), (ssize_t)length);
     close(file);
+    name_all();
     rs_status status = rs_list_read(NULL, path, list, err);
     unlink(path);
     /* Names differ from run to run. */
@@ -100,6 +193,26 @@ static rs_status read_bytes(const char *bytes, size_t length, rs_list *list, rs_
     if (at != NULL) {
         memmove(at, at + strlen(path), strlen(at + strlen(path)) + 1);
     }
+    return status;
+}
+
+/* Look ids up singly, then by a pass over all: with the same outcome. */
+static rs_status read_bytes(const char *bytes, size_t length, rs_list *list, rs_error *err)
+{
+    rs_list singly = {0};
+    claimed_count = 1000000;
+    rs_status expected = read_once(bytes, length, &singly, err);
+    claimed_count = 100;
+    finds = 0;
+    rs_status status = read_once(bytes, length, list, err);
+    assert_int_equal(finds, 0);
+    assert_int_equal(status, expected);
+    assert_int_equal(list->count, singly.count);
+    assert_int_equal(list->missing_count, singly.missing_count);
+    for (size_t i = 0; i < list->count; i++) {
+        assert_memory_equal(&list->entries[i], &singly.entries[i], sizeof *list->entries);
+    }
+    rs_list_free(&singly);
     return status;
 }
 
@@ -281,15 +394,42 @@ static void tells_the_place_of_what_is_wrong(void **state)
 static void passes_on_what_the_store_says(void **state)
 {
     (void)state;
+    const char text[] = "type,id,reason\naccount,1,r\naccount,2,r\n";
+    for (int way = 0; way < 2; way++) {
+        rs_list list = {.count = 77};
+        rs_error err = {0};
+        finds_before_damage = 1;
+        claimed_count = way == 0 ? 1000000 : 100;
+        assert_int_equal(read_once(text, strlen(text), &list, &err), RS_ECORRUPT);
+        finds_before_damage = INT32_MAX;
+        assert_string_equal(err.message, "dictionary: block 3 is damaged");
+        assert_true(list.entries == NULL && list.count == 0);
+    }
     rs_list list;
-    rs_error err = {0};
-    finds_before_damage = 1;
-    assert_int_equal(read_text("type,id,reason\naccount,1,r\naccount,2,r\n", &list, &err),
-                     RS_ECORRUPT);
-    finds_before_damage = INT32_MAX;
-    assert_string_equal(err.message, "dictionary: block 3 is damaged");
-    assert_null(list.entries);
-    assert_int_equal(rs_list_read(NULL, "no/such/list.csv", &list, &err), RS_EIO);
+    assert_int_equal(rs_list_read(NULL, "no/such/list.csv", &list, NULL), RS_EIO);
+}
+
+/* Every order of asking, ids between and behind those of the store. */
+static void finds_all_that_are_there_and_no_others(void **state)
+{
+    (void)state;
+    static char text[20000];
+    for (int turn = 0; turn < 5; turn++) {
+        snprintf(text, sizeof text, "type,id,reason\n");
+        for (int i = 0; i < 500; i++) {
+            char row[40];
+            int id = i * 7919 % 500 * (turn + 1) / 3 % 200;
+            snprintf(row, sizeof row, "%s,%d%s,r\n", i % 3 ? "account" : "device", id,
+                     i % 5 == 0 ? "x" : "");
+            strncat(text, row, sizeof text - strlen(text) - 1);
+        }
+        rs_list list;
+        rs_error err = {0};
+        assert_int_equal(read_text(text, &list, &err), RS_OK);
+        assert_true(list.count > 30 && list.missing_count > 100);
+        assert_int_equal(list.count + list.missing_count + list.repeated_count, 500);
+        rs_list_free(&list);
+    }
 }
 
 static void survives_every_failed_allocation(void **state)
@@ -307,7 +447,7 @@ static void survives_every_failed_allocation(void **state)
         rs_list list;
         rs_error err = {0};
         allowed = tries;
-        status = read_text(text, &list, &err);
+        status = read_once(text, strlen(text), &list, &err);
         allowed = INT32_MAX;
         if (status == RS_OK) {
             assert_int_equal(list.count, 90);
@@ -407,6 +547,7 @@ int main(void)
         cmocka_unit_test(cuts_a_reason_at_a_character_and_keeps_it_one_line),
         cmocka_unit_test(tells_the_place_of_what_is_wrong),
         cmocka_unit_test(passes_on_what_the_store_says),
+        cmocka_unit_test(finds_all_that_are_there_and_no_others),
         cmocka_unit_test(survives_every_failed_allocation),
         cmocka_unit_test(fades_by_half_with_each_half_life),
         cmocka_unit_test(never_fades_without_a_time_to_count_from),
