@@ -27,7 +27,7 @@ extern "C" {
 
 #define RS_SUSPECT UINT32_C(500000) /* a ring of this score and more is a suspect */
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 typedef struct rs_report_options {
     uint32_t min_score;   /* millionths; rings below are left out */
@@ -56,8 +56,7 @@ RS_API RS_MUST_USE rs_status rs_risks_write(const rs_graph *graph, const rs_find
                                             const rs_report_options *options, const rs_work *work,
                                             const char *path, rs_error *err);
 
-/* ---- the runs that a store keeps --------------------------------------------------------------
- */
+/* ---- the runs that a store keeps ------------------------------------------------------------- */
 
 typedef struct rs_run_timing {
     const char *stage;
@@ -120,7 +119,7 @@ RS_API RS_MUST_USE rs_status rs_run_check(const char *store_path, const rs_run_i
 RS_API RS_MUST_USE rs_status rs_run_copy(const char *store_path, const rs_run_id *id,
                                          rs_run_file file, const char *path, rs_error *err);
 
-/* ---- reading risks -------------------------------------------------------------------------- */
+/* ---- reading risks --------------------------------------------------------------------------- */
 
 /* A line of the risks CSV. */
 typedef struct rs_risk_line {
@@ -136,8 +135,7 @@ typedef struct rs_risk_line {
 RS_API RS_MUST_USE rs_status rs_risks_find(const char *path, rs_text type, rs_text id,
                                            rs_risk_line *line, rs_error *err);
 
-/* ---- reading a report -------------------------------------------------------------------------
- */
+/* ---- reading a report ------------------------------------------------------------------------ */
 
 typedef struct rs_report rs_report; /* an open report; belongs to one thread */
 

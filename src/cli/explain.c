@@ -41,8 +41,7 @@ static rs_status split_name(const char *word, rsi_why *why, rs_error *err)
     return why->type == NULL ? rs_fail(err, RS_ENOMEM, "out of memory") : RS_OK;
 }
 
-/* ---- the run
- * --------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 /* The paths of a run's files, by rs_run_file. */
 typedef struct paths {
@@ -93,8 +92,7 @@ done:
     return status;
 }
 
-/* ---- the network, as the run saw it
- * ------------------------------------------------------------------ */
+/* ---- the network, as the run saw it ---------------------------------------------------------- */
 
 static rs_status build_network(rsi_why *why, rsi_stages *stages, const char *store_path,
                                const paths *all, const rs_run_info *info, rsi_settings *settings,
@@ -178,7 +176,7 @@ static rs_status explain(rsi_why *why, rsi_stages *stages, const rsi_call *call,
     RS_TRY(explain_spread(why, stages, &settings, err));
     if (why->line.oddity > 0) {
         RS_TRY(rs_oddity_explain(why->graph, call->work, why->node, why->odd, RSI_WHY_ODD_MAX,
-                                  &why->odd_count, err));
+                                 &why->odd_count, err));
     }
 done:
     free_paths(&all);

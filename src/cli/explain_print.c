@@ -37,8 +37,7 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
-/* ---- text
- * ------------------------------------------------------------------------------------------ */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static void print_listed(FILE *out, const rsi_why *why, uint32_t node)
 {
@@ -223,8 +222,7 @@ rs_status rsi_why_print(FILE *out, const rsi_why *why, rs_error *err)
     return status;
 }
 
-/* ---- JSON
- * ------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void json_key(FILE *out, const char *key)
 {

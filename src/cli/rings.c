@@ -13,8 +13,7 @@
 
 enum { BAR = 12, SOURCES_SHOWN = 5 };
 
-/* ---- texts --------------------------------------------------------------------------------------
- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 size_t rsi_page_columns(void)
 {
@@ -76,8 +75,7 @@ static size_t known_count(const rs_cluster *cluster)
     return count;
 }
 
-/* ---- many rings
- * ----------------------------------------------------------------------------------- */
+/* ---- many rings ------------------------------------------------------------------------------ */
 
 static void put_row(rsi_table *table, const rs_cluster *cluster, size_t columns)
 {
@@ -129,8 +127,7 @@ done:
     return status;
 }
 
-/* ---- one ring: head, members, things
- * ---------------------------------------------------------------- */
+/* ---- one ring: head, members, things --------------------------------------------------------- */
 
 static size_t shown_of(size_t count, size_t limit)
 {
@@ -213,8 +210,7 @@ static rs_status print_things(FILE *out, const rs_cluster *cluster, size_t limit
     return status;
 }
 
-/* ---- one ring: reasons, and where their facts come from
- * --------------------------------------------- */
+/* ---- one ring: reasons, and where their facts come from -------------------------------------- */
 
 /* The lines that a fact was read from: the first of them, and how many there are. */
 typedef struct row_sources {

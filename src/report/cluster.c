@@ -57,8 +57,7 @@ static void write_thing(rsi_out *out, const rsi_source *source, const rs_ring_th
     rsi_out_string(out, "}");
 }
 
-/* ---- facts ------------------------------------------------------------------------------------
- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 /* Users `first` .. `end`-1 of a fact: all of one type. */
 static void write_fact(rsi_out *out, const rsi_source *source, const rs_fact *fact, uint32_t first,
@@ -137,8 +136,7 @@ static void write_reason(rsi_out *out, const rsi_source *source, const rs_ring *
     rsi_out_string(out, "]}");
 }
 
-/* ---- the ring ---------------------------------------------------------------------------------
- */
+/* ---- the ring -------------------------------------------------------------------------------- */
 
 static bool weights_sum_to_one(const rs_findings *findings, const rs_ring *ring)
 {

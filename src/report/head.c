@@ -22,8 +22,7 @@ void rsi_hex128(rsi_hash128 hash, char text[33])
     text[32] = '\0';
 }
 
-/* ---- relations --------------------------------------------------------------------------------
- */
+/* ---- relations ------------------------------------------------------------------------------- */
 
 static bool name_repeats(const rs_store *store, size_t relation)
 {
@@ -90,8 +89,7 @@ done:
     return status;
 }
 
-/* ---- parts of the totals ----------------------------------------------------------------------
- */
+/* ---- parts of the totals --------------------------------------------------------------------- */
 
 static void put_key(rsi_out *out, const char *name, bool first)
 {
@@ -197,8 +195,7 @@ static uint64_t count_suspects(const rsi_source *source)
     return count;
 }
 
-/* ---- the head ---------------------------------------------------------------------------------
- */
+/* ---- the head -------------------------------------------------------------------------------- */
 
 static void write_run(rsi_out *out, const rsi_source *source)
 {

@@ -51,8 +51,7 @@ bool rsi_list_has(const rs_list *list, uint32_t node)
     return list != NULL && low < list->count && list->entries[low].node == node;
 }
 
-/* ---- what to write from -----------------------------------------------------------------------
- */
+/* ---- what to write from ---------------------------------------------------------------------- */
 
 static size_t type_index(const rs_graph *graph, uint32_t node)
 {
@@ -129,8 +128,7 @@ void rsi_source_close(rsi_source *source)
     rs_ids_free(source->ids);
 }
 
-/* ---- windows ----------------------------------------------------------------------------------
- */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 static uint64_t want(const rsi_source *source, uint32_t node)
 {

@@ -30,8 +30,7 @@ char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file)
     return length < 0 ? NULL : path;
 }
 
-/* ---- the latest -------------------------------------------------------------------------------
- */
+/* ---- the latest ------------------------------------------------------------------------------ */
 
 static bool is_run_id(const char *text, size_t length)
 {
@@ -73,8 +72,7 @@ done:
     return status;
 }
 
-/* ---- the sidecar ------------------------------------------------------------------------------
- */
+/* ---- the sidecar ----------------------------------------------------------------------------- */
 
 static rs_status bad_sidecar(const char *path, const char *what, rs_error *err)
 {
@@ -292,8 +290,7 @@ done:
     return status;
 }
 
-/* ---- copies -----------------------------------------------------------------------------------
- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 static rs_status copy_bytes(int from, rsi_out *out, const char *path, rs_error *err)
 {

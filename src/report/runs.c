@@ -48,8 +48,7 @@ rsi_file_note rsi_note(const rsi_out *out)
 
 static const char making[] = ".tmp-";
 
-/* ---- paths ------------------------------------------------------------------------------------
- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 RS_PRINTF(2, 3) static rs_status make_path(char **path, const char *format, ...)
 {
@@ -126,8 +125,7 @@ static void remove_leftovers(const char *runs)
     closedir(folder);
 }
 
-/* ---- the files of a run ------------------------------------------------------------------------
- */
+/* ---- the files of a run ---------------------------------------------------------------------- */
 
 static rs_status write_text(const char *folder, rs_run_file file, const char *text,
                             rsi_file_note *note, rs_error *err)
@@ -199,8 +197,7 @@ done:
     return status;
 }
 
-/* ---- the id ------------------------------------------------------------------------------------
- */
+/* ---- the id ---------------------------------------------------------------------------------- */
 
 void rsi_settings_digest(const rs_report_options *options, char text[33])
 {
@@ -242,8 +239,7 @@ done:
     return status == RS_OK ? RS_OK : no_memory(err);
 }
 
-/* ---- the sidecar -------------------------------------------------------------------------------
- */
+/* ---- the sidecar ----------------------------------------------------------------------------- */
 
 static void put_key(rsi_out *out, const char *key)
 {
@@ -365,8 +361,7 @@ done:
     return status;
 }
 
-/* ---- keeping a run ------------------------------------------------------------------------------
- */
+/* ---- keeping a run --------------------------------------------------------------------------- */
 
 static rs_status write_results(const char *folder, const rs_graph *graph,
                                const rs_findings *findings, const rs_report_options *options,

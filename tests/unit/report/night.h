@@ -63,8 +63,7 @@ typedef struct test_night {
     rs_report_options options;
 } test_night;
 
-/* ---- the store
- * ----------------------------------------------------------------------------------- */
+/* ---- the store ------------------------------------------------------------------------------- */
 
 static inline rs_text account_id(uint32_t account, char buffer[32])
 {
@@ -133,8 +132,7 @@ static inline void add_batch(const test_night *night, uint32_t part, uint32_t pa
     free(rooms);
 }
 
-/* ---- the findings
- * ---------------------------------------------------------------------------------- */
+/* ---- the findings ---------------------------------------------------------------------------- */
 
 static inline void *zeros(size_t count, size_t size)
 {
@@ -214,8 +212,7 @@ static inline void make_findings(test_night *night)
     free(wanted);
 }
 
-/* ---- the night
- * --------------------------------------------------------------------------------------- */
+/* ---- the night ------------------------------------------------------------------------------- */
 
 static inline void night_open(test_night *night, uint32_t account_count, uint32_t batches,
                               bool backwards)
@@ -271,8 +268,7 @@ static inline void night_close(test_night *night)
     remove_all(night->folder);
 }
 
-/* ---- files
- * -------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* The whole file and a NUL; freed by the caller. */
 static inline char *slurp(const char *path, size_t *length)

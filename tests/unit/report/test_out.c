@@ -22,8 +22,7 @@
 
 #define TEXT(literal) ((rs_text){.bytes = (literal), .length = sizeof(literal) - 1})
 
-/* ---- failures by order --------------------------------------------------------------------------
- */
+/* ---- failures by order ----------------------------------------------------------------------- */
 
 static int fail_write_with; /* errno, 0: none */
 static int fail_fsync_with;
@@ -107,8 +106,7 @@ int __wrap_asprintf(char **text, const char *format, ...)
     return length;
 }
 
-/* ---- a folder of its own ------------------------------------------------------------------------
- */
+/* ---- a folder of its own --------------------------------------------------------------------- */
 
 static char folder[] = "/tmp/ringscope-out-XXXXXX";
 static char path[64];
@@ -147,8 +145,7 @@ static void put_file(const char *text)
     fclose(file);
 }
 
-/* ---- texts --------------------------------------------------------------------------------------
- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static const struct {
     rs_text raw;
@@ -272,8 +269,7 @@ static void writes_numbers_and_times(void **state)
                         "4294.967295 0 18446744073709551615 2026-01-01T00:00:00Z 1969-12-31");
 }
 
-/* ---- files
- * --------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* 300 kB in pieces of changing size: more than a buffer, borders everywhere. */
 static rs_status write_much(rs_error *err)

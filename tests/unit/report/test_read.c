@@ -15,8 +15,7 @@
 
 #include "ringscope/report.h"
 
-/* ---- failures by order --------------------------------------------------------------------------
- */
+/* ---- failures by order ----------------------------------------------------------------------- */
 
 static int allocations_left = -1; /* -1: no end */
 
@@ -57,8 +56,7 @@ char *__wrap_strdup(const char *string)
     return may_allocate() ? __real_strdup(string) : NULL;
 }
 
-/* ---- a report of two rings
- * ----------------------------------------------------------------------- */
+/* ---- a report of two rings ------------------------------------------------------------------- */
 
 #define HEAD                                                                                       \
     "{\"report\":\"ringscope/1\",\n\"run\":{\"as_of\":null},\n\"totals\":{\"clusters\":2},\n"      \

@@ -10,8 +10,7 @@
 
 #include "report/report.h"
 
-/* ---- allocations: failed by order, and measured
- * --------------------------------------------------- */
+/* ---- allocations: failed by order, and measured ---------------------------------------------- */
 
 static int allocations_left = -1; /* -1: no end */
 static size_t live_bytes;
@@ -93,8 +92,7 @@ void __wrap_free(void *memory)
     __real_free(memory);
 }
 
-/* ---- nights
- * ------------------------------------------------------------------------------------------ */
+/* ---- nights ---------------------------------------------------------------------------------- */
 
 static test_night shared; /* 80 accounts, 20 rings */
 static char path[128];
@@ -126,8 +124,7 @@ static rs_status risks_to(const char *to, rs_error *err)
     return rs_risks_write(shared.graph, &shared.findings, &shared.options, NULL, to, err);
 }
 
-/* ---- the report
- * -------------------------------------------------------------------------------------- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 static void names_every_member_byte_for_byte(void **state)
 {
@@ -320,8 +317,7 @@ static void says_reasons_in_sentences(void **state)
     shared.findings.reasons[0] = kept;
 }
 
-/* ---- the risks
- * ---------------------------------------------------------------------------------------- */
+/* ---- the risks ------------------------------------------------------------------------------- */
 
 static void gives_every_subject_a_line_and_things_only_with_risk(void **state)
 {
@@ -379,8 +375,7 @@ static void calls_a_damaged_file_of_risks_corrupt(void **state)
     }
 }
 
-/* ---- failures
- * ------------------------------------------------------------------------------------------ */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static void survives_every_failed_allocation(void **state)
 {

@@ -10,8 +10,7 @@
 
 #include "report/report.h"
 
-/* ---- failures by order
- * ------------------------------------------------------------------------------ */
+/* ---- failures by order ----------------------------------------------------------------------- */
 
 static int allocations_left = -1; /* -1: no end */
 static int syncs_left = -1;
@@ -60,7 +59,7 @@ int __wrap_vasprintf(char **text, const char *format, va_list args)
     return may(&allocations_left, ENOMEM) ? __real_vasprintf(text, format, args) : -1;
 }
 
-int __wrap_asprintf(char **text, const char *format, ...);
+RS_PRINTF(2, 3) int __wrap_asprintf(char **text, const char *format, ...);
 int __wrap_asprintf(char **text, const char *format, ...)
 {
     va_list args;
@@ -98,8 +97,7 @@ int __wrap_fsync(int file)
     return may(&syncs_left, EIO) ? __real_fsync(file) : -1;
 }
 
-/* ---- a night
- * ------------------------------------------------------------------------------------------- */
+/* ---- a night --------------------------------------------------------------------------------- */
 
 static test_night shared;
 
@@ -180,9 +178,7 @@ static void assert_whole(const rs_run_id *id)
     rs_report_close(report);
 }
 
-/* ---- tests
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void tells_when_there_is_no_run_yet(void **state)
 {
