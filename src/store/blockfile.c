@@ -77,25 +77,26 @@ static rs_status read_at(const rsi_blockfile *file, uint64_t offset, void *bytes
 static rs_status check_header(const rsi_blockfile *file, const uint8_t *header, rs_error *err)
 {
     if (memcmp(header, RSI_HEADER_MAGIC, 8) != 0) {
-        return rs_fail(err, RS_ECORRUPT, "header: not a file of a ringscope store");
+        return rs_fail(err, RS_ECORRUPT, "S-03: header: not a file of a ringscope store");
     }
     if (rsi_load_u64le(header + 24) != rsi_hash64(header, 24, 0)) {
-        return rs_fail(err, RS_ECORRUPT, "header: the checksum does not match");
+        return rs_fail(err, RS_ECORRUPT, "S-03: header: the checksum does not match");
     }
     if (rsi_load_u32le(header + 8) != RSI_BLOCKFILE_VERSION) {
         return rs_fail(err, RS_ECORRUPT,
-                       "header: version %u is not supported (this build reads %d)",
+                       "S-03: header: version %u is not supported (this build reads %d)",
                        rsi_load_u32le(header + 8), RSI_BLOCKFILE_VERSION);
     }
     if (rsi_load_u32le(header + 12) != (uint32_t)file->ref.kind) {
-        return rs_fail(err, RS_ECORRUPT, "header: a %s file was expected, found kind %u",
+        return rs_fail(err, RS_ECORRUPT, "S-03: header: a %s file was expected, found kind %u",
                        rsi_file_kind_name(file->ref.kind), rsi_load_u32le(header + 12));
     }
     if (rsi_load_u64le(header + 16) != file->ref.identity) {
-        return rs_fail(err, RS_ECORRUPT,
-                       "header: the file is of another batch or another place (identity %016" PRIx64
-                       ", expected %016" PRIx64 ")",
-                       rsi_load_u64le(header + 16), file->ref.identity);
+        return rs_fail(
+            err, RS_ECORRUPT,
+            "S-03: header: the file is of another batch or another place (identity %016" PRIx64
+            ", expected %016" PRIx64 ")",
+            rsi_load_u64le(header + 16), file->ref.identity);
     }
     return RS_OK;
 }
@@ -108,12 +109,12 @@ static rs_status check_footer(const rsi_blockfile *file, const uint8_t *footer, 
     *checksum = rsi_load_u64le(footer + 16);
     if (memcmp(footer + 32, RSI_FOOTER_MAGIC, 8) != 0 ||
         rsi_load_u64le(footer + 24) != rsi_hash64(footer, 24, file->ref.identity)) {
-        return rs_fail(err, RS_ECORRUPT, "footer: the checksum does not match");
+        return rs_fail(err, RS_ECORRUPT, "S-03: footer: the checksum does not match");
     }
     if (*length > RSI_INDEX_BYTES_MAX || *offset < RSI_HEADER_BYTES || *offset > file->ref.bytes ||
         *length != file->ref.bytes - RSI_FOOTER_BYTES - *offset) {
         return rs_fail(err, RS_ECORRUPT,
-                       "footer: the index cannot lie at %" PRIu64 " with %" PRIu64 " bytes",
+                       "S-03: footer: the index cannot lie at %" PRIu64 " with %" PRIu64 " bytes",
                        *offset, *length);
     }
     return RS_OK;
@@ -149,8 +150,8 @@ static rs_status parse_index(rsi_blockfile *file, uint64_t index_offset, uint64_
     if (!rsi_take_u32(&cursor, &file->meta_length) ||
         (file->meta = rsi_take(&cursor, file->meta_length)) == NULL ||
         !rsi_take_u64(&cursor, &count) || count > rsi_cursor_left(&cursor) / RSI_ENTRY_BYTES_MIN) {
-        return rs_fail(err, RS_ECORRUPT, "index: its lengths do not fit into %" PRIu64 " bytes",
-                       length);
+        return rs_fail(err, RS_ECORRUPT,
+                       "S-03: index: its lengths do not fit into %" PRIu64 " bytes", length);
     }
     file->blocks = calloc(count == 0 ? 1 : (size_t)count, sizeof *file->blocks);
     if (file->blocks == NULL) {
@@ -160,13 +161,13 @@ static rs_status parse_index(rsi_blockfile *file, uint64_t index_offset, uint64_
     for (size_t i = 0; i < count; i++) {
         status = parse_entry(&cursor, &offset, index_offset, &file->blocks[i], err);
         if (status != RS_OK) {
-            return rs_context(err, status, "index: entry %zu", i);
+            return rs_context(err, status, "S-03: index: entry %zu", i);
         }
     }
     if (cursor.at != cursor.end || offset != index_offset) {
         return rs_fail(err, RS_ECORRUPT,
-                       "index: blocks end at %" PRIu64 " where %" PRIu64 " was expected", offset,
-                       index_offset);
+                       "S-03: index: blocks end at %" PRIu64 " where %" PRIu64 " was expected",
+                       offset, index_offset);
     }
     return RS_OK;
 }
@@ -187,7 +188,7 @@ static rs_status load_index(rsi_blockfile *file, rs_error *err)
     }
     RS_TRY(read_at(file, offset, file->index, (size_t)length, err));
     if (rsi_hash64(file->index, (size_t)length, file->ref.identity) != checksum) {
-        status = rs_fail(err, RS_ECORRUPT, "index: the checksum does not match");
+        status = rs_fail(err, RS_ECORRUPT, "S-03: index: the checksum does not match");
         goto done;
     }
     RS_TRY(parse_index(file, offset, length, err));
@@ -203,7 +204,8 @@ static rs_status check_size(const rsi_blockfile *file, rs_error *err)
     }
     if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size != file->ref.bytes ||
         file->ref.bytes < RSI_HEADER_BYTES + RSI_FOOTER_BYTES) {
-        return rs_fail(err, RS_ECORRUPT, "a file of %" PRIu64 " bytes was expected, found %" PRId64,
+        return rs_fail(err, RS_ECORRUPT,
+                       "S-02: a file of %" PRIu64 " bytes was expected, found %" PRId64,
                        file->ref.bytes, (int64_t)info.st_size);
     }
     return RS_OK;
@@ -217,10 +219,11 @@ rs_status rsi_blockfile_open(rsi_blockfile *file, int directory, const rsi_file_
     *file = (rsi_blockfile){.descriptor = -1, .directory = -1, .ref = *ref};
     file->descriptor = openat(directory, ref->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file->descriptor < 0) {
-        status = rs_fail(err, errno == ENOENT ? RS_ECORRUPT : RS_EIO,
-                         errno == ENOENT ? "the manifest names this file, but it is missing (%s)"
-                                         : "cannot open: %s",
-                         strerror(errno));
+        status =
+            rs_fail(err, errno == ENOENT ? RS_ECORRUPT : RS_EIO,
+                    errno == ENOENT ? "S-02: the manifest names this file, but it is missing (%s)"
+                                    : "cannot open: %s",
+                    strerror(errno));
         goto done;
     }
     RS_TRY(check_size(file, err));
@@ -264,7 +267,8 @@ rs_status rsi_blockfile_read(const rsi_blockfile *file, size_t number, rsi_buffe
     RS_TRY(read_at(file, entry->offset, buffer->bytes, entry->length, err));
     buffer->length = entry->length;
     if (rsi_hash64(buffer->bytes, buffer->length, file->ref.identity + number) != entry->checksum) {
-        status = rs_fail(err, RS_ECORRUPT, "the checksum of %u bytes at %" PRIu64 " does not match",
+        status = rs_fail(err, RS_ECORRUPT,
+                         "S-05: the checksum of %u bytes at %" PRIu64 " does not match",
                          entry->length, entry->offset);
     }
 done:
@@ -290,7 +294,8 @@ rs_status rsi_blockfile_check_digest(const rsi_blockfile *file, rs_error *err)
     }
     rsi_hash128 digest = rsi_hash_stream_end(stream);
     if (digest.high != file->ref.digest.high || digest.low != file->ref.digest.low) {
-        status = rs_fail(err, RS_ECORRUPT, "the digest of the file is not the one in the manifest");
+        status = rs_fail(err, RS_ECORRUPT,
+                         "S-04: the digest of the file is not the one in the manifest");
     }
 done:
     free(piece);

@@ -19,6 +19,9 @@
 #define RSI_INDEX_BYTES_MAX ((uint64_t)4 << 30)
 #define RSI_NOTE_BYTES_MAX  ((size_t)8192)
 
+/* The number of an invariant at the head of a message (docs/FORMAT.md), for damage only. */
+#define RSI_INVARIANT(status, id) ((status) == RS_ECORRUPT ? id ": " : "")
+
 typedef enum rsi_file_kind {
     RSI_FILE_DICTIONARY,
     RSI_FILE_SEGMENT,

@@ -154,7 +154,8 @@ done:
     if (status != RS_OK) {
         rsi_dict_close(part);
     }
-    return rs_context(err, status, "dictionary file \"%s\"", file->ref.name);
+    return rs_context(err, status, "%sdictionary file \"%s\"", RSI_INVARIANT(status, "S-07"),
+                      file->ref.name);
 }
 
 void rsi_dict_close(rsi_dict_part *part)
@@ -289,10 +290,10 @@ rs_status rsi_dict_load(rsi_dict_block *block, const rsi_dict_part *part, size_t
     }
     block->part = NULL;
     RS_TRY(rsi_blockfile_read(part->file, number, &block->packed, err));
-    RS_TRY(rs_context(err,
-                      rsi_dict_decode(block, block->packed.bytes, block->packed.length, entry->note,
-                                      entry->note_length, err),
-                      "dictionary file \"%s\": block %zu", part->file->ref.name, number));
+    status = rsi_dict_decode(block, block->packed.bytes, block->packed.length, entry->note,
+                             entry->note_length, err);
+    RS_TRY(rs_context(err, status, "%sdictionary file \"%s\": block %zu",
+                      RSI_INVARIANT(status, "S-06"), part->file->ref.name, number));
     block->part = part;
     block->number = number;
 done:

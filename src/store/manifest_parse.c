@@ -22,7 +22,7 @@ typedef struct manifest_parser {
 
 static rs_status bad(manifest_parser *parser, const char *expected)
 {
-    return rs_fail(parser->err, RS_ECORRUPT, "%s was expected", expected);
+    return rs_fail(parser->err, RS_ECORRUPT, "S-01: %s was expected", expected);
 }
 
 /* The next word up to a space or the end of the line; false where it is empty. */
@@ -418,22 +418,23 @@ static rs_status parse_head(manifest_parser *parser)
     uint64_t version = 0;
     if ((size_t)(parser->end - parser->at) < sizeof magic - 1 ||
         memcmp(parser->at, magic, sizeof magic - 1) != 0 || !take_line(parser, &line)) {
-        return rs_fail(parser->err, RS_ECORRUPT,
-                       "line 1: \"ringscope-store %d\" was expected: not the manifest of a store",
-                       RSI_MANIFEST_VERSION);
+        return rs_fail(
+            parser->err, RS_ECORRUPT,
+            "S-01: line 1: \"ringscope-store %d\" was expected: not the manifest of a store",
+            RSI_MANIFEST_VERSION);
     }
     line.at += sizeof magic - 1;
     if (!take_number(&line, UINT64_MAX, &version) || version != RSI_MANIFEST_VERSION) {
         return rs_fail(parser->err, RS_ECORRUPT,
-                       "line 1: version %" PRIu64 " is not supported (this build reads %d)",
+                       "S-01: line 1: version %" PRIu64 " is not supported (this build reads %d)",
                        version, RSI_MANIFEST_VERSION);
     }
     if (!take_line(parser, &line) || line.end - line.at < 5 || memcmp(line.at, "next ", 5) != 0) {
-        return rs_fail(parser->err, RS_ECORRUPT, "line 2: \"next\" was expected");
+        return rs_fail(parser->err, RS_ECORRUPT, "S-01: line 2: \"next\" was expected");
     }
     line.at += 5;
     if (!take_number(&line, UINT64_MAX, &parser->manifest->next_sequence)) {
-        return rs_fail(parser->err, RS_ECORRUPT, "line 2: a number was expected");
+        return rs_fail(parser->err, RS_ECORRUPT, "S-01: line 2: a number was expected");
     }
     return RS_OK;
 }
@@ -446,15 +447,17 @@ static rs_status check_end(manifest_parser *parser)
     rsi_hash128 found = {0};
     if (parser->end - parser->at < END_BYTES || memcmp(parser->end - END_BYTES, "end ", 4) != 0 ||
         parser->end[-1] != '\n' || parser->end[-END_BYTES - 1] != '\n') {
-        return rs_fail(parser->err, RS_ECORRUPT,
-                       "the last line must be \"end\" and a digest: the file is cut or damaged");
+        return rs_fail(
+            parser->err, RS_ECORRUPT,
+            "S-01: the last line must be \"end\" and a digest: the file is cut or damaged");
     }
     text_line line = {.at = parser->end - END_BYTES + 4, .end = parser->end - 1};
     size_t length = (size_t)(parser->end - parser->at) - END_BYTES;
     manifest->digest = rsi_hash_128(parser->at, length, 0);
     if (!take_digest(&line, &found) || found.high != manifest->digest.high ||
         found.low != manifest->digest.low) {
-        return rs_fail(parser->err, RS_ECORRUPT, "the digest in the last line does not match");
+        return rs_fail(parser->err, RS_ECORRUPT,
+                       "S-01: the digest in the last line does not match");
     }
     manifest->bytes = (uint64_t)(parser->end - parser->at);
     parser->end -= END_BYTES;

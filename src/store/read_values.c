@@ -97,7 +97,8 @@ static rs_status fill(value_stream *stream, uint32_t node_count, rs_error *err)
         stream->begun = true;
         stream->last = stream->values[stream->count - 1].node;
     }
-    status = rs_context(err, status, "attribute file \"%s\": block %zu", file->ref.name, number);
+    status = rs_context(err, status, "%sattribute file \"%s\": block %zu",
+                        RSI_INVARIANT(status, "S-06"), file->ref.name, number);
 done:
     return status;
 }

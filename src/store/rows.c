@@ -87,5 +87,6 @@ rs_status rsi_rows_check(const rsi_blockfile *rows, const rsi_blockfile *segment
         }
     }
 done:
-    return rs_context(err, status, "rows file \"%s\"", rows->ref.name);
+    return rs_context(err, status, "%srows file \"%s\"", RSI_INVARIANT(status, "S-12"),
+                      rows->ref.name);
 }

@@ -77,7 +77,8 @@ static rs_status load_block(const rs_store *store, size_t file, size_t block, un
     if (status == RS_OK) {
         status = check_ends(store, store->manifest.files[file].object, edges, err);
     }
-    status = rs_context(err, status, "segment file \"%s\": block %zu", segment->ref.name, block);
+    status = rs_context(err, status, "%ssegment file \"%s\": block %zu",
+                        RSI_INVARIANT(status, "S-06"), segment->ref.name, block);
 done:
     return status;
 }
@@ -144,19 +145,20 @@ static rs_status take_rows(row_search *search, size_t rows_file, size_t block,
     const uint64_t *files = NULL;
     const uint64_t *lines = NULL;
     RS_TRY(rsi_blockfile_read(file, block, &search->bytes, err));
-    RS_TRY(rs_context(err,
-                      rsi_rows_decode(search->rows_coder, search->bytes.bytes, search->bytes.length,
-                                      edges->count, &files, &lines, err),
-                      "rows file \"%s\": block %zu", file->ref.name, block));
+    status = rsi_rows_decode(search->rows_coder, search->bytes.bytes, search->bytes.length,
+                             edges->count, &files, &lines, err);
+    RS_TRY(rs_context(err, status, "%srows file \"%s\": block %zu", RSI_INVARIANT(status, "S-06"),
+                      file->ref.name, block));
     for (size_t i = 0; i < edges->count; i++) {
         if (edges->src[i] != search->src || edges->dst[i] != search->dst) {
             continue;
         }
         const char *name = source_name(search->store, batch, files[i]);
         if (name == NULL) {
-            status = rs_fail(err, RS_ECORRUPT,
-                             "rows file \"%s\": block %zu names an input file that is not known",
-                             file->ref.name, block);
+            status =
+                rs_fail(err, RS_ECORRUPT,
+                        "S-12: rows file \"%s\": block %zu names an input file that is not known",
+                        file->ref.name, block);
             goto done;
         }
         if (*search->count < search->capacity) {

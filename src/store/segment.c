@@ -365,5 +365,6 @@ rs_status rsi_segment_check(const rsi_blockfile *file, rsi_segment_meta *meta, r
                                .time_max = (int64_t)rsi_load_u64le(file->meta + 24)};
     RS_TRY(check_notes(file, meta->edge_count, err));
 done:
-    return rs_context(err, status, "segment file \"%s\"", file->ref.name);
+    return rs_context(err, status, "%ssegment file \"%s\"", RSI_INVARIANT(status, "S-09"),
+                      file->ref.name);
 }

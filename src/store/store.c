@@ -61,7 +61,7 @@ static rs_status check_file(rs_store *store, size_t number, rs_error *err)
             manifest->types[entry->object].node_count) {
             status = rs_fail(
                 err, RS_ECORRUPT,
-                "dictionary file \"%s\": numbers up to %u, but type \"%s\" has %u nodes",
+                "S-07: dictionary file \"%s\": numbers up to %u, but type \"%s\" has %u nodes",
                 entry->ref.name, store->parts[number].first + store->parts[number].count,
                 manifest->types[entry->object].name, manifest->types[entry->object].node_count);
         }
@@ -114,9 +114,10 @@ static rs_status check_numbers(const rs_store *store, rs_error *err)
             next += store->parts[i].count;
         }
         if (next != store->manifest.types[type].node_count) {
-            return rs_fail(
-                err, RS_ECORRUPT, "type \"%s\": %u nodes were expected, dictionaries hold %" PRIu64,
-                store->manifest.types[type].name, store->manifest.types[type].node_count, next);
+            return rs_fail(err, RS_ECORRUPT,
+                           "S-07: type \"%s\": %u nodes were expected, dictionaries hold %" PRIu64,
+                           store->manifest.types[type].name, store->manifest.types[type].node_count,
+                           next);
         }
     }
     return RS_OK;
@@ -151,7 +152,8 @@ static rs_status check_counts(const rs_store *store, rs_error *err)
             s = rsi_store_next_file(store, RSI_FILE_SEGMENT, rows->object, s + 1);
         }
         if (s == store->opened) {
-            return rs_fail(err, RS_ECORRUPT, "rows file \"%s\" has no segment", rows->ref.name);
+            return rs_fail(err, RS_ECORRUPT, "S-12: rows file \"%s\" has no segment",
+                           rows->ref.name);
         }
         RS_TRY(rsi_rows_check(&store->files[i], &store->files[s], err));
     }

@@ -21,11 +21,6 @@ struct rs_store {
     size_t opened;        /* files of which the first so many are open */
 };
 
-/* Check every block of what was opened: the invariants that only reading it all can tell. Counts
- * findings; the first is in `err`. */
-RS_MUST_USE rs_status rsi_verify_files(const rs_store *store, const rs_work *work, uint64_t *damage,
-                                       rs_error *err);
-
 /* The next file of `kind` and `object` from `from` on, or the number of files. */
 size_t rsi_store_next_file(const rs_store *store, rsi_file_kind kind, size_t object, size_t from);
 
