@@ -127,20 +127,17 @@ static rs_status ready_scan(rsi_chunk *chunk, rs_error *err)
     return rsi_csv_scan_new(&chunk->scan, file->input->delimiter, file->field_count, err);
 }
 
-/* A record that follows the grammar -> cells; false where the row is bad, which is then noted. */
-static rs_status fill_cells(const parse *in, const extent *at, const rsi_csv_record *record,
-                            bool *good)
+/* Look for the first cell that is not UTF-8; where there is one the row is bad, which is noted. */
+static rs_status check_cells(const parse *in, const extent *at, bool *good)
 {
     const rsi_file *file = in->chunk->input.file;
-    bool ascii = rsi_csv_scan_ascii(in->chunk->scan);
     for (size_t slot = 0; slot < in->source->column_count; slot++) {
-        rs_text cell = record->fields[file->field_of_slot[slot]];
-        in->chunk->cells[slot] = cell;
-        if (!ascii && rsi_utf8_valid(cell.bytes, cell.length) != cell.length) {
-            rsi_bad_cell bad;
-            rsi_bad_cell_set(&bad, in->source, slot, cell, "is not valid UTF-8");
+        rs_text cell = in->chunk->cells[slot];
+        if (rsi_utf8_valid(cell.bytes, cell.length) != cell.length) {
+            rsi_bad_cell *bad = &in->chunk->bad_cell;
+            rsi_bad_cell_set(bad, in->source, slot, cell, "is not valid UTF-8");
             *good = false;
-            return note_bad(in, at, file->field_of_slot[slot] + 1, bad.reason);
+            return note_bad(in, at, file->field_of_slot[slot] + 1, bad->reason);
         }
     }
     return RS_OK;
@@ -164,7 +161,12 @@ static rs_status take_record(const parse *in, const rsi_csv_record *record)
                  record->field_count, record->field_count == 1 ? "" : "s", file->field_count);
         return note_bad(in, &at, less + 1, reason);
     }
-    RS_TRY(fill_cells(in, &at, record, &good));
+    for (size_t slot = 0; slot < in->source->column_count; slot++) {
+        in->chunk->cells[slot] = record->fields[file->field_of_slot[slot]];
+    }
+    if (!rsi_csv_scan_ascii(in->chunk->scan)) {
+        RS_TRY(check_cells(in, &at, &good));
+    }
     if (good) {
         RS_TRY(take_row(in, &at, file->field_of_slot));
     }

@@ -114,21 +114,29 @@ void rsi_bad_cell_set(rsi_bad_cell *bad, const rsi_source *source, size_t slot, 
 /* ---- names in columns ---------------------------------------------------------------------------
  */
 
-/* First and last bytes of a text: for up to 16 bytes they and the length are all of it. */
+static inline uint64_t load_four(const char *bytes)
+{
+    uint32_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+/* Two words that with the length are all of a text of up to 16 bytes; one branch, because lengths
+ * change from row to row and a wrong guess costs more than the loads (the shape is wyhash's). */
 static inline void load_ends(rs_text text, uint64_t *head, uint64_t *tail)
 {
+    const char *bytes = text.bytes;
+    if (text.length >= 4) {
+        size_t step = text.length < SHORT_BYTES ? text.length >> 3 << 2 : SHORT_BYTES / 2;
+        const char *last = bytes + text.length - 4;
+        *head = load_four(bytes) << 32 | load_four(bytes + step);
+        *tail = load_four(last) << 32 | load_four(last - step);
+        return;
+    }
     *head = 0;
     *tail = 0;
-    if (text.length >= 8) {
-        memcpy(head, text.bytes, 8);
-        memcpy(tail, text.bytes + text.length - 8, 8);
-    } else if (text.length >= 4) {
-        memcpy(head, text.bytes, 4);
-        memcpy(tail, text.bytes + text.length - 4, 4);
-    } else if (text.length > 0) {
-        *head = (unsigned char)text.bytes[0];
-        *tail = (uint64_t)(unsigned char)text.bytes[text.length / 2] << 8 |
-                (unsigned char)text.bytes[text.length - 1];
+    for (size_t i = 0; i < text.length; i++) {
+        *head = *head << 8 | (unsigned char)bytes[i];
     }
 }
 
