@@ -176,6 +176,7 @@ static void holds_risk_back_by_negative_seeds(void **state)
     g.link[0][1] = g.link[1][0] = g.link[1][2] = g.link[2][1] = 1 << 20;
     small_graph_rows(&g);
     rs_spread_options options = RS_SPREAD_DEFAULTS;
+    options.tolerance = 1e-7;
     int64_t alone[3], held[3];
     g.seed[0] = RS_RISK_ONE;
     assert_int_equal(rs_spread(&g.graph, g.seed, &options, NULL, alone, NULL), RS_OK);
@@ -223,6 +224,7 @@ static void passes_next_to_nothing_through_a_hub(void **state)
     (void)state;
     enum { LEAVES = 1000000 };
     rs_spread_options options = RS_SPREAD_DEFAULTS;
+    options.tolerance = 1e-7;
     uint64_t *first = calloc(LEAVES + 2, sizeof *first);
     uint32_t *to = malloc(2 * LEAVES * sizeof *to);
     uint32_t *weight = malloc(2 * LEAVES * sizeof *weight);
