@@ -233,6 +233,31 @@ static void pad(FILE *out, size_t width)
     }
 }
 
+/* Cells of the row that begins at `first`, up to the last that holds anything. */
+static size_t row_length(const rsi_table *table, size_t first)
+{
+    size_t length = table->count - first < table->columns ? table->count - first : table->columns;
+    while (length > 0 && table->widths[first + length - 1] == 0) {
+        length--;
+    }
+    return length;
+}
+
+static void print_row(const rsi_table *table, size_t first, const size_t *widest, FILE *out,
+                      int indent)
+{
+    size_t length = row_length(table, first);
+    for (size_t column = 0; column < length; column++) {
+        size_t space = widest[column] - table->widths[first + column];
+        bool right = table->align[column] == 'r';
+        pad(out, column == 0 ? (size_t)indent : 2);
+        pad(out, right ? space : 0);
+        fputs(table->cells[first + column], out);
+        pad(out, right || column + 1 == length ? 0 : space);
+    }
+    fputc('\n', out);
+}
+
 rs_status rsi_table_print(const rsi_table *table, FILE *out, int indent, rs_error *err)
 {
     size_t widest[COLUMN_MAX] = {0};
@@ -243,17 +268,8 @@ rs_status rsi_table_print(const rsi_table *table, FILE *out, int indent, rs_erro
         size_t column = i % table->columns;
         widest[column] = table->widths[i] > widest[column] ? table->widths[i] : widest[column];
     }
-    for (size_t i = 0; i < table->count; i++) {
-        size_t column = i % table->columns;
-        bool last = column + 1 == table->columns || i + 1 == table->count;
-        size_t space = widest[column] - table->widths[i];
-        pad(out, column == 0 ? (size_t)indent : 2);
-        pad(out, table->align[column] == 'r' ? space : 0);
-        fputs(table->cells[i], out);
-        pad(out, table->align[column] == 'r' || last ? 0 : space);
-        if (last) {
-            fputc('\n', out);
-        }
+    for (size_t first = 0; first < table->count; first += table->columns) {
+        print_row(table, first, widest, out, indent);
     }
     return RS_OK;
 }
