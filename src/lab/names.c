@@ -3,8 +3,9 @@
  *
  * Invariant: different numbers of one type never give the same id. Every shape is a bijection of
  * the number, and shapes differ in length or in their first characters. Ids carry no locality:
- * neighbours in the world are nowhere near each other in the file. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+ * neighbours in the world are nowhere near each other in the file.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
 #include "lab/world.h"

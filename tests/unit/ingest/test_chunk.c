@@ -221,8 +221,8 @@ static int by_number(const void *a, const void *b)
 {
     const char *one = *(const char *const *)a;
     const char *two = *(const char *const *)b;
-    int difference = atoi(one) - atoi(two);
-    return difference != 0 ? difference : (one > two) - (one < two);
+    long a_line = strtol(one, NULL, 10), b_line = strtol(two, NULL, 10);
+    return a_line != b_line ? (a_line > b_line) - (a_line < b_line) : (one > two) - (one < two);
 }
 
 static void sort_lines(const output *out, char *sorted, size_t capacity)
