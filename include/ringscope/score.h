@@ -135,8 +135,8 @@ typedef struct rs_odd_count {
 /* The counts of one subject that stand out most, smallest tail first; at most `capacity`. Costs as
  * much as rs_oddity. */
 RS_API RS_MUST_USE rs_status rs_oddity_explain(const rs_graph *graph, const rs_work *work,
-                                               uint32_t subject, rs_odd_count *out,
-                                               size_t capacity, size_t *count, rs_error *err);
+                                               uint32_t subject, rs_odd_count *out, size_t capacity,
+                                               size_t *count, rs_error *err);
 
 #ifdef __cplusplus
 }
