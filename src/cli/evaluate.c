@@ -124,7 +124,21 @@ static const rs_text *find(const figures *f, const char *path)
     return NULL;
 }
 
-/* The figure, to three digits behind the point. */
+/* Six digits behind the point become three; counts stay as they are. */
+static void text_cell(rsi_table *t, const rs_text *text)
+{
+    char copy[32];
+    const char *point = memchr(text->bytes, '.', text->length);
+    bool real = point != NULL && text->length - (size_t)(point - text->bytes) == 7;
+    if (real && text->length < sizeof copy) {
+        memcpy(copy, text->bytes, text->length);
+        copy[text->length] = '\0';
+        rsi_table_cell(t, "%.3f", strtod(copy, NULL));
+    } else {
+        rsi_table_cell(t, "%.*s", (int)text->length, text->bytes);
+    }
+}
+
 static void cell(rsi_table *t, const figures *f, const char *head, const char *tail)
 {
     char path[PATH_MAX_BYTES];
@@ -132,11 +146,9 @@ static void cell(rsi_table *t, const figures *f, const char *head, const char *t
     const rs_text *text = find(f, path);
     if (text == NULL) {
         rsi_table_cell(t, "-");
-        return;
+    } else {
+        text_cell(t, text);
     }
-    const char *point = memchr(text->bytes, '.', text->length);
-    bool real = point != NULL && text->length - (size_t)(point - text->bytes) == 7;
-    rsi_table_cell(t, "%.*s", (int)(text->length - (real ? 3 : 0)), text->bytes);
 }
 
 static void interval_cell(rsi_table *t, const figures *f, const char *head, const char *tail)
@@ -148,7 +160,7 @@ static void interval_cell(rsi_table *t, const figures *f, const char *head, cons
     if (from == NULL || to == NULL) {
         rsi_table_cell(t, "%s", "");
     } else {
-        rsi_table_cell(t, "%.5s to %.5s", from->bytes, to->bytes);
+        rsi_table_cell(t, "%.3f to %.3f", strtod(from->bytes, NULL), strtod(to->bytes, NULL));
     }
 }
 
@@ -170,7 +182,7 @@ static rs_status print_accounts(const figures *f, FILE *out, rs_error *err)
     rsi_table *t = rsi_table_new("lrrrlr");
     fputs("accounts by risk\n", out);
     if (t != NULL) {
-        const char *names[] = {"", "accounts", "bad", "precision", "95 %", "AUC"};
+        const char *names[] = {"", "accounts", "bad", "average precision", "95 %", "AUC"};
         for (size_t i = 0; i < 6; i++) {
             rsi_table_cell(t, "%s", names[i]);
         }
