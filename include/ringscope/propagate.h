@@ -44,7 +44,7 @@ typedef struct rs_spread_options {
 } rs_spread_options;
 #define RS_SPREAD_DEFAULTS                                                                         \
     {                                                                                              \
-        .damping = 0.85, .ground = UINT32_C(1) << 20, .tolerance = 1e-6                            \
+        .damping = 0.85, .ground = UINT32_C(1) << 20, .tolerance = 1e-4                            \
     }
 
 /* risk[v] for every node from seed[v] (0 for most; below 0 for known good; at most 1024.0 in size).

@@ -54,6 +54,9 @@ static rs_status read_edges(const rs_graph *graph, size_t relation, bool at_src,
                 at_src ? stream.src.node_of[run.src[i]] : stream.dst.node_of[run.dst[i]];
             bool timed = run.time != NULL && run.time[i] != RS_NO_TIME;
             bool paid = run.amount != NULL && run.amount[i] > 0; /* RS_NO_AMOUNT is below 0 */
+            if (!timed && !paid) {
+                continue;
+            }
             records[used++] =
                 (rsi_record){.key = (uint64_t)node << 32 | (timed ? day_of(run.time[i]) : DAY_NONE),
                              .value = paid ? (uint64_t)run.amount[i] : 0};

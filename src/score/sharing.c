@@ -40,6 +40,7 @@ typedef struct finder {
     rsi_sharing *out;
     uint32_t pairs_max; /* of the evidence: things of so many users are pairs of links */
     double *tie;        /* by column: of the pair at hand, 0 between pairs */
+    size_t meeting;     /* the kind "window"; SIZE_MAX where there is none */
     size_t use_room, user_count, user_room;
 } finder;
 
@@ -214,7 +215,7 @@ done:
 /* What a link of a pair is worth, and in which column. */
 static double tie_of(const finder *f, const rs_link *link, size_t *column)
 {
-    bool meeting = strcmp(rs_evidence_kind_name(link->kind), "window") == 0;
+    bool meeting = link->kind == f->meeting;
     *column = column_of(f, link->thing, meeting ? WAY_MEETING : WAY_SHARED);
     if (meeting) {
         return (double)link->weight / (double)RS_WEIGHT_ONE;
@@ -328,6 +329,10 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     double *scratch = NULL;
     seat *seats = NULL;
     *out = (rsi_sharing){0};
+    f.meeting = SIZE_MAX;
+    for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
+        f.meeting = strcmp(rs_evidence_kind_name(k), "window") == 0 ? k : f.meeting;
+    }
     RS_TRY(make_columns(&f, err));
     scratch = malloc((2 * candidates->count + 1) * sizeof *scratch);
     seats = malloc(GROUP_USERS_MAX * sizeof *seats);
