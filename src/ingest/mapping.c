@@ -7,10 +7,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ingest/mapping.h"
 
-#include <cjson/cJSON.h>
 #include <fnmatch.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +16,7 @@
 #include "base/json.h"
 #include "base/stream.h"
 #include "base/try.h"
+#include "ingest/mapping_tree.h"
 
 enum { MAPPING_BYTES_MAX = 4 << 20, COLUMNS_MAX = 4096 };
 
@@ -30,142 +28,22 @@ struct rsi_mapping {
     size_t subject_count;
 };
 
-/* Where the reader is, for messages: "sources[0].relations[2]". */
-typedef struct place {
-    const struct place *outer;
-    const char *key;
-    size_t index; /* SIZE_MAX: none */
-} place;
-
-/* What all the functions below hand on. */
-typedef struct reader {
-    const char *name;
-    rs_error *err;
-    rsi_source *source;
-    rsi_time_unit unit; /* inherited from further out */
-} reader;
-
-static void print_place(const place *at, char *out, size_t capacity)
-{
-    out[0] = '\0';
-    if (at == NULL) {
-        return;
-    }
-    print_place(at->outer, out, capacity);
-    size_t used = strlen(out);
-    const char *dot = used > 0 && at->key != NULL && at->key[0] != '\0' ? "." : "";
-    if (at->index == SIZE_MAX) {
-        snprintf(out + used, capacity - used, "%s%s", dot, at->key);
-    } else {
-        snprintf(out + used, capacity - used, "%s%s[%zu]", dot, at->key, at->index);
-    }
-}
-
-static RS_PRINTF(3, 4) rs_status wrong(const reader *in, const place *at, const char *format, ...)
-{
-    char where[300];
-    char what[600];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    print_place(at, where, sizeof where);
-    return rs_fail(in->err, RS_EUSAGE, "mapping \"%s\": %s%s%s", in->name, where,
-                   where[0] != '\0' ? ": " : "", what);
-}
-
-static rs_status no_memory(const reader *in)
-{
-    return rs_fail(in->err, RS_ENOMEM, "mapping \"%s\": out of memory", in->name);
-}
-
-/* ---- pieces of the tree -------------------------------------------------------------------------
+/* ---- units and columns ------------------------------------------------------------------------
  */
 
-/* `known` is a list of the keys that may stand here, each followed by a blank. */
-static bool is_known(const char *known, const char *key)
-{
-    size_t length = strlen(key);
-    for (const char *at = known; *at != '\0';) {
-        size_t word = strcspn(at, " ");
-        if (word == length && memcmp(at, key, length) == 0) {
-            return true;
-        }
-        at += word;
-        at += *at == ' ';
-    }
-    return false;
-}
-
-static rs_status check_object(const reader *in, const place *at, const cJSON *object,
-                              const char *known)
-{
-    if (!cJSON_IsObject(object)) {
-        return wrong(in, at, "expected an object");
-    }
-    for (const cJSON *child = object->child; child != NULL; child = child->next) {
-        if (!is_known(known, child->string)) {
-            return wrong(in, at, "unknown key \"%s\" (known: %s)", child->string, known);
-        }
-    }
-    return RS_OK;
-}
-
-static const cJSON *get(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-/* A text that is not empty; *out stays as it is where the key is not there. */
-static rs_status get_text(const reader *in, const place *at, const cJSON *object, const char *key,
-                          const char **out)
-{
-    const cJSON *item = get(object, key);
-    place here = {at, key, SIZE_MAX};
-    if (item == NULL) {
-        return RS_OK;
-    }
-    if (!cJSON_IsString(item) || item->valuestring[0] == '\0') {
-        return wrong(in, &here, "expected a text that is not empty");
-    }
-    *out = item->valuestring;
-    return RS_OK;
-}
-
-/* A word out of `words`, each followed by a blank but the last; its number into *out. */
-static rs_status get_word(const reader *in, const place *at, const cJSON *object, const char *key,
-                          const char *const *words, size_t count, int *out)
-{
-    const char *text = NULL;
-    rs_status status = get_text(in, at, object, key, &text);
-    if (status != RS_OK || text == NULL) {
-        return status;
-    }
-    place here = {at, key, SIZE_MAX};
-    char all[200] = "";
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(words[i], text) == 0) {
-            *out = (int)i;
-            return RS_OK;
-        }
-        size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", words[i]);
-    }
-    return wrong(in, &here, "\"%s\" is not one of %s", text, all);
-}
-
-static rs_status get_unit(const reader *in, const place *at, const cJSON *object,
+static rs_status get_unit(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
                           rsi_time_unit *unit)
 {
     static const char *const words[] = {"s", "ms", "hour", "day"};
     int number = (int)*unit;
-    rs_status status = get_word(in, at, object, "time_unit", words, 4, &number);
+    rs_status status = rsi_map_word(in, at, object, "time_unit", words, 4, &number);
     *unit = (rsi_time_unit)number;
     return status;
 }
 
 /* The slot of a column; the same for the same name. */
-static rs_status slot_of(const reader *in, const place *at, const char *column, size_t *slot)
+static rs_status slot_of(const rsi_map_reader *in, const rsi_map_place *at, const char *column,
+                         size_t *slot)
 {
     rsi_source *source = in->source;
     for (size_t i = 0; i < source->column_count; i++) {
@@ -175,12 +53,12 @@ static rs_status slot_of(const reader *in, const place *at, const char *column, 
         }
     }
     if (source->column_count == COLUMNS_MAX) {
-        return wrong(in, at, "more than %d columns", COLUMNS_MAX);
+        return rsi_map_wrong(in, at, "more than %d columns", COLUMNS_MAX);
     }
     const char **grown =
         realloc(source->columns, (source->column_count + 1) * sizeof *source->columns);
     if (grown == NULL) {
-        return no_memory(in);
+        return rsi_map_no_memory(in);
     }
     source->columns = grown;
     *slot = source->column_count;
@@ -189,95 +67,80 @@ static rs_status slot_of(const reader *in, const place *at, const char *column, 
 }
 
 /* The slot of the column that `key` names; stays as it is where the key is not there. */
-static rs_status get_slot(const reader *in, const place *at, const cJSON *object, const char *key,
-                          size_t *slot)
+static rs_status get_slot(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
+                          const char *key, size_t *slot)
 {
     const char *column = NULL;
-    place here = {at, key, SIZE_MAX};
-    rs_status status = get_text(in, at, object, key, &column);
+    rsi_map_place here = {at, key, SIZE_MAX};
+    rs_status status = rsi_map_text(in, at, object, key, &column);
     if (status == RS_OK && column != NULL) {
         status = slot_of(in, &here, column, slot);
     }
     return status;
 }
 
-/* An array with at least one element; *count 0 and *items NULL where the key is not there. */
-static rs_status get_array(const reader *in, const place *at, const cJSON *object, const char *key,
-                           size_t *count)
-{
-    const cJSON *array = get(object, key);
-    place here = {at, key, SIZE_MAX};
-    *count = 0;
-    if (array == NULL) {
-        return RS_OK;
-    }
-    if (!cJSON_IsArray(array) || array->child == NULL) {
-        return wrong(in, &here, "expected a list that is not empty");
-    }
-    *count = (size_t)cJSON_GetArraySize(array);
-    return RS_OK;
-}
-
 /* ---- relations ----------------------------------------------------------------------------------
  */
 
 /* type or type_column (or, with `typed`, neither: the types come by relation). */
-static rs_status check_end_type(const reader *in, const place *at, const rsi_end *end, bool typed)
+static rs_status check_end_type(const rsi_map_reader *in, const rsi_map_place *at,
+                                const rsi_end *end, bool typed)
 {
     bool column = end->type_slot != RSI_NO_SLOT;
     if (typed && (end->type != NULL || column)) {
-        return wrong(in, at, "the type is said in \"types\" already");
+        return rsi_map_wrong(in, at, "the type is said in \"types\" already");
     }
     if (!typed && (end->type != NULL) == column) {
-        return wrong(in, at,
-                     column ? "expected \"type\" or \"type_column\", not both"
-                            : "expected \"type\" or \"type_column\"");
+        return rsi_map_wrong(in, at,
+                             column ? "expected \"type\" or \"type_column\", not both"
+                                    : "expected \"type\" or \"type_column\"");
     }
     return RS_OK;
 }
 
-static rs_status read_end(const reader *in, const place *at, const cJSON *object, const char *key,
-                          bool typed, rsi_end *end)
+static rs_status read_end(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
+                          const char *key, bool typed, rsi_end *end)
 {
     rs_status status = RS_OK;
-    const cJSON *item = get(object, key);
-    place here = {at, key, SIZE_MAX};
+    const cJSON *item = rsi_map_get(object, key);
+    rsi_map_place here = {at, key, SIZE_MAX};
     *end = (rsi_end){.type_slot = RSI_NO_SLOT, .slot = RSI_NO_SLOT};
     if (item == NULL) {
-        return wrong(in, at, "\"%s\" is missing", key);
+        return rsi_map_wrong(in, at, "\"%s\" is missing", key);
     }
-    RS_TRY(check_object(in, &here, item, "type type_column column"));
-    RS_TRY(get_text(in, &here, item, "type", &end->type));
+    RS_TRY(rsi_map_check(in, &here, item, "type type_column column"));
+    RS_TRY(rsi_map_text(in, &here, item, "type", &end->type));
     RS_TRY(get_slot(in, &here, item, "type_column", &end->type_slot));
     RS_TRY(get_slot(in, &here, item, "column", &end->slot));
     if (end->slot == RSI_NO_SLOT) {
-        return wrong(in, &here, "\"column\" is missing");
+        return rsi_map_wrong(in, &here, "\"column\" is missing");
     }
     RS_TRY(check_end_type(in, &here, end, typed));
 done:
     return status;
 }
 
-static rs_status get_kind(const reader *in, const place *at, const cJSON *object, const char *key,
-                          int *kind)
+static rs_status get_kind(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
+                          const char *key, int *kind)
 {
     const char *words[RS_KIND_COUNT];
     for (int i = 0; i < RS_KIND_COUNT; i++) {
         words[i] = rs_kind_name((rs_kind)i);
     }
-    return get_word(in, at, object, key, words, RS_KIND_COUNT, kind);
+    return rsi_map_word(in, at, object, key, words, RS_KIND_COUNT, kind);
 }
 
 static const char *const AS_WORDS[] = {"thing", "place"};
 
 /* "as" beside a named relation. */
-static rs_status read_as(const reader *in, const place *at, const cJSON *object, rs_kind kind,
-                         bool *is_place)
+static rs_status read_as(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
+                         rs_kind kind, bool *is_place)
 {
     int as = 0;
-    rs_status status = get_word(in, at, object, "as", AS_WORDS, 2, &as);
-    if (status == RS_OK && get(object, "as") != NULL && kind != RS_KIND_SHARED) {
-        return wrong(in, at, "\"as\" needs kind \"shared\", found \"%s\"", rs_kind_name(kind));
+    rs_status status = rsi_map_word(in, at, object, "as", AS_WORDS, 2, &as);
+    if (status == RS_OK && rsi_map_get(object, "as") != NULL && kind != RS_KIND_SHARED) {
+        return rsi_map_wrong(in, at, "\"as\" needs kind \"shared\", found \"%s\"",
+                             rs_kind_name(kind));
     }
     *is_place = as == 1;
     return status;
@@ -294,48 +157,51 @@ static rsi_named *find_named(const rsi_relation_rule *rule, const char *name)
 }
 
 /* "as" beside "kinds": one word for all that are shared, or a table by relation. */
-static rs_status read_as_table(const reader *in, const place *at, const cJSON *object,
-                               rsi_relation_rule *rule)
+static rs_status read_as_table(const rsi_map_reader *in, const rsi_map_place *at,
+                               const cJSON *object, rsi_relation_rule *rule)
 {
     rs_status status = RS_OK;
-    const cJSON *table = get(object, "as");
-    place here = {at, "as", SIZE_MAX};
+    const cJSON *table = rsi_map_get(object, "as");
+    rsi_map_place here = {at, "as", SIZE_MAX};
     int as = 0;
     if (table == NULL || cJSON_IsString(table)) {
-        RS_TRY(get_word(in, at, object, "as", AS_WORDS, 2, &as));
+        RS_TRY(rsi_map_word(in, at, object, "as", AS_WORDS, 2, &as));
         for (size_t i = 0; i < rule->named_count; i++) {
             rule->named[i].place = as == 1 && rule->named[i].kind == RS_KIND_SHARED;
         }
         return RS_OK;
     }
     if (!cJSON_IsObject(table)) {
-        return wrong(in, &here, "expected \"thing\", \"place\" or a table of them by relation");
+        return rsi_map_wrong(in, &here,
+                             "expected \"thing\", \"place\" or a table of them by relation");
     }
     for (const cJSON *child = table->child; child != NULL; child = child->next) {
         rsi_named *named = find_named(rule, child->string);
         if (named == NULL || named->kind != RS_KIND_SHARED) {
-            return wrong(in, &here, "\"%s\" is not a relation of kind \"shared\" in \"kinds\"",
-                         child->string);
+            return rsi_map_wrong(in, &here,
+                                 "\"%s\" is not a relation of kind \"shared\" in \"kinds\"",
+                                 child->string);
         }
-        RS_TRY(get_word(in, &here, table, child->string, AS_WORDS, 2, &as));
+        RS_TRY(rsi_map_word(in, &here, table, child->string, AS_WORDS, 2, &as));
         named->place = as == 1;
     }
 done:
     return status;
 }
 
-static rs_status read_kinds(const reader *in, const place *at, const cJSON *object,
+static rs_status read_kinds(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
                             rsi_relation_rule *rule)
 {
     rs_status status = RS_OK;
-    const cJSON *table = get(object, "kinds");
-    place here = {at, "kinds", SIZE_MAX};
+    const cJSON *table = rsi_map_get(object, "kinds");
+    rsi_map_place here = {at, "kinds", SIZE_MAX};
     if (!cJSON_IsObject(table) || table->child == NULL) {
-        return wrong(in, &here, "expected a table of kinds by relation, beside \"name_column\"");
+        return rsi_map_wrong(in, &here,
+                             "expected a table of kinds by relation, beside \"name_column\"");
     }
     rule->named = calloc((size_t)cJSON_GetArraySize(table), sizeof *rule->named);
     if (rule->named == NULL) {
-        return no_memory(in);
+        return rsi_map_no_memory(in);
     }
     for (const cJSON *child = table->child; child != NULL; child = child->next) {
         int kind = 0;
@@ -348,58 +214,62 @@ done:
     return status;
 }
 
-static rs_status read_types(const reader *in, const place *at, const cJSON *table,
+static rs_status read_types(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *table,
                             rsi_relation_rule *rule)
 {
-    place here = {at, "types", SIZE_MAX};
+    rsi_map_place here = {at, "types", SIZE_MAX};
     if (!cJSON_IsObject(table)) {
-        return wrong(in, &here, "expected a table of [source type, target type] by relation");
+        return rsi_map_wrong(in, &here,
+                             "expected a table of [source type, target type] by relation");
     }
     for (const cJSON *child = table->child; child != NULL; child = child->next) {
         rsi_named *named = find_named(rule, child->string);
         const cJSON *src = cJSON_GetArrayItem(child, 0);
         const cJSON *dst = cJSON_GetArrayItem(child, 1);
         if (named == NULL) {
-            return wrong(in, &here, "\"%s\" is not in \"kinds\"", child->string);
+            return rsi_map_wrong(in, &here, "\"%s\" is not in \"kinds\"", child->string);
         }
         if (!cJSON_IsArray(child) || cJSON_GetArraySize(child) != 2 || !cJSON_IsString(src) ||
             !cJSON_IsString(dst) || src->valuestring[0] == '\0' || dst->valuestring[0] == '\0') {
-            return wrong(in, &here, "\"%s\": expected [source type, target type]", child->string);
+            return rsi_map_wrong(in, &here, "\"%s\": expected [source type, target type]",
+                                 child->string);
         }
         named->src_type = src->valuestring;
         named->dst_type = dst->valuestring;
     }
     for (size_t i = 0; i < rule->named_count; i++) {
         if (rule->named[i].src_type == NULL) {
-            return wrong(in, &here, "\"%s\" is in \"kinds\" but not here", rule->named[i].name);
+            return rsi_map_wrong(in, &here, "\"%s\" is in \"kinds\" but not here",
+                                 rule->named[i].name);
         }
     }
     return RS_OK;
 }
 
-static rs_status read_name(const reader *in, const place *at, const cJSON *object,
+static rs_status read_name(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
                            rsi_relation_rule *rule)
 {
     rs_status status = RS_OK;
-    RS_TRY(get_text(in, at, object, "name", &rule->name));
+    RS_TRY(rsi_map_text(in, at, object, "name", &rule->name));
     RS_TRY(get_slot(in, at, object, "name_column", &rule->name_slot));
     if ((rule->name != NULL) == (rule->name_slot != RSI_NO_SLOT)) {
-        return wrong(in, at,
-                     rule->name != NULL ? "expected \"name\" or \"name_column\", not both"
-                                        : "expected \"name\" or \"name_column\"");
+        return rsi_map_wrong(in, at,
+                             rule->name != NULL ? "expected \"name\" or \"name_column\", not both"
+                                                : "expected \"name\" or \"name_column\"");
     }
     if (rule->name == NULL) {
-        if (get(object, "kind") != NULL) {
-            return wrong(in, at, "\"kind\" goes with \"name\"; with \"name_column\" say \"kinds\"");
+        if (rsi_map_get(object, "kind") != NULL) {
+            return rsi_map_wrong(in, at,
+                                 "\"kind\" goes with \"name\"; with \"name_column\" say \"kinds\"");
         }
         RS_TRY(read_kinds(in, at, object, rule));
         goto done;
     }
-    if (get(object, "kinds") != NULL || get(object, "types") != NULL) {
-        return wrong(in, at, "\"kinds\" and \"types\" go with \"name_column\"");
+    if (rsi_map_get(object, "kinds") != NULL || rsi_map_get(object, "types") != NULL) {
+        return rsi_map_wrong(in, at, "\"kinds\" and \"types\" go with \"name_column\"");
     }
-    if (get(object, "kind") == NULL) {
-        return wrong(in, at, "\"kind\" is missing");
+    if (rsi_map_get(object, "kind") == NULL) {
+        return rsi_map_wrong(in, at, "\"kind\" is missing");
     }
     int kind = 0;
     RS_TRY(get_kind(in, at, object, "kind", &kind));
@@ -409,32 +279,33 @@ done:
     return status;
 }
 
-static rs_status read_amount(const reader *in, const place *at, const cJSON *object,
+static rs_status read_amount(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
                              rsi_relation_rule *rule)
 {
     rs_status status = RS_OK;
-    const cJSON *decimals = get(object, "decimals");
+    const cJSON *decimals = rsi_map_get(object, "decimals");
     rule->decimals = 2;
     rule->currency = "";
     RS_TRY(get_slot(in, at, object, "amount", &rule->amount_slot));
-    RS_TRY(get_text(in, at, object, "currency", &rule->currency));
+    RS_TRY(rsi_map_text(in, at, object, "currency", &rule->currency));
     RS_TRY(get_slot(in, at, object, "currency_column", &rule->currency_slot));
     if (decimals != NULL) {
-        place here = {at, "decimals", SIZE_MAX};
+        rsi_map_place here = {at, "decimals", SIZE_MAX};
         double value = cJSON_IsNumber(decimals) ? decimals->valuedouble : -1;
         if (!(value >= 0 && value <= RSI_DECIMALS_MAX) || value != (double)(int)value) {
-            return wrong(in, &here, "expected a whole number from 0 to %d", RSI_DECIMALS_MAX);
+            return rsi_map_wrong(in, &here, "expected a whole number from 0 to %d",
+                                 RSI_DECIMALS_MAX);
         }
         rule->decimals = (uint8_t)value;
     }
     bool currency_said = rule->currency[0] != '\0';
     bool currency_column = rule->currency_slot != RSI_NO_SLOT;
     if (currency_said && currency_column) {
-        return wrong(in, at, "expected \"currency\" or \"currency_column\", not both");
+        return rsi_map_wrong(in, at, "expected \"currency\" or \"currency_column\", not both");
     }
     if (rule->amount_slot == RSI_NO_SLOT &&
         (decimals != NULL || currency_said || currency_column)) {
-        return wrong(in, at, "\"decimals\" and \"currency\" need an \"amount\"");
+        return rsi_map_wrong(in, at, "\"decimals\" and \"currency\" need an \"amount\"");
     }
 done:
     return status;
@@ -443,8 +314,8 @@ done:
 static const char RELATION_KEYS[] = "name name_column kind kinds as types src dst time time_unit "
                                     "amount decimals currency currency_column key";
 
-static rs_status read_relation(const reader *in, const place *at, const cJSON *object,
-                               rsi_relation_rule *rule)
+static rs_status read_relation(const rsi_map_reader *in, const rsi_map_place *at,
+                               const cJSON *object, rsi_relation_rule *rule)
 {
     rs_status status = RS_OK;
     *rule = (rsi_relation_rule){.name_slot = RSI_NO_SLOT,
@@ -453,9 +324,9 @@ static rs_status read_relation(const reader *in, const place *at, const cJSON *o
                                 .currency_slot = RSI_NO_SLOT,
                                 .key_slot = RSI_NO_SLOT,
                                 .unit = in->unit};
-    RS_TRY(check_object(in, at, object, RELATION_KEYS));
+    RS_TRY(rsi_map_check(in, at, object, RELATION_KEYS));
     RS_TRY(read_name(in, at, object, rule));
-    const cJSON *types = get(object, "types");
+    const cJSON *types = rsi_map_get(object, "types");
     if (types != NULL) {
         RS_TRY(read_types(in, at, types, rule));
     }
@@ -472,27 +343,27 @@ done:
 /* ---- nodes, sources, the whole ------------------------------------------------------------------
  */
 
-static rs_status read_attributes(const reader *in, const place *at, const cJSON *object,
-                                 rsi_node_rule *rule)
+static rs_status read_attributes(const rsi_map_reader *in, const rsi_map_place *at,
+                                 const cJSON *object, rsi_node_rule *rule)
 {
     rs_status status = RS_OK;
     size_t count = 0;
-    RS_TRY(get_array(in, at, object, "attributes", &count));
+    RS_TRY(rsi_map_array(in, at, object, "attributes", &count));
     rule->attribute_slots = calloc(count + 1, sizeof *rule->attribute_slots);
     if (rule->attribute_slots == NULL) {
-        return no_memory(in);
+        return rsi_map_no_memory(in);
     }
-    const cJSON *item = count > 0 ? get(object, "attributes")->child : NULL;
+    const cJSON *item = count > 0 ? rsi_map_get(object, "attributes")->child : NULL;
     for (; item != NULL; item = item->next) {
-        place here = {at, "attributes", rule->attribute_count};
+        rsi_map_place here = {at, "attributes", rule->attribute_count};
         size_t slot = RSI_NO_SLOT;
         if (!cJSON_IsString(item) || item->valuestring[0] == '\0') {
-            return wrong(in, &here, "expected the name of a column");
+            return rsi_map_wrong(in, &here, "expected the name of a column");
         }
         RS_TRY(slot_of(in, &here, item->valuestring, &slot));
         for (size_t i = 0; i < rule->attribute_count; i++) {
             if (rule->attribute_slots[i] == slot) {
-                return wrong(in, &here, "\"%s\" stands twice", item->valuestring);
+                return rsi_map_wrong(in, &here, "\"%s\" stands twice", item->valuestring);
             }
         }
         rule->attribute_slots[rule->attribute_count++] = slot;
@@ -501,19 +372,19 @@ done:
     return status;
 }
 
-static rs_status read_node(const reader *in, const place *at, const cJSON *object,
+static rs_status read_node(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
                            rsi_node_rule *rule)
 {
     rs_status status = RS_OK;
     *rule = (rsi_node_rule){.node = {.type_slot = RSI_NO_SLOT, .slot = RSI_NO_SLOT},
                             .time_slot = RSI_NO_SLOT,
                             .unit = in->unit};
-    RS_TRY(check_object(in, at, object, "type type_column column attributes time time_unit"));
-    RS_TRY(get_text(in, at, object, "type", &rule->node.type));
+    RS_TRY(rsi_map_check(in, at, object, "type type_column column attributes time time_unit"));
+    RS_TRY(rsi_map_text(in, at, object, "type", &rule->node.type));
     RS_TRY(get_slot(in, at, object, "type_column", &rule->node.type_slot));
     RS_TRY(get_slot(in, at, object, "column", &rule->node.slot));
     if (rule->node.slot == RSI_NO_SLOT) {
-        return wrong(in, at, "\"column\" is missing");
+        return rsi_map_wrong(in, at, "\"column\" is missing");
     }
     RS_TRY(check_end_type(in, at, &rule->node, false));
     RS_TRY(get_slot(in, at, object, "time", &rule->time_slot));
@@ -523,26 +394,27 @@ done:
     return status;
 }
 
-static rs_status read_format(const reader *in, const place *at, const cJSON *object,
+static rs_status read_format(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
                              rsi_source *source)
 {
     static const char *const formats[] = {"csv", "jsonl"};
     rs_status status = RS_OK;
     int format = -1;
     const char *delimiter = NULL;
-    RS_TRY(get_word(in, at, object, "format", formats, 2, &format));
+    RS_TRY(rsi_map_word(in, at, object, "format", formats, 2, &format));
     source->format = format < 0    ? RSI_FORMAT_BY_NAME
                      : format == 0 ? RSI_FORMAT_CSV
                                    : RSI_FORMAT_JSONL;
-    RS_TRY(get_text(in, at, object, "delimiter", &delimiter));
+    RS_TRY(rsi_map_text(in, at, object, "delimiter", &delimiter));
     if (delimiter != NULL) {
-        place here = {at, "delimiter", SIZE_MAX};
+        rsi_map_place here = {at, "delimiter", SIZE_MAX};
         if (delimiter[1] != '\0' || (unsigned char)delimiter[0] >= 0x80 ||
             strchr("\"\r\n", delimiter[0]) != NULL) {
-            return wrong(in, &here, "expected one ASCII character, not a quote or an end of line");
+            return rsi_map_wrong(in, &here,
+                                 "expected one ASCII character, not a quote or an end of line");
         }
         if (source->format == RSI_FORMAT_JSONL) {
-            return wrong(in, &here, "format \"jsonl\" has no delimiter");
+            return rsi_map_wrong(in, &here, "format \"jsonl\" has no delimiter");
         }
         source->delimiter = delimiter[0];
     }
@@ -550,63 +422,63 @@ done:
     return status;
 }
 
-static rs_status read_source(const reader *outer, const place *at, const cJSON *object,
-                             rsi_source *source)
+static rs_status read_source(const rsi_map_reader *outer, const rsi_map_place *at,
+                             const cJSON *object, rsi_source *source)
 {
     rs_status status = RS_OK;
-    reader inner = *outer;
+    rsi_map_reader inner = *outer;
     size_t count = 0;
     inner.source = source;
-    RS_TRY(check_object(&inner, at, object, "match format delimiter time_unit relations nodes"));
-    RS_TRY(get_text(&inner, at, object, "match", &source->match));
+    RS_TRY(rsi_map_check(&inner, at, object, "match format delimiter time_unit relations nodes"));
+    RS_TRY(rsi_map_text(&inner, at, object, "match", &source->match));
     if (source->match == NULL) {
-        return wrong(&inner, at, "\"match\" is missing");
+        return rsi_map_wrong(&inner, at, "\"match\" is missing");
     }
     RS_TRY(read_format(&inner, at, object, source));
     RS_TRY(get_unit(&inner, at, object, &inner.unit));
-    RS_TRY(get_array(&inner, at, object, "relations", &count));
+    RS_TRY(rsi_map_array(&inner, at, object, "relations", &count));
     source->relations = calloc(count + 1, sizeof *source->relations);
     size_t node_count = 0;
-    RS_TRY(get_array(&inner, at, object, "nodes", &node_count));
+    RS_TRY(rsi_map_array(&inner, at, object, "nodes", &node_count));
     source->nodes = calloc(node_count + 1, sizeof *source->nodes);
     if (source->relations == NULL || source->nodes == NULL) {
-        return no_memory(&inner);
+        return rsi_map_no_memory(&inner);
     }
     if (count + node_count == 0) {
-        return wrong(&inner, at, "expected \"relations\" or \"nodes\"");
+        return rsi_map_wrong(&inner, at, "expected \"relations\" or \"nodes\"");
     }
-    const cJSON *item = count > 0 ? get(object, "relations")->child : NULL;
+    const cJSON *item = count > 0 ? rsi_map_get(object, "relations")->child : NULL;
     for (; item != NULL; item = item->next) {
-        place here = {at, "relations", source->relation_count};
+        rsi_map_place here = {at, "relations", source->relation_count};
         RS_TRY(read_relation(&inner, &here, item, &source->relations[source->relation_count++]));
     }
-    item = node_count > 0 ? get(object, "nodes")->child : NULL;
+    item = node_count > 0 ? rsi_map_get(object, "nodes")->child : NULL;
     for (; item != NULL; item = item->next) {
-        place here = {at, "nodes", source->node_count};
+        rsi_map_place here = {at, "nodes", source->node_count};
         RS_TRY(read_node(&inner, &here, item, &source->nodes[source->node_count++]));
     }
 done:
     return status;
 }
 
-static rs_status read_subjects(const reader *in, rsi_mapping *mapping)
+static rs_status read_subjects(const rsi_map_reader *in, rsi_mapping *mapping)
 {
     rs_status status = RS_OK;
     size_t count = 0;
-    RS_TRY(get_array(in, NULL, mapping->tree, "subjects", &count));
+    RS_TRY(rsi_map_array(in, NULL, mapping->tree, "subjects", &count));
     mapping->subjects = calloc(count + 1, sizeof *mapping->subjects);
     if (mapping->subjects == NULL) {
-        return no_memory(in);
+        return rsi_map_no_memory(in);
     }
     if (count == 0) {
         mapping->subjects[mapping->subject_count++] = "account";
         return RS_OK;
     }
-    for (const cJSON *item = get(mapping->tree, "subjects")->child; item != NULL;
+    for (const cJSON *item = rsi_map_get(mapping->tree, "subjects")->child; item != NULL;
          item = item->next) {
-        place here = {NULL, "subjects", mapping->subject_count};
+        rsi_map_place here = {NULL, "subjects", mapping->subject_count};
         if (!cJSON_IsString(item) || item->valuestring[0] == '\0') {
-            return wrong(in, &here, "expected the name of a node type");
+            return rsi_map_wrong(in, &here, "expected the name of a node type");
         }
         mapping->subjects[mapping->subject_count++] = item->valuestring;
     }
@@ -614,24 +486,24 @@ done:
     return status;
 }
 
-static rs_status read_tree(reader *in, rsi_mapping *mapping)
+static rs_status read_tree(rsi_map_reader *in, rsi_mapping *mapping)
 {
     rs_status status = RS_OK;
     size_t count = 0;
-    RS_TRY(check_object(in, NULL, mapping->tree, "sources subjects time_unit"));
+    RS_TRY(rsi_map_check(in, NULL, mapping->tree, "sources subjects time_unit"));
     RS_TRY(get_unit(in, NULL, mapping->tree, &in->unit));
     RS_TRY(read_subjects(in, mapping));
-    RS_TRY(get_array(in, NULL, mapping->tree, "sources", &count));
+    RS_TRY(rsi_map_array(in, NULL, mapping->tree, "sources", &count));
     if (count == 0) {
-        return wrong(in, NULL, "\"sources\" is missing");
+        return rsi_map_wrong(in, NULL, "\"sources\" is missing");
     }
     mapping->sources = calloc(count, sizeof *mapping->sources);
     if (mapping->sources == NULL) {
-        return no_memory(in);
+        return rsi_map_no_memory(in);
     }
-    for (const cJSON *item = get(mapping->tree, "sources")->child; item != NULL;
+    for (const cJSON *item = rsi_map_get(mapping->tree, "sources")->child; item != NULL;
          item = item->next) {
-        place here = {NULL, "sources", mapping->source_count};
+        rsi_map_place here = {NULL, "sources", mapping->source_count};
         RS_TRY(read_source(in, &here, item, &mapping->sources[mapping->source_count++]));
     }
 done:
@@ -639,7 +511,7 @@ done:
 }
 
 /* cJSON's strings end at a NUL. The text is known to be valid. */
-static rs_status refuse_nul(const reader *in, const char *bytes, size_t length)
+static rs_status refuse_nul(const rsi_map_reader *in, const char *bytes, size_t length)
 {
     rsi_json *json = NULL;
     rs_text text;
@@ -652,11 +524,11 @@ static rs_status refuse_nul(const reader *in, const char *bytes, size_t length)
     do {
         token = rsi_json_next(json, &text);
         if (text.length > 0 && memchr(text.bytes, '\0', text.length) != NULL) {
-            status = wrong(in, NULL, "U+0000 (\\u0000) cannot stand in a mapping");
+            status = rsi_map_wrong(in, NULL, "U+0000 (\\u0000) cannot stand in a mapping");
         }
     } while (status == RS_OK && token != RSI_JSON_END && token != RSI_JSON_BAD);
     if (status == RS_OK && token == RSI_JSON_BAD) {
-        status = no_memory(in);
+        status = rsi_map_no_memory(in);
     }
     rsi_json_free(json);
     return status;
@@ -666,10 +538,10 @@ rs_status rsi_mapping_parse(rsi_mapping **out, const char *name, const char *byt
                             rs_error *err)
 {
     rs_status status = RS_OK;
-    reader in = {.name = name, .err = err, .unit = RSI_UNIT_S};
+    rsi_map_reader in = {.name = name, .err = err, .unit = RSI_UNIT_S};
     rsi_mapping *mapping = calloc(1, sizeof *mapping);
     if (mapping == NULL) {
-        return no_memory(&in);
+        return rsi_map_no_memory(&in);
     }
     status = rsi_json_check(name, bytes, length, err);
     if (status == RS_EINPUT) {
@@ -685,7 +557,7 @@ rs_status rsi_mapping_parse(rsi_mapping **out, const char *name, const char *byt
     RS_TRY(refuse_nul(&in, bytes, length));
     mapping->tree = cJSON_ParseWithLength(bytes, length);
     if (mapping->tree == NULL) {
-        status = no_memory(&in); /* the only reason left: the text is valid JSON */
+        status = rsi_map_no_memory(&in); /* the only reason left: the text is valid JSON */
         goto done;
     }
     RS_TRY(read_tree(&in, mapping));

@@ -9,277 +9,31 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ingest/rows.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/decimal.h"
-#include "base/hash.h"
 #include "base/timestamp.h"
 #include "base/try.h"
-#include "base/utf8.h"
+#include "ingest/settled.h"
 #include "store/dict.h"
 #include "store/manifest.h"
 
-enum {
-    PARTS = 4,
-    SHORT_BYTES = 16,
-    FIRST_ENTRIES = 32,
-    ENTRIES_MAX = 1 << 16,
-    VALUE_BYTES_MAX = 65536
-};
-
-/* What the dynamic cells of a row came to. `text` holds the parts one behind the other. */
-typedef struct entry {
-    uint64_t hash;
-    uint64_t head; /* of the first part; with its length they are all of it up to SHORT_BYTES */
-    uint64_t tail;
-    char *text; /* NULL: free */
-    uint32_t lengths[PARTS];
-    uint32_t relation; /* or a node's type */
-    uint32_t types[2];
-    uint32_t *attributes; /* of a node rule */
-} entry;
-
-typedef struct cache {
-    size_t parts; /* how many cells the rule reads; 0: `only` holds for every row */
-    size_t slots[PARTS];
-    entry only;
-    entry *entries; /* open addressing, a power of two, at most half full */
-    size_t capacity;
-    size_t count;
-} cache;
+enum { VALUE_BYTES_MAX = 65536 };
 
 struct rsi_rower {
     const rsi_source *source;
     const rsi_registry *registry;
     int64_t time_max;
-    cache *relation_caches;
-    cache *node_caches;
+    rsi_settled_table *relation_caches;
+    rsi_settled_table *node_caches;
     rsi_edge_row *edges;
     uint32_t (*edge_types)[2];
     rsi_node_row *nodes;
     rsi_value_row *values;
 };
 
-/* ---- reasons ----------------------------------------------------------------------------------
- */
-
-enum { SHOWN_BYTES = 60 };
-
-/* Bytes of the character at `at`; 0 where it is not valid UTF-8. */
-static size_t character(const char *at, size_t left)
-{
-    for (size_t length = 1; length <= 4 && length <= left; length++) {
-        if (rsi_utf8_valid(at, length) == length) {
-            return length;
-        }
-    }
-    return 0;
-}
-
-/* `text` for a message: control characters and what is not UTF-8 as \xHH, cut to what fits. */
-static void printable(rs_text text, char *out, size_t capacity)
-{
-    size_t used = 0;
-    for (size_t at = 0; at < text.length && used + 8 < capacity;) {
-        unsigned char c = (unsigned char)text.bytes[at];
-        size_t length = character(text.bytes + at, text.length - at);
-        if (length == 0 || c < 0x20 || c == 0x7F) {
-            used += (size_t)snprintf(out + used, capacity - used, "\\x%02X", c);
-            at++;
-            continue;
-        }
-        memcpy(out + used, text.bytes + at, length);
-        used += length;
-        at += length;
-    }
-    out[used] = '\0';
-}
-
-void rsi_bad_cell_set(rsi_bad_cell *bad, const rsi_source *source, size_t slot, rs_text value,
-                      const char *what)
-{
-    char shown[SHOWN_BYTES + 8];
-    char column[SHOWN_BYTES + 8];
-    rs_text name = {source->columns[slot], strlen(source->columns[slot])};
-    rs_text head = {value.bytes, value.length < SHOWN_BYTES ? value.length : SHOWN_BYTES};
-    printable(head, shown, sizeof shown);
-    printable(name, column, sizeof column);
-    bad->slot = slot;
-    snprintf(bad->reason, sizeof bad->reason, "column \"%s\": \"%s%s\" %s", column, shown,
-             value.length > SHOWN_BYTES ? "..." : "", what);
-}
-
-/* ---- names in columns ---------------------------------------------------------------------------
- */
-
-static inline uint64_t load_four(const char *bytes)
-{
-    uint32_t value;
-    memcpy(&value, bytes, sizeof value);
-    return value;
-}
-
-/* Two words that with the length are all of a text of up to 16 bytes; one branch, because lengths
- * change from row to row and a wrong guess costs more than the loads (the shape is wyhash's). */
-static inline void load_ends(rs_text text, uint64_t *head, uint64_t *tail)
-{
-    const char *bytes = text.bytes;
-    if (text.length >= 4) {
-        size_t step = text.length < SHORT_BYTES ? text.length >> 3 << 2 : SHORT_BYTES / 2;
-        const char *last = bytes + text.length - 4;
-        *head = load_four(bytes) << 32 | load_four(bytes + step);
-        *tail = load_four(last) << 32 | load_four(last - step);
-        return;
-    }
-    *head = 0;
-    *tail = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        *head = *head << 8 | (unsigned char)bytes[i];
-    }
-}
-
-static inline uint64_t mix(uint64_t hash, uint64_t value)
-{
-    hash = (hash ^ value) * UINT64_C(0xFF51AFD7ED558CCD);
-    return hash ^ hash >> 32;
-}
-
-static inline uint64_t hash_ends(size_t length, uint64_t head, uint64_t tail)
-{
-    return mix(0, ((head ^ length) * UINT64_C(0x9E3779B97F4A7C15)) + tail);
-}
-
-/* Names are short and few: their ends tell them apart; longer ones are hashed whole. */
-static uint64_t hash_parts(const cache *table, const rs_text *cells)
-{
-    uint64_t hash = 0;
-    for (size_t i = 0; i < table->parts; i++) {
-        rs_text part = cells[table->slots[i]];
-        uint64_t head;
-        uint64_t tail;
-        load_ends(part, &head, &tail);
-        uint64_t value = part.length > SHORT_BYTES ? rsi_hash64(part.bytes, part.length, 0)
-                                                   : hash_ends(part.length, head, tail);
-        hash = i == 0 ? value : mix(hash, value);
-    }
-    return hash;
-}
-
-static bool same_parts(const cache *table, const entry *one, const rs_text *cells)
-{
-    const char *at = one->text;
-    for (size_t i = 0; i < table->parts; i++) {
-        rs_text part = cells[table->slots[i]];
-        if (part.length != one->lengths[i] ||
-            (part.length > 0 && memcmp(at, part.bytes, part.length) != 0)) {
-            return false;
-        }
-        at += part.length;
-    }
-    return true;
-}
-
-static const entry *find(const cache *table, const rs_text *cells, uint64_t hash)
-{
-    if (table->capacity == 0) {
-        return NULL;
-    }
-    for (size_t i = (size_t)hash & (table->capacity - 1); table->entries[i].text != NULL;
-         i = (i + 1) & (table->capacity - 1)) {
-        if (table->entries[i].hash == hash && same_parts(table, &table->entries[i], cells)) {
-            return &table->entries[i];
-        }
-    }
-    return NULL;
-}
-
-/* The same for one short part, the common case, without touching the key's text. */
-static inline const entry *find_short(const cache *table, rs_text part)
-{
-    uint64_t head;
-    uint64_t tail;
-    if (table->capacity == 0) {
-        return NULL;
-    }
-    load_ends(part, &head, &tail);
-    uint64_t hash = hash_ends(part.length, head, tail);
-    for (size_t i = (size_t)hash & (table->capacity - 1); table->entries[i].text != NULL;
-         i = (i + 1) & (table->capacity - 1)) {
-        const entry *one = &table->entries[i];
-        if (one->head == head && one->tail == tail && one->lengths[0] == part.length) {
-            return one;
-        }
-    }
-    return NULL;
-}
-
-static rs_status grow(cache *table, rs_error *err)
-{
-    size_t capacity = table->capacity == 0 ? FIRST_ENTRIES : table->capacity * 2;
-    if (table->count >= ENTRIES_MAX) {
-        return rs_fail(err, RS_EUSAGE, "more than %d names of relations and types in columns",
-                       ENTRIES_MAX);
-    }
-    entry *entries = calloc(capacity, sizeof *entries);
-    if (entries == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (relation names)");
-    }
-    for (size_t i = 0; i < table->capacity; i++) {
-        if (table->entries[i].text == NULL) {
-            continue;
-        }
-        size_t to = (size_t)table->entries[i].hash & (capacity - 1);
-        while (entries[to].text != NULL) {
-            to = (to + 1) & (capacity - 1);
-        }
-        entries[to] = table->entries[i];
-    }
-    free(table->entries);
-    table->entries = entries;
-    table->capacity = capacity;
-    return RS_OK;
-}
-
-/* Put `one` under the row's cells; its text and place are filled in here. */
-static rs_status add(cache *table, const rs_text *cells, entry *one, const entry **added,
-                     rs_error *err)
-{
-    size_t length = 0;
-    if (table->count * 2 >= table->capacity) {
-        rs_status status = grow(table, err);
-        if (status != RS_OK) {
-            return status;
-        }
-    }
-    for (size_t i = 0; i < table->parts; i++) {
-        one->lengths[i] = (uint32_t)cells[table->slots[i]].length;
-        length += one->lengths[i];
-    }
-    one->text = malloc(length + 1);
-    if (one->text == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (relation names)");
-    }
-    char *at = one->text;
-    for (size_t i = 0; i < table->parts; i++) {
-        rs_text part = cells[table->slots[i]];
-        if (part.length > 0) {
-            memcpy(at, part.bytes, part.length);
-        }
-        at += part.length;
-    }
-    load_ends(cells[table->slots[0]], &one->head, &one->tail);
-    one->hash = hash_parts(table, cells);
-    size_t to = (size_t)one->hash & (table->capacity - 1);
-    while (table->entries[to].text != NULL) {
-        to = (to + 1) & (table->capacity - 1);
-    }
-    table->entries[to] = *one;
-    table->count++;
-    *added = &table->entries[to];
-    return RS_OK;
-}
+/* ---- names in columns ------------------------------------------------------------------------ */
 
 /* A name or type out of a cell: has to be there, and such as the store can keep. */
 static bool check_name(const rsi_rower *rower, size_t slot, rs_text name, rsi_bad_cell *bad)
@@ -342,8 +96,8 @@ static bool end_type(const rsi_rower *rower, const rsi_end *end, const char *by_
 
 /* Settle the relation that `cells` name; *good false where they name none. */
 static rs_status settle_relation(rsi_rower *rower, const rsi_relation_rule *rule,
-                                 const rs_text *cells, entry *one, bool *good, rsi_bad_cell *bad,
-                                 rs_error *err)
+                                 const rs_text *cells, rsi_settled *one, bool *good,
+                                 rsi_bad_cell *bad, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_registry *registry = rower->registry;
@@ -389,7 +143,7 @@ done:
 }
 
 static rs_status settle_node(rsi_rower *rower, const rsi_node_rule *rule, const rs_text *cells,
-                             entry *one, bool *good, rsi_bad_cell *bad, rs_error *err)
+                             rsi_settled *one, bool *good, rsi_bad_cell *bad, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_registry *registry = rower->registry;
@@ -418,21 +172,22 @@ done:
 
 /* The entry for a row; NULL and *good false where the row's names are bad. Exactly one of the rules
  * is not NULL. */
-static rs_status look_up_slowly(rsi_rower *rower, cache *table, const rsi_relation_rule *relation,
-                                const rsi_node_rule *node, const rs_text *cells,
-                                const entry **found, rsi_bad_cell *bad, rs_error *err)
+static rs_status look_up_slowly(rsi_rower *rower, rsi_settled_table *table,
+                                const rsi_relation_rule *relation, const rsi_node_rule *node,
+                                const rs_text *cells, const rsi_settled **found, rsi_bad_cell *bad,
+                                rs_error *err)
 {
-    *found = find(table, cells, hash_parts(table, cells));
+    *found = rsi_settled_find(table, cells);
     if (*found != NULL) {
         return RS_OK;
     }
-    entry one = {0};
+    rsi_settled one = {0};
     bool good = false;
     rs_status status = relation != NULL
                            ? settle_relation(rower, relation, cells, &one, &good, bad, err)
                            : settle_node(rower, node, cells, &one, &good, bad, err);
     if (status == RS_OK && good) {
-        status = add(table, cells, &one, found, err);
+        status = rsi_settled_add(table, cells, &one, found, err);
         if (status != RS_OK) {
             free(one.text);
             free(one.attributes);
@@ -442,16 +197,17 @@ static rs_status look_up_slowly(rsi_rower *rower, cache *table, const rsi_relati
 }
 
 /* The entry for a row, as above; nothing to look up where the rule says it all. */
-static inline rs_status look_up(rsi_rower *rower, cache *table, const rsi_relation_rule *relation,
-                                const rsi_node_rule *node, const rs_text *cells,
-                                const entry **found, rsi_bad_cell *bad, rs_error *err)
+static inline rs_status look_up(rsi_rower *rower, rsi_settled_table *table,
+                                const rsi_relation_rule *relation, const rsi_node_rule *node,
+                                const rs_text *cells, const rsi_settled **found, rsi_bad_cell *bad,
+                                rs_error *err)
 {
     *found = &table->only;
     if (table->parts == 0) {
         return RS_OK;
     }
-    if (table->parts == 1 && cells[table->slots[0]].length <= SHORT_BYTES) {
-        *found = find_short(table, cells[table->slots[0]]);
+    if (table->parts == 1 && cells[table->slots[0]].length <= RSI_SETTLED_SHORT) {
+        *found = rsi_settled_find_short(table, cells[table->slots[0]]);
         if (*found != NULL) {
             return RS_OK;
         }
@@ -459,10 +215,9 @@ static inline rs_status look_up(rsi_rower *rower, cache *table, const rsi_relati
     return look_up_slowly(rower, table, relation, node, cells, found, bad, err);
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
-static void add_part(cache *table, size_t slot)
+static void add_part(rsi_settled_table *table, size_t slot)
 {
     if (slot != RSI_NO_SLOT) {
         table->slots[table->parts++] = slot;
@@ -477,7 +232,7 @@ static rs_status make_caches(rsi_rower *rower, rs_error *err)
     bool good = true;
     for (size_t i = 0; i < source->relation_count; i++) {
         const rsi_relation_rule *rule = &source->relations[i];
-        cache *table = &rower->relation_caches[i];
+        rsi_settled_table *table = &rower->relation_caches[i];
         add_part(table, rule->name_slot);
         add_part(table, rule->src.type_slot);
         add_part(table, rule->dst.type_slot);
@@ -487,7 +242,7 @@ static rs_status make_caches(rsi_rower *rower, rs_error *err)
         }
     }
     for (size_t i = 0; i < source->node_count; i++) {
-        cache *table = &rower->node_caches[i];
+        rsi_settled_table *table = &rower->node_caches[i];
         add_part(table, source->nodes[i].node.type_slot);
         if (table->parts == 0) {
             RS_TRY(settle_node(rower, &source->nodes[i], NULL, &table->only, &good, &bad, err));
@@ -531,15 +286,10 @@ done:
     return status;
 }
 
-static void free_caches(cache *caches, size_t count)
+static void free_caches(rsi_settled_table *caches, size_t count)
 {
     for (size_t i = 0; caches != NULL && i < count; i++) {
-        for (size_t j = 0; j < caches[i].capacity; j++) {
-            free(caches[i].entries[j].text);
-            free(caches[i].entries[j].attributes);
-        }
-        free(caches[i].entries);
-        free(caches[i].only.attributes);
+        rsi_settled_clear(&caches[i]);
     }
     free(caches);
 }
@@ -558,8 +308,7 @@ void rsi_rower_free(rsi_rower *rower)
     free(rower);
 }
 
-/* ---- a row ------------------------------------------------------------------------------------
- */
+/* ---- a row ----------------------------------------------------------------------------------- */
 
 static bool read_time(const rsi_rower *rower, size_t slot, rsi_time_unit unit, const rs_text *cells,
                       rsi_timestamp *time, rsi_bad_cell *bad)
@@ -602,7 +351,7 @@ static rs_status read_relation(rsi_rower *rower, size_t index, const rs_text *ce
     if (src.length == 0 || dst.length == 0) {
         return RS_OK; /* no such relation in this row */
     }
-    const entry *found = NULL;
+    const rsi_settled *found = NULL;
     rs_status status =
         look_up(rower, &rower->relation_caches[index], rule, NULL, cells, &found, bad, err);
     rsi_edge_row *edge = &row->edges[row->edge_count];
@@ -636,7 +385,7 @@ static rs_status read_node(rsi_rower *rower, size_t index, const rs_text *cells,
     if (id.length == 0) {
         return RS_OK;
     }
-    const entry *found = NULL;
+    const rsi_settled *found = NULL;
     rs_status status =
         look_up(rower, &rower->node_caches[index], NULL, rule, cells, &found, bad, err);
     rsi_timestamp time;
