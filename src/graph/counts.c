@@ -27,10 +27,13 @@ typedef struct end_sum {
     rsi_wide amount;
 } end_sum;
 
-/* `sums` is NULL where the end is no subject. */
+/* `sums` is NULL where the end is no subject. `peers` counts distinct other ends, by node for a
+ * subject, by node less the range's first for a thing; NULL where others do that. */
 typedef struct end_sums {
     const uint32_t *node_of;
     end_sum *sums;
+    uint32_t *peers;
+    uint32_t peers_first;
 } end_sums;
 
 static void add_to_side(const end_sums *side, uint32_t dense, int64_t amount)
@@ -48,6 +51,7 @@ static rs_status add_up(rsi_edge_stream *stream, end_sums *src, end_sums *dst, b
     rs_status status = RS_OK;
     bool one_type = stream->relation.src_type == stream->relation.dst_type;
     rs_edges run = {0};
+    uint64_t last = UINT64_MAX; /* the pair before; no edge has both ends RS_NO_NODE */
     do {
         RS_TRY(rsi_edge_stream_next(stream, &run, err));
         *amounts |= run.amount != NULL;
@@ -58,6 +62,12 @@ static rs_status add_up(rsi_edge_stream *stream, end_sums *src, end_sums *dst, b
             int64_t amount = run.amount == NULL ? RS_NO_AMOUNT : run.amount[i];
             add_to_side(src, run.src[i], amount);
             add_to_side(dst, run.dst[i], amount);
+            uint64_t pair = (uint64_t)run.src[i] << 32 | run.dst[i];
+            if (pair != last && src->peers != NULL) {
+                src->peers[src->node_of[run.src[i]] - src->peers_first]++;
+                dst->peers[dst->node_of[run.dst[i]] - dst->peers_first]++;
+            }
+            last = pair;
         }
     } while (run.count > 0);
 done:
@@ -67,10 +77,10 @@ done:
 static rs_status make_side(end_sums *side, const rsi_end *end, uint32_t subjects, rs_error *err)
 {
     rs_status status = RS_OK;
+    side->node_of = end->node_of;
     if (!end->range.subject) {
         goto done;
     }
-    side->node_of = end->node_of;
     RS_TRY(rsi_graph_array(&side->sums, subjects, sizeof *side->sums, err));
     for (uint32_t i = 0; i < subjects; i++) {
         side->sums[i].amount = RSI_WIDE_NONE;
@@ -103,8 +113,18 @@ done:
     return status;
 }
 
-static rs_status count_edges(const rs_graph *graph, size_t relation, rs_counts *counts,
-                             const rs_work *work, rs_error *err)
+/* Where peers are counted: for subjects in the answer, for things in an array of their own. */
+static rs_status make_peers(end_sums *side, const rsi_end *end, uint32_t subjects, rs_error *err)
+{
+    side->peers_first = end->range.subject ? 0 : end->range.first;
+    return rsi_graph_array(&side->peers, end->range.subject ? subjects : end->range.count,
+                           sizeof *side->peers, err);
+}
+
+/* `sorted`: the relation is one run in order of (src, dst), so that distinct ends are counted too;
+ * the counts of things are handed out as *of_things. */
+static rs_status count_edges(const rs_graph *graph, size_t relation, bool sorted, rs_counts *counts,
+                             uint32_t **of_things, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_edge_stream stream = {0};
@@ -116,10 +136,22 @@ static rs_status count_edges(const rs_graph *graph, size_t relation, rs_counts *
     stream.stage = "counting edges";
     RS_TRY(make_side(&src, &stream.src, counts->count, err));
     RS_TRY(make_side(&dst, &stream.dst, counts->count, err));
+    if (sorted) {
+        RS_TRY(make_peers(&src, &stream.src, counts->count, err));
+        RS_TRY(make_peers(&dst, &stream.dst, counts->count, err));
+    }
     RS_TRY(add_up(&stream, &src, &dst, &amounts, err));
     RS_TRY(hand_over(&src, counts->count, amounts, &counts->src_edges, &counts->src_amount, err));
     RS_TRY(hand_over(&dst, counts->count, amounts, &counts->dst_edges, &counts->dst_amount, err));
+    if (sorted) {
+        *(stream.src.range.subject ? &counts->src_peers : of_things) = src.peers;
+        *(stream.dst.range.subject ? &counts->dst_peers : of_things) = dst.peers;
+        src.peers = NULL; /* moved to the caller */
+        dst.peers = NULL;
+    }
 done:
+    free(src.peers);
+    free(dst.peers);
     free(src.sums);
     free(dst.sums);
     rsi_edge_stream_close(&stream);
@@ -219,18 +251,71 @@ done:
     return status;
 }
 
+/* ---- a relation that is one sorted run --------------------------------------------------------
+ */
+
+/* Things that another subject uses too: a second reading, with the users of each thing known. */
+static rs_status count_shared(const rs_graph *graph, size_t relation, const uint32_t *users,
+                              rs_counts *counts, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_edge_stream stream = {0};
+    rs_edges run = {0};
+    uint64_t last = UINT64_MAX;
+    RS_TRY(
+        rsi_graph_array(&counts->shared_things, counts->count, sizeof *counts->shared_things, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, 0, err));
+    stream.work = work;
+    stream.stage = "counting shared things";
+    bool src_is_thing = !stream.src.range.subject;
+    const rsi_end *thing_end = src_is_thing ? &stream.src : &stream.dst;
+    const rsi_end *user_end = src_is_thing ? &stream.dst : &stream.src;
+    do {
+        RS_TRY(rsi_edge_stream_next(&stream, &run, err));
+        const uint32_t *things = src_is_thing ? run.src : run.dst;
+        const uint32_t *subjects = src_is_thing ? run.dst : run.src;
+        for (size_t i = 0; i < run.count; i++) {
+            uint64_t pair = (uint64_t)things[i] << 32 | subjects[i];
+            if (pair != last && users[thing_end->node_of[things[i]] - thing_end->range.first] > 1) {
+                counts->shared_things[user_end->node_of[subjects[i]]]++;
+            }
+            last = pair;
+        }
+    } while (run.count > 0);
+done:
+    rsi_edge_stream_close(&stream);
+    return status;
+}
+
+static rs_status count_sorted(const rs_graph *graph, size_t relation, rs_counts *counts,
+                              const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t *users = NULL;
+    RS_TRY(count_edges(graph, relation, true, counts, &users, work, err));
+    if (users != NULL) {
+        RS_TRY(count_shared(graph, relation, users, counts, work, err));
+    }
+done:
+    free(users);
+    return status;
+}
+
 rs_status rs_graph_counts(const rs_graph *graph, size_t relation, rs_counts *out,
                           const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_counts counts = {.count = graph->subject_count};
     rs_relation_info info = rs_store_relation(graph->store, relation);
-    if (rsi_joins_things(graph, relation)) {
-        RS_TRY(count_things(graph, relation, &counts, work, err));
-        RS_TRY(count_edges(graph, relation, &counts, work, err));
-    } else if (rsi_graph_type(graph, info.src_type)->subject) {
-        RS_TRY(count_counterparts(graph, relation, &counts, work, err));
-        RS_TRY(count_edges(graph, relation, &counts, work, err));
+    bool things = rsi_joins_things(graph, relation);
+    if (!things && !rsi_graph_type(graph, info.src_type)->subject) {
+        /* between things: nothing to count */
+    } else if (rs_store_batch_count(graph->store) == 1) {
+        RS_TRY(count_sorted(graph, relation, &counts, work, err));
+    } else {
+        RS_TRY(things ? count_things(graph, relation, &counts, work, err)
+                      : count_counterparts(graph, relation, &counts, work, err));
+        RS_TRY(count_edges(graph, relation, false, &counts, NULL, work, err));
     }
     *out = counts;
     counts = (rs_counts){0}; /* moved to the caller */

@@ -280,6 +280,8 @@ done:
 /* ---- all accounts
  * -------------------------------------------------------------------------------- */
 
+enum { HISTOGRAM_MAX = 1 << 16 };
+
 typedef struct join {
     uint32_t subjects;
     size_t columns;
@@ -288,19 +290,36 @@ typedef struct join {
     uint64_t *sum; /* of 1/tail, in 2^-16 */
 } join;
 
-/* A column whose largest value is 0 says nothing and is not counted. Ties share their tail. */
-static rs_status add_column(void *context, const char *name, const int64_t *values, rs_error *err)
+/* The tail of each value up to HISTOGRAM_MAX by counting. */
+static rs_status add_small_column(join *j, const int64_t *values, rs_error *err)
 {
-    join *j = context;
-    (void)name;
+    uint32_t *at_least = calloc(HISTOGRAM_MAX + 2, sizeof *at_least);
+    if (at_least == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (a column of counts)");
+    }
+    for (uint32_t v = 0; v < j->subjects; v++) {
+        at_least[values[v] > 0 ? values[v] : 0]++;
+    }
+    for (size_t value = HISTOGRAM_MAX; value-- > 1;) {
+        at_least[value] += at_least[value + 1];
+    }
+    for (uint32_t v = 0; v < j->subjects; v++) {
+        j->sum[v] +=
+            values[v] > 0 ? ((uint64_t)j->subjects << 16) / at_least[values[v]] : UINT64_C(1) << 16;
+    }
+    free(at_least);
+    return RS_OK;
+}
+
+/* The same by sorting. Ties share their tail. */
+static rs_status add_large_column(join *j, const int64_t *values, rs_error *err)
+{
     size_t count = 0;
     for (uint32_t v = 0; v < j->subjects; v++) {
         if (values[v] > 0) {
             j->sorted[count++] = (rsi_record){.key = (uint64_t)values[v], .value = v};
         }
-    }
-    if (count == 0) {
-        return RS_OK;
+        j->sum[v] += values[v] > 0 ? 0 : UINT64_C(1) << 16; /* a tail of 1 */
     }
     rs_status status = rsi_sort_records(j->sorted, count, j->scratch, err);
     if (status != RS_OK) {
@@ -311,12 +330,24 @@ static rs_status add_column(void *context, const char *name, const int64_t *valu
         first = j->sorted[i].key == j->sorted[first].key ? first : i;
         j->sum[j->sorted[i].value] += ((uint64_t)j->subjects << 16) / (count - first);
     }
-    /* The others have a tail of 1. */
+    return RS_OK;
+}
+
+/* A column whose largest value is 0 says nothing and is not counted. */
+static rs_status add_column(void *context, const char *name, const int64_t *values, rs_error *err)
+{
+    join *j = context;
+    (void)name;
+    int64_t largest = 0;
     for (uint32_t v = 0; v < j->subjects; v++) {
-        j->sum[v] += values[v] > 0 ? 0 : UINT64_C(1) << 16;
+        largest = values[v] > largest ? values[v] : largest;
+    }
+    if (largest == 0) {
+        return RS_OK;
     }
     j->columns++;
-    return RS_OK;
+    return largest < HISTOGRAM_MAX ? add_small_column(j, values, err)
+                                   : add_large_column(j, values, err);
 }
 
 static uint32_t oddity_of(const join *j, uint32_t subject)
