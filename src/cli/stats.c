@@ -1,17 +1,20 @@
 /* stats.c - `ringscope stats`: what a store holds and what it takes on disk.
  *
- * Only the manifest is read: O(types + relations + attributes + batches).
+ * Only the manifest is read: O(types + relations + attributes + batches); with --sharing every
+ * relation (stats_sharing.c).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 
 #include "base/try.h"
 #include "cli/cli.h"
+#include "cli/stats_sharing.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
 typedef struct stats_options {
     int format;
+    bool sharing;
 } stats_options;
 
 static const rsi_option options[] = {
@@ -20,6 +23,11 @@ static const rsi_option options[] = {
      .argument = "text|json",
      .offset = offsetof(stats_options, format),
      .help = "how to print it; by default text"},
+    {.name = "sharing",
+     .value = RSI_FLAG,
+     .offset = offsetof(stats_options, sharing),
+     .help = "read every relation and count what is shared by two and more, and the ties of "
+             "those who share something"},
     {.name = NULL},
 };
 
@@ -262,7 +270,7 @@ static void print_json(const rs_store *store, FILE *out)
     fprintf(out,
             "],\"edges\":%" PRIu64 ",\"bytes\":{\"relations\":%" PRIu64 ",\"dictionary\":%" PRIu64
             ",\"attributes\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"manifest\":%" PRIu64
-            ",\"total\":%" PRIu64 "}}\n",
+            ",\"total\":%" PRIu64 "}",
             total_edges(store), size.relations, size.dictionary, size.attributes, size.rows,
             size.manifest, total_bytes(size));
 }
@@ -277,6 +285,12 @@ static rs_status run(rsi_call *call, rs_error *err)
         print_json(store, call->out);
     } else {
         RS_TRY(print_text(store, call->out, err));
+    }
+    if (given->sharing) {
+        RS_TRY(rsi_print_sharing(call->out, store, given->format == FORMAT_JSON, call->work, err));
+    }
+    if (given->format == FORMAT_JSON) {
+        fputs("}\n", call->out);
     }
 done:
     rs_store_close(store);
