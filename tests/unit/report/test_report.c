@@ -169,6 +169,32 @@ static void is_what_the_schema_says(void **state)
     assert_int_equal(result, 0);
 }
 
+/* Compare with the kept file; RS_GOLDEN_UPDATE=1 keeps what is there now instead. */
+static void assert_golden(const char *name)
+{
+    char golden[400];
+    snprintf(golden, sizeof golden, "%s/tests/golden/night/%s", RS_SOURCE_DIR, name);
+    if (getenv("RS_GOLDEN_UPDATE") != NULL) {
+        size_t length;
+        char *bytes = slurp(path, &length);
+        FILE *file = fopen(golden, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(bytes, 1, length, file), length);
+        fclose(file);
+        free(bytes);
+    }
+    assert_same_files(golden, path);
+}
+
+static void gives_the_bytes_that_it_always_gave(void **state)
+{
+    (void)state;
+    assert_int_equal(report_to(path, NULL), RS_OK);
+    assert_golden("report.json");
+    assert_int_equal(risks_to(path, NULL), RS_OK);
+    assert_golden("risks.csv");
+}
+
 static void does_not_depend_on_how_many_ids_are_in_memory(void **state)
 {
     (void)state;
@@ -469,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_every_member_byte_for_byte),
         cmocka_unit_test(is_what_the_schema_says),
+        cmocka_unit_test(gives_the_bytes_that_it_always_gave),
         cmocka_unit_test(does_not_depend_on_how_many_ids_are_in_memory),
         cmocka_unit_test(does_not_depend_on_batches_or_the_order_of_rows),
         cmocka_unit_test(leaves_out_rings_below_the_least_score),
