@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 
 #include "base/try.h"
 
-enum { INPUT_BYTES = 1 << 16, MAGIC_BYTES = 4, WINDOW_LOG_MAX = 27 };
+enum { INPUT_BYTES = 1 << 16, MAGIC_BYTES = 4, WINDOW_LOG_MAX = 27, WAIT_MS = 200 };
 
 typedef enum format { PLAIN, GZIP, ZSTD } format;
 
@@ -32,7 +33,11 @@ struct rsi_stream {
     size_t memory_left;
     uint64_t size;
     uint64_t consumed;
+    bool waits; /* not a file on disk: a read may take for ever */
+    rsi_stream_check check;
+    void *check_context;
     format format;
+    bool settled; /* the format is known */
     bool file_ended;
     bool within; /* inside a member or frame: an end of the file here is a cut */
     z_stream gzip;
@@ -43,8 +48,28 @@ struct rsi_stream {
     char input[INPUT_BYTES];
 };
 
-/* read(), or what memory there is. A signal that was caught ends it: a pipe may stay silent for
- * ever, and whoever caught the signal without SA_RESTART wants to be heard. */
+void rsi_stream_ask(rsi_stream *stream, rsi_stream_check check, void *context)
+{
+    stream->check = check;
+    stream->check_context = context;
+}
+
+/* Until there is something to read (the end, too); a signal or the time ask whether to go on. */
+static rs_status wait_for_input(const rsi_stream *stream, rs_error *err)
+{
+    struct pollfd one = {.fd = stream->fd, .events = POLLIN};
+    while (poll(&one, 1, WAIT_MS) <= 0) {
+        rs_status status = stream->check(stream->check_context, err);
+        if (status != RS_OK) {
+            return status;
+        }
+    }
+    return RS_OK;
+}
+
+/* read(), or what memory there is. Where nobody is to be asked a signal that was caught ends it: a
+ * pipe may stay silent for ever, and whoever caught the signal without SA_RESTART wants to be
+ * heard. */
 static rs_status raw_read(rsi_stream *stream, char *bytes, size_t capacity, size_t *got,
                           rs_error *err)
 {
@@ -57,6 +82,12 @@ static rs_status raw_read(rsi_stream *stream, char *bytes, size_t capacity, size
         }
         stream->consumed += *got;
         return RS_OK;
+    }
+    if (stream->waits && stream->check != NULL) {
+        rs_status status = wait_for_input(stream, err);
+        if (status != RS_OK) {
+            return status;
+        }
     }
     ssize_t count = read(stream->fd, bytes, capacity);
     if (count < 0 && errno == EINTR) {
@@ -140,6 +171,7 @@ static rs_status open_file(rsi_stream *stream, rs_error *err)
     if (S_ISDIR(about.st_mode)) {
         return rs_fail(err, RS_EINPUT, "%s: is a directory", stream->path);
     }
+    stream->waits = !S_ISREG(about.st_mode);
     stream->size = S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0;
     return RS_OK;
 }
@@ -150,7 +182,6 @@ rs_status rsi_stream_open(rsi_stream **out, const char *path, rs_error *err)
     rsi_stream *stream = NULL;
     RS_TRY(make(&stream, path, err));
     RS_TRY(open_file(stream, err));
-    RS_TRY(settle_format(stream, err));
     *out = stream;
     stream = NULL; /* moved to the caller */
 done:
@@ -167,7 +198,6 @@ rs_status rsi_stream_open_memory(rsi_stream **out, const char *name, const void 
     stream->memory = bytes;
     stream->memory_left = length;
     stream->size = length;
-    RS_TRY(settle_format(stream, err));
     *out = stream;
     stream = NULL; /* moved to the caller */
 done:
@@ -280,6 +310,13 @@ rs_status rsi_stream_read(rsi_stream *stream, char *bytes, size_t capacity, size
 {
     bool ended = false;
     *got = 0;
+    if (!stream->settled) {
+        rs_status status = settle_format(stream, err);
+        if (status != RS_OK) {
+            return status;
+        }
+        stream->settled = true;
+    }
     while (*got < capacity && !ended) {
         size_t step = 0;
         rs_status status = RS_OK;

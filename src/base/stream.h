@@ -26,6 +26,11 @@ RS_MUST_USE rs_status rsi_stream_open_memory(rsi_stream **out, const char *name,
                                              size_t length, rs_error *err);
 void rsi_stream_close(rsi_stream *stream);
 
+/* While a pipe or a terminal keeps a read waiting, ask `check` five times a second whether to go
+ * on; what it fails with ends the read. Files on disk do not wait and are not asked about. */
+typedef rs_status (*rsi_stream_check)(void *context, rs_error *err);
+void rsi_stream_ask(rsi_stream *stream, rsi_stream_check check, void *context);
+
 /* Fill `bytes` with up to `capacity` bytes; *got is less only at the end. */
 RS_MUST_USE rs_status rsi_stream_read(rsi_stream *stream, char *bytes, size_t capacity, size_t *got,
                                       rs_error *err);

@@ -204,6 +204,7 @@ static rs_status open_file(rsi_feed *feed, rs_error *err)
                                   .delimiter = input->delimiter,
                                   .piece_bytes = feed->options.piece_bytes};
     RS_TRY(rsi_stream_open(&feed->stream, input->path, err));
+    rsi_stream_ask(feed->stream, feed->options.check, feed->options.check_context);
     RS_TRY(rsi_pieces_new(&feed->pieces, feed->stream, &options, err));
 done:
     return status;

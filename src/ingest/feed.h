@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/pieces.h"
+#include "base/stream.h"
 #include "ingest/inputs.h"
 #include "ingest/mapping.h"
 #include "ringscope/error.h"
@@ -32,6 +33,8 @@ typedef struct rsi_feed_options {
     size_t piece_bytes;
     bool count_lines; /* know the line of each chunk at once */
     bool keep_header;
+    rsi_stream_check check; /* asked while a pipe keeps a read waiting; may be NULL */
+    void *check_context;
 } rsi_feed_options;
 
 /* Whole records of one file. */

@@ -57,9 +57,10 @@ typedef struct ingest {
     rsi_block **blocks;
     uint64_t row_count;
     uint64_t rejected_count;
-    rsi_lock *lock; /* over the feed and the two below */
-    size_t used;    /* chunks of this round */
-    bool ended;     /* no more chunks: the end, or a failure */
+    bool reads_ahead; /* an input is no file on disk */
+    rsi_lock *lock;   /* over the feed and the two below */
+    size_t used;      /* chunks of this round */
+    bool ended;       /* no more chunks: the end, or a failure */
 } ingest;
 
 /* ---- names -> numbers of the batch --------------------------------------------------------------
@@ -165,13 +166,27 @@ static rsi_chunk *take_chunk(ingest *in, size_t *place)
     return nothing ? NULL : chunk;
 }
 
+/* Read chunks for a round in the calling thread. A pipe may keep it waiting, and only the calling
+ * thread may ask whether to go on. */
+static void read_ahead(ingest *in)
+{
+    size_t place = 0;
+    while (take_chunk(in, &place) != NULL) {
+    }
+}
+
 static rs_status chunk_task(void *context, size_t index, unsigned worker, rs_error *err)
 {
     ingest *in = context;
     size_t place = 0;
-    (void)index; /* places are given in reading order, under the lock */
-    (void)err;   /* failures stay with their chunk, to be told in file order */
-    rsi_chunk *chunk = take_chunk(in, &place);
+    (void)err; /* failures stay with their chunk, to be told in file order */
+    rsi_chunk *chunk = NULL;
+    if (!in->reads_ahead) {
+        chunk = take_chunk(in, &place); /* places are given in reading order, under the lock */
+    } else if (index < in->used && in->chunks[index].status == RS_OK) {
+        place = index;
+        chunk = &in->chunks[index];
+    }
     if (chunk == NULL) {
         return RS_OK;
     }
@@ -231,16 +246,25 @@ done:
     return status;
 }
 
+static rs_status ask(void *context, rs_error *err)
+{
+    const ingest *in = context;
+    return rs_work_report(in->work, "ingest", "bytes",
+                          in->feed == NULL ? 0 : rsi_feed_consumed(in->feed), in->inputs.size, err);
+}
+
 static rs_status run_rounds(ingest *in, rs_error *err)
 {
     rs_status status = RS_OK;
     while (!in->ended) {
         in->used = 0;
+        if (in->reads_ahead) {
+            read_ahead(in);
+        }
         RS_TRY(rsi_parallel(in->work, in->chunk_count, chunk_task, in, err));
         RS_TRY(settle_chunks(in, err));
         RS_TRY(rsi_batch_append(in->batch, in->blocks, in->used, err));
-        RS_TRY(rs_work_report(in->work, "ingest", "bytes", rsi_feed_consumed(in->feed),
-                              in->inputs.size, err));
+        RS_TRY(ask(in, err));
     }
 done:
     return status;
@@ -357,10 +381,13 @@ rs_status rs_ingest(const char *store_path, const rs_ingest_options *options, co
     err = err != NULL ? err : &own;
     ingest in = {.options = options, .work = work};
     rsi_feed_options feed = {.piece_bytes = PIECE_BYTES, .count_lines = options->keep_rows};
+    feed.check_context = &in;
     in.registry = (rsi_registry){&in, batch_type, batch_relation, batch_attribute};
     RS_TRY(rsi_mapping_load(&in.mapping, options->mapping, err));
     RS_TRY(rsi_inputs_find(&in.inputs, in.mapping, options->files, options->file_count, err));
-    RS_TRY(rs_work_report(work, "ingest", "bytes", 0, in.inputs.size, err));
+    in.reads_ahead = in.inputs.waits;
+    feed.check = in.reads_ahead ? ask : NULL;
+    RS_TRY(ask(&in, err));
     RS_TRY(rsi_feed_new(&in.feed, &in.inputs, in.mapping, &feed, err));
     RS_TRY(rsi_lock_new(&in.lock, err));
     if (options->rejects != NULL) {

@@ -56,6 +56,7 @@ static rs_status look_at(rsi_input *input, rs_error *err)
 {
     struct stat about;
     if (strcmp(input->path, "-") == 0) {
+        input->waits = true;
         return RS_OK;
     }
     input->real = realpath(input->path, NULL);
@@ -66,7 +67,8 @@ static rs_status look_at(rsi_input *input, rs_error *err)
     if (S_ISDIR(about.st_mode)) {
         return rs_fail(err, RS_EINPUT, "file \"%s\" is a directory", input->path);
     }
-    input->size = S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0;
+    input->waits = !S_ISREG(about.st_mode);
+    input->size = input->waits ? 0 : (uint64_t)about.st_size;
     return RS_OK;
 }
 
@@ -149,12 +151,11 @@ rs_status rsi_inputs_find(rsi_inputs *inputs, const rsi_mapping *mapping, const 
         RS_TRY(missing ? add_pattern(inputs, mapping, names[i], err)
                        : add(inputs, mapping, names[i], err));
     }
-    bool known = true;
     for (size_t i = 0; i < inputs->count; i++) {
-        known = known && inputs->items[i].real != NULL;
+        inputs->waits = inputs->waits || inputs->items[i].waits;
         inputs->size += inputs->items[i].size;
     }
-    inputs->size = known ? inputs->size : 0;
+    inputs->size = inputs->waits ? 0 : inputs->size;
 done:
     return status;
 }

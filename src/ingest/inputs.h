@@ -17,6 +17,7 @@ typedef struct rsi_input {
     size_t source;
     bool lines; /* JSON Lines; otherwise CSV with: */
     char delimiter;
+    bool waits;    /* not a file on disk */
     uint64_t size; /* bytes as stored; 0: not known */
 } rsi_input;
 
@@ -25,6 +26,7 @@ typedef struct rsi_inputs {
     size_t count;
     size_t capacity;
     uint64_t size; /* of all; 0: not known */
+    bool waits;    /* one at least is a pipe, a terminal or the like */
 } rsi_inputs;
 
 /* Expand `names` (a pattern only where no such file is), in their order. RS_EUSAGE: nothing

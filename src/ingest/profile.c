@@ -234,6 +234,18 @@ done:
     return status;
 }
 
+/* What rsi_stream_ask needs while a pipe keeps a read waiting. */
+typedef struct asking {
+    const rs_work *work;
+    const rsi_profile *profile;
+} asking;
+
+static rs_status ask(void *context, rs_error *err)
+{
+    const asking *in = context;
+    return rs_work_report(in->work, "profile", "bytes", 0, in->profile->inputs.size, err);
+}
+
 /* ---- life -------------------------------------------------------------------------------------
  */
 
@@ -286,8 +298,12 @@ rs_status rs_ingest_profile(const rs_ingest_options *options, const rs_work *wor
     rsi_feed *feed = NULL;
     rsi_rower **rowers = NULL;
     rsi_chunk chunk = {0};
-    rsi_feed_options reading = {
-        .piece_bytes = PIECE_BYTES, .count_lines = true, .keep_header = true};
+    asking context = {work, &profile};
+    rsi_feed_options reading = {.check = ask,
+                                .check_context = &context,
+                                .piece_bytes = PIECE_BYTES,
+                                .count_lines = true,
+                                .keep_header = true};
     RS_TRY(prepare(&profile, options, err));
     rowers = calloc(profile.source_count, sizeof *rowers);
     if (rowers == NULL) {

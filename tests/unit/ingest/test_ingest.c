@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 /* WRAP: malloc calloc realloc strdup */
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -542,6 +543,30 @@ static void leaves_no_store_when_it_is_interrupted(void **state)
     assert_true(exists(in, "bad.csv"));
 }
 
+/* A pipe that nobody writes to: the answer to "go on?" is heard all the same, with any number of
+ * threads. */
+static void stops_while_a_pipe_is_silent(void **state)
+{
+    const folder *in = *state;
+    rs_ingest_result result;
+    rs_error err;
+    char path[200];
+    write_text(in, "map.json", PAYMENTS);
+    path_in(in, "pay.csv", path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int writer = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(writer >= 0);
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        int left = 2;
+        rs_work work = {.threads = threads, .progress = stop_after, .context = &left};
+        run given = {.store = "s", .files = {"pay.csv"}, .work = &work};
+        assert_int_equal(write(writer, "from,to,ts,sum\n", 15), 15);
+        assert_int_equal(ingest(in, &given, &result, &err), RS_EINTERRUPTED);
+        assert_false(exists(in, "s"));
+    }
+    close(writer);
+}
+
 static void survives_every_failed_allocation(void **state)
 {
     const folder *in = *state;
@@ -669,6 +694,7 @@ int main(void)
         TEST(tells_the_first_bad_row_whatever_the_threads),
         TEST(keeps_file_and_line_of_every_relation),
         TEST(leaves_no_store_when_it_is_interrupted),
+        TEST(stops_while_a_pipe_is_silent),
         TEST(survives_every_failed_allocation),
         TEST(profiles_a_file_without_a_store),
         TEST(profiles_despite_failed_allocations),
