@@ -5,9 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
-BUILD_PACKAGES=(gcc g++ libc6-dev binutils make cmake ninja-build pkgconf
-    libigraph-dev libzstd-dev zlib1g-dev libcjson-dev libxxhash-dev)
-CHECK_PACKAGES=(libcmocka-dev clang clang-format libclang-rt-14-dev libasan8 libubsan1 libtsan2
+BUILD_PACKAGES=(gcc libc6-dev binutils cmake ninja-build pkgconf libigraph-dev libzstd-dev
+    zlib1g-dev libcjson-dev libxxhash-dev)
+CHECK_PACKAGES=(g++ libcmocka-dev clang clang-format libclang-rt-14-dev libasan8 libubsan1 libtsan2
     python3 python3-jsonschema mandoc zstd gzip)
 
 say() { printf '\n== %s\n' "$*" >&2; }
@@ -38,9 +38,16 @@ need() {
     done
     [ ${#missing[@]} -eq 0 ] && return 0
     say "installing ${missing[*]}"
-    as_root apt-get -qq update </dev/null >&2
-    as_root apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "${missing[@]}" \
-        </dev/null >&2
+    local log
+    log=$(mktemp)
+    if ! { as_root apt-get -qq update &&
+        as_root apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "${missing[@]}"; } \
+        </dev/null >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
 }
 
 jobs_default() { nproc 2>/dev/null || echo 1; }
