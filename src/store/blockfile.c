@@ -211,21 +211,12 @@ static rs_status check_size(const rsi_blockfile *file, rs_error *err)
     return RS_OK;
 }
 
-rs_status rsi_blockfile_open(rsi_blockfile *file, int directory, const rsi_file_ref *ref,
-                             rs_error *err)
+rs_status rsi_blockfile_adopt(rsi_blockfile *file, int descriptor, const rsi_file_ref *ref,
+                              rs_error *err)
 {
     rs_status status = RS_OK;
     uint8_t header[RSI_HEADER_BYTES];
-    *file = (rsi_blockfile){.descriptor = -1, .directory = -1, .ref = *ref};
-    file->descriptor = openat(directory, ref->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (file->descriptor < 0) {
-        status =
-            rs_fail(err, errno == ENOENT ? RS_ECORRUPT : RS_EIO,
-                    errno == ENOENT ? "S-02: the manifest names this file, but it is missing (%s)"
-                                    : "cannot open: %s",
-                    strerror(errno));
-        goto done;
-    }
+    *file = (rsi_blockfile){.descriptor = descriptor, .directory = -1, .ref = *ref};
     RS_TRY(check_size(file, err));
     RS_TRY(read_at(file, 0, header, sizeof header, err));
     RS_TRY(check_header(file, header, err));
@@ -235,6 +226,21 @@ done:
         rsi_blockfile_close(file);
     }
     return rs_context(err, status, "%s file \"%s\"", rsi_file_kind_name(ref->kind), ref->name);
+}
+
+rs_status rsi_blockfile_open(rsi_blockfile *file, int directory, const rsi_file_ref *ref,
+                             rs_error *err)
+{
+    *file = (rsi_blockfile){.descriptor = -1, .directory = -1, .ref = *ref};
+    int descriptor = openat(directory, ref->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor < 0) {
+        rs_status status =
+            errno == ENOENT
+                ? rs_fail(err, RS_ECORRUPT, "S-02: the manifest names this file, but it is missing")
+                : rs_fail(err, RS_EIO, "cannot open: %s", strerror(errno));
+        return rs_context(err, status, "%s file \"%s\"", rsi_file_kind_name(ref->kind), ref->name);
+    }
+    return rsi_blockfile_adopt(file, descriptor, ref, err);
 }
 
 void rsi_blockfile_close(rsi_blockfile *file)
@@ -263,7 +269,7 @@ rs_status rsi_blockfile_read(const rsi_blockfile *file, size_t number, rsi_buffe
     rs_status status = RS_OK;
     const rsi_block_entry *entry = &file->blocks[number];
     buffer->length = 0;
-    RS_TRY(rsi_buffer_reserve(buffer, entry->length, err));
+    RS_TRY(rsi_buffer_reserve(buffer, (size_t)entry->length + 1, err)); /* never NULL */
     RS_TRY(read_at(file, entry->offset, buffer->bytes, entry->length, err));
     buffer->length = entry->length;
     if (rsi_hash64(buffer->bytes, buffer->length, file->ref.identity + number) != entry->checksum) {

@@ -70,6 +70,10 @@ typedef struct rsi_blockfile {
  * blocks. On failure *file is closed. RS_EIO, RS_ECORRUPT, RS_ENOMEM; all name the file. */
 RS_MUST_USE rs_status rsi_blockfile_open(rsi_blockfile *file, int directory,
                                          const rsi_file_ref *ref, rs_error *err);
+/* The same for a file that is open already; the descriptor is the file's from now on, on failure
+ * too. */
+RS_MUST_USE rs_status rsi_blockfile_adopt(rsi_blockfile *file, int descriptor,
+                                          const rsi_file_ref *ref, rs_error *err);
 void rsi_blockfile_close(rsi_blockfile *file);
 /* Give the descriptor back; each read then opens the file for itself in `directory`. */
 void rsi_blockfile_rest(rsi_blockfile *file, int directory);

@@ -268,7 +268,7 @@ rs_status rsi_dict_decode(rsi_dict_block *block, const uint8_t *packed, size_t p
         return rs_fail(err, RS_ECORRUPT, "%u ids in %u bytes cannot be", count, length);
     }
     block->raw.length = 0;
-    RS_TRY(rsi_buffer_reserve(&block->raw, length, err));
+    RS_TRY(rsi_buffer_reserve(&block->raw, (size_t)length + 1, err));
     RS_TRY(rsi_zblock_unpack(block->zblock, packed, packed_length, block->raw.bytes, length, err));
     block->raw.length = length;
     RS_TRY(unpack_ids(block, count, err));
