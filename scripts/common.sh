@@ -40,8 +40,9 @@ need() {
     say "installing ${missing[*]}"
     local log
     log=$(mktemp)
-    if ! { as_root apt-get -qq update &&
-        as_root apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "${missing[@]}"; } \
+    # An archive that cannot be reached must not stop what the others have.
+    if ! { as_root apt-get -qq update || true
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "${missing[@]}"; } \
         </dev/null >"$log" 2>&1; then
         tail -n 40 "$log" >&2
         rm -f "$log"
