@@ -34,15 +34,19 @@ static void join(uint32_t *parent, uint32_t one, uint32_t other)
     }
 }
 
+/* The capacity is the next power of two: grown where the count is one. */
 static rs_status add_hub(rs_evidence *evidence, size_t relation, uint32_t thing, uint32_t count,
                          rs_error *err)
 {
-    rs_hub *hubs = realloc(evidence->hubs, (evidence->hub_count + 1) * sizeof *hubs);
-    if (hubs == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (hubs)");
+    size_t used = evidence->hub_count;
+    if ((used & (used - 1)) == 0) {
+        rs_hub *hubs = realloc(evidence->hubs, (2 * used + 1) * sizeof *hubs);
+        if (hubs == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu hubs)", used);
+        }
+        evidence->hubs = hubs;
     }
-    evidence->hubs = hubs;
-    hubs[evidence->hub_count++] = (rs_hub){
+    evidence->hubs[evidence->hub_count++] = (rs_hub){
         .thing = thing, .relation = (uint16_t)relation, .kind = UINT16_MAX, .user_count = count};
     return RS_OK;
 }

@@ -149,21 +149,23 @@ static int by_user_count(const void *left, const void *right)
     return (a->relation > b->relation) - (a->relation < b->relation);
 }
 
+/* The hubs of all lists beside those that are there (identities), in their order. */
 static rs_status join_hubs(const search *s, size_t list_count, rs_error *err)
 {
     rs_evidence *out = s->out;
+    size_t total = out->hub_count;
     for (size_t i = 0; i < list_count; i++) {
-        out->hub_count += s->lists[i].hub_count;
+        total += s->lists[i].hub_count;
     }
-    out->hubs = malloc((out->hub_count + 1) * sizeof *out->hubs);
-    if (out->hubs == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu hubs)", out->hub_count);
+    rs_hub *hubs = realloc(out->hubs, (total + 1) * sizeof *hubs);
+    if (hubs == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu hubs)", total);
     }
-    size_t at = 0;
+    out->hubs = hubs;
     for (size_t i = 0; i < list_count; i++) {
         if (s->lists[i].hub_count > 0) {
-            memcpy(out->hubs + at, s->lists[i].hubs, s->lists[i].hub_count * sizeof *out->hubs);
-            at += s->lists[i].hub_count;
+            memcpy(hubs + out->hub_count, s->lists[i].hubs, s->lists[i].hub_count * sizeof *hubs);
+            out->hub_count += s->lists[i].hub_count;
         }
     }
     qsort(out->hubs, out->hub_count, sizeof *out->hubs, by_user_count);
@@ -228,8 +230,8 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     RS_TRY(rsi_parallel(work, lists, search_relation, &s, err));
     RS_TRY(rs_work_report(work, "evidence", "steps", 2, 3, err));
     RS_TRY(join_links(&s, lists, err));
-    RS_TRY(join_hubs(&s, lists, err));
     RS_TRY(rsi_entities(graph, options->identity_max, out, err));
+    RS_TRY(join_hubs(&s, lists, err));
     RS_TRY(rs_work_report(work, "evidence", "steps", 3, 3, err));
 done:
     for (size_t i = 0; s.lists != NULL && i < lists; i++) {

@@ -47,7 +47,7 @@ static int by_pair(const void *left, const void *right)
 
 static int64_t day_of(int64_t time)
 {
-    return time >= 0 ? time / DAY_S : -((-time + DAY_S - 1) / DAY_S);
+    return time / DAY_S - (time % DAY_S < 0);
 }
 
 static rs_status note(meetings *list, const rs_use *use, const rs_use *next, rs_error *err)

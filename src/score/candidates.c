@@ -132,16 +132,18 @@ static size_t trim_once(const rs_evidence_graph *g, const buckets *b, uint32_t c
         sum += b->gone[v] ? 0 : b->inside[v];
         left += !b->gone[v];
     }
+    /* Rounded up: x < sum / left, without a product that may overflow. */
+    uint64_t mean = left > 0 ? sum / left + (sum % left > 0) : 0;
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        low += !b->gone[v] && b->inside[v] * trim * left < sum;
+        low += !b->gone[v] && b->inside[v] * trim < mean;
     }
     if (low == 0 || left - low < MEMBERS_MIN) {
         return 0;
     }
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        b->gone[v] = b->gone[v] || b->inside[v] * trim * left < sum;
+        b->gone[v] = b->gone[v] || b->inside[v] * trim < mean;
     }
     return low;
 }

@@ -4,8 +4,9 @@
  * reasons.
  *
  *   decades D   = sum over columns of weight * decades (sharing.c) + seed decades
- *   threshold T = log10(groups) + 1: among that many groups, fewer than one in ten nights has one
- * as unusual by chance score       = 1 / (1 + 10^((T - D) / 2)): one half at the threshold
+ *   threshold T = log10(groups) + 2: one for "fewer than one night in ten", one because the columns
+ *                 of a household depend on each other, so that their sum overstates
+ *   score       = 1 / (1 + 10^((T - D) / 2)): one half at the threshold
  *
  * Seed decades: -log10 P(X >= k) of the hypergeometric distribution, k of n members being on a
  * blacklist of K among N accounts; at most SEED_DECADES_MAX for each, because a listing can be
@@ -25,8 +26,10 @@
 #include "score/sharing.h"
 
 #define SEED_DECADES_MAX 1.5
-#define THRESHOLD_EXTRA  1.0
-#define NO_GROUP         UINT32_MAX
+#define THRESHOLD_EXTRA  2.0
+/* What holds a group together is part of why, even where every group of the night has as much. */
+#define REASON_FLOOR 0.1
+#define NO_GROUP     UINT32_MAX
 enum { HYPERGEOMETRIC_TERMS_MAX = 1000, REASONS_MAX = 32 };
 
 typedef struct scorer {
@@ -370,12 +373,12 @@ static rs_status fill_reasons(scorer *s, size_t group, rs_ring *ring, uint8_t *s
     for (size_t c = 0; c < s->sharing.column_count && count + 1 < REASONS_MAX; c++) {
         const rsi_column *column = &s->sharing.columns[c];
         if (column->amount[group] > 0) {
-            decades[count++] = column->weight * column->decades[group];
+            decades[count++] = column->weight * (column->decades[group] + REASON_FLOOR);
             RS_TRY(fill_column_reason(s, group, c, seen, at, err));
         }
     }
     if (s->known_members[group] > 0) {
-        decades[count++] = s->seed_decades[group];
+        decades[count++] = s->seed_decades[group] + REASON_FLOOR;
         RS_TRY(fill_known_reason(s, group, at, err));
     }
     ring->reason_count = count;

@@ -189,6 +189,18 @@ static bool counts(const finder *f, const rs_relation_info *info, uint64_t users
     return !rs_thing_is_hub(weight, users, RS_RESOLUTION_DEFAULT);
 }
 
+/* Whether an identity made its users one person: that of a placeholder ("000000") did not. */
+static bool is_one_person(const finder *f, const rs_groups *groups, uint32_t g)
+{
+    const uint32_t *entity = f->input->evidence->entity;
+    for (uint64_t k = groups->first[g] + 1; k < groups->first[g + 1]; k++) {
+        if (entity[groups->users[k]] != entity[groups->users[k - 1]]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static rs_status share_relation(finder *f, size_t relation, seat *seats, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -197,7 +209,8 @@ static rs_status share_relation(finder *f, size_t relation, seat *seats, rs_erro
     int way = info.kind == RS_KIND_IDENTITY ? WAY_IDENTITY : WAY_SHARED;
     for (uint32_t g = 0; g < groups->count; g++) {
         double unit = 0;
-        if (!counts(f, &info, groups->first[g + 1] - groups->first[g], &unit)) {
+        if (!counts(f, &info, groups->first[g + 1] - groups->first[g], &unit) ||
+            (way == WAY_IDENTITY && !is_one_person(f, groups, g))) {
             continue;
         }
         size_t column = column_of(f, groups->things[g], way);
@@ -300,7 +313,10 @@ static int by_place(const void *left, const void *right)
     if (a->thing != b->thing) {
         return a->thing < b->thing ? -1 : 1;
     }
-    return (a->relation > b->relation) - (a->relation < b->relation);
+    if (a->relation != b->relation) {
+        return a->relation < b->relation ? -1 : 1;
+    }
+    return (a->user_first > b->user_first) - (a->user_first < b->user_first); /* as found */
 }
 
 static rs_status weigh_column(const rsi_candidates *candidates, rsi_column *column, double *scratch,

@@ -8,6 +8,11 @@
  * they are half of it. A Pareto tail is the heavier choice; an exponential one would cry wolf at
  * the largest office.
  *
+ * Few values leave the index in doubt: the deviation of a median of n exponential values is
+ * 1/(ln 2 sqrt n) of it, so the index is divided by 1 + two such deviations; the heavier end of
+ * what the data allow is taken. And it is at most INDEX_MAX: values that all but equal the start
+ * of the tail (amounts that differ in the last bit of a sum) would otherwise make it boundless.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "score/tail.h"
 
@@ -15,6 +20,8 @@
 #include <stdlib.h>
 
 enum { POSITIVE_MIN = 5, ABOVE_MIN = 5 };
+#define DOUBT     2.9 /* 2 / ln 2 */
+#define INDEX_MAX 20.0
 
 typedef struct pareto {
     double start, middle; /* u, m */
@@ -65,7 +72,8 @@ static pareto fit(const double *sorted, size_t count)
     double base = tail.start + tail.middle;
     double low = log((sorted[above + (left - 1) / 2] + tail.middle) / base);
     double high = log((sorted[above + left / 2] + tail.middle) / base);
-    tail.index = log(2.0) / fmax(1e-9, (low + high) / 2);
+    double sure = 1 + DOUBT / sqrt((double)left);
+    tail.index = fmin(INDEX_MAX, log(2.0) / fmax(1e-9, (low + high) / 2)) / sure;
     return tail;
 }
 
