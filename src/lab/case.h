@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/stream.h"
 #include "lab/ids.h"
 #include "ringscope/lab.h"
 
@@ -76,5 +77,7 @@ RS_MUST_USE rs_status rsi_read_risks(rsi_case *c, const char *path, rs_error *er
 /* read_report.c */
 RS_MUST_USE rs_status rsi_read_report(rsi_case *c, const char *path, const rs_work *work,
                                       rs_error *err);
+RS_MUST_USE rs_status rsi_read_report_stream(rsi_case *c, const char *name, rsi_stream *stream,
+                                             const rs_work *work, rs_error *err);
 
 #endif

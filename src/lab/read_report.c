@@ -492,23 +492,32 @@ static int by_score(const void *a, const void *b)
     return x->number < y->number ? -1 : 1;
 }
 
-rs_status rsi_read_report(rsi_case *c, const char *path, const rs_work *work, rs_error *err)
+rs_status rsi_read_report_stream(rsi_case *c, const char *name, rsi_stream *stream,
+                                 const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_stream *stream = NULL;
-    struct reader r = {.c = c, .path = path, .now = {1, 1}};
+    struct reader r = {.c = c, .path = name, .now = {1, 1}};
     RS_TRY(rsi_json_new(&r.json, err));
-    RS_TRY(rsi_stream_open(&stream, path, err));
     RS_TRY(read_stream(&r, stream, work, err));
     RS_TRY(read_skeleton(&r, err));
     if (c->cluster_count > 0) {
         qsort(c->clusters, c->cluster_count, sizeof *c->clusters, by_score);
     }
 done:
-    rsi_stream_close(stream);
     rsi_json_free(r.json);
     free(r.element.bytes);
     free(r.skeleton.bytes);
     free(r.skeleton_at);
+    return status;
+}
+
+rs_status rsi_read_report(rsi_case *c, const char *path, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_stream *stream = NULL;
+    RS_TRY(rsi_stream_open(&stream, path, err));
+    RS_TRY(rsi_read_report_stream(c, path, stream, work, err));
+done:
+    rsi_stream_close(stream);
     return status;
 }
