@@ -138,7 +138,7 @@ static rs_status find_communities(middle *m, rs_error *err)
     return status;
 }
 
-static rs_status spread_and_count(middle *m, rs_error *err)
+static rs_status spread_risk(middle *m, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_stages *stages = m->stages;
@@ -153,9 +153,6 @@ static rs_status spread_and_count(middle *m, rs_error *err)
     RS_TRY(rs_network_things(stages->graph, m->settings->spread.damping, &m->each, stages->spread,
                              err));
     time_task(m, 2, "spread", start);
-    start = rsi_clock_us();
-    RS_TRY(rs_oddity(stages->graph, &m->each, stages->oddity, err));
-    time_task(m, 3, "oddity", start);
 done:
     return status;
 }
@@ -164,7 +161,7 @@ static rs_status middle_task(void *context, size_t index, unsigned worker, rs_er
 {
     middle *m = context;
     (void)worker;
-    return index == 0 ? find_communities(m, err) : spread_and_count(m, err);
+    return index == 0 ? find_communities(m, err) : spread_risk(m, err);
 }
 
 rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
@@ -186,6 +183,9 @@ rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, co
         goto done;
     }
     RS_TRY(rsi_parallel(work, 2, middle_task, &m, err));
+    uint64_t start = rsi_clock_us();
+    RS_TRY(rs_oddity(stages->graph, work, stages->oddity, err));
+    time_task(&m, 3, "oddity", start);
     for (size_t i = 0; i < sizeof m.timings / sizeof m.timings[0]; i++) {
         stages->timings[stages->timing_count++] = m.timings[i];
     }
