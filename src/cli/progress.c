@@ -15,40 +15,20 @@
 
 #include "cli/cli.h"
 
-/* The globals of the program: a signal handler can reach nothing else. */
+/* The one global of the program: a signal handler can reach nothing else. */
 static volatile sig_atomic_t caught;
-static volatile sig_atomic_t reading; /* the stage at work reads input, which may stay silent */
 
 static void note_signal(int number)
 {
     caught = number;
-    if (reading) {
-        alarm(2);
-    }
-}
-
-/* A thread that waits for a silent pipe hears no signal. Nothing is committed while input is read:
- * to leave at once is as good as any kill. */
-static void leave(int number)
-{
-    static const char message[] = "ringscope: interrupted while waiting for input\n";
-    (void)number;
-    if (reading) {
-        ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
-        (void)ignored;
-        _exit(RSI_EXIT_SIGNAL + caught);
-    }
 }
 
 void rsi_catch_signals(void)
 {
-    struct sigaction once = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND};
-    struct sigaction late = {.sa_handler = leave};
-    sigemptyset(&once.sa_mask);
-    sigemptyset(&late.sa_mask);
-    sigaction(SIGINT, &once, NULL);
-    sigaction(SIGTERM, &once, NULL);
-    sigaction(SIGALRM, &late, NULL);
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 int rsi_caught_signal(void)
@@ -209,7 +189,6 @@ static void copy_name(char *to, size_t size, const char *from)
 int rsi_meter_report(void *context, const rs_progress *now)
 {
     rsi_meter *meter = context;
-    reading = strcmp(now->stage, "ingest") == 0 || strcmp(now->stage, "profile") == 0;
     if (meter->mode == RSI_PROGRESS_NONE) {
         return caught != 0;
     }
@@ -232,7 +211,6 @@ int rsi_meter_report(void *context, const rs_progress *now)
 
 void rsi_meter_close(rsi_meter *meter)
 {
-    reading = 0;
     if (meter == NULL) {
         return;
     }

@@ -34,6 +34,24 @@ def matches(expected, got):
     return re.fullmatch(pattern, got, re.S) is not None
 
 
+def shape(line):
+    return re.sub(r"[\d.]+", "0", line)
+
+
+def abridge(expected, got):
+    """`got`, cut where `expected` was: each part begins at the first line of the same shape."""
+    lines, at, new = got.splitlines(keepends=True), 0, []
+    for number, part in enumerate(re.split(r"^\.\.\.\n", expected, flags=re.M)):
+        wanted = part.splitlines(keepends=True)
+        if number > 0:
+            new.append("...\n")
+            while wanted and at < len(lines) and shape(lines[at]) != shape(wanted[0]):
+                at += 1
+        new += lines[at:at + len(wanted)]
+        at += len(wanted)
+    return "".join(new)
+
+
 def execute(command, folder):
     path = os.path.dirname(project.COMMAND) + os.pathsep + os.environ["PATH"]
     done = subprocess.run(["bash", "-c", command], cwd=folder, text=True, check=False,
@@ -55,8 +73,7 @@ def check(path, update):
                 got = execute(command, folder)
                 if not matches(expected, got):
                     findings.append(f"{path}: $ {command}expected:\n{expected}found:\n{got}")
-                keep = "...\n" in expected and matches(expected, got)
-                shown += "$ " + command + (expected if keep else got)
+                shown += "$ " + command + (abridge(expected, got) if "...\n" in expected else got)
             return f"```console\n{shown}```"
         new = BLOCK.sub(replace, text)
     if update and new != text:
