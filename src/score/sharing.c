@@ -18,6 +18,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "score/sharing.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +72,9 @@ static rs_status make_columns(finder *f, rs_error *err)
                  rs_graph_range(graph, c / WAYS).type);
         column->weight = way_weight[c % WAYS];
         column->amount = calloc(f->candidates->count + 1, sizeof *column->amount);
+        column->own = calloc(f->candidates->count + 1, sizeof *column->own);
         column->decades = calloc(f->candidates->count + 1, sizeof *column->decades);
-        if (column->amount == NULL || column->decades == NULL) {
+        if (column->amount == NULL || column->own == NULL || column->decades == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
         }
     }
@@ -166,6 +168,7 @@ static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi
             RS_TRY(record(f, seats + i, end - i, use, &persons, err));
             if (count_all > f->pairs_max || identity) {
                 f->out->columns[use.column].amount[seats[i].group] += unit * (persons - 1);
+                f->out->columns[use.column].own[seats[i].group] += unit * (persons - 1);
             }
         }
     }
@@ -249,6 +252,18 @@ static rs_status record_meeting(finder *f, const rs_link *link, size_t column, r
     return record(f, pair, 2, use, &persons, err);
 }
 
+/* How many links from `from` on are of one pair. */
+static size_t pair_length(const rs_evidence *evidence, size_t from)
+{
+    const rs_link *first = &evidence->links[from];
+    size_t end = from + 1;
+    while (end < evidence->link_count && evidence->links[end].a == first->a &&
+           evidence->links[end].b == first->b) {
+        end++;
+    }
+    return end - from;
+}
+
 /* One pair of members, links[0 .. count-1]: the strongest column whole, the others in part. */
 static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_error *err)
 {
@@ -268,7 +283,8 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
     for (size_t i = 0; i < count; i++) {
         tie_of(f, &links[i], &column);
         double share = column == strongest ? 1.0 : REST_SHARE;
-        f->out->columns[column].amount[group] += share * f->tie[column];
+        f->out->columns[column].amount[group] += f->tie[column];
+        f->out->columns[column].own[group] += share * f->tie[column];
         f->tie[column] = 0;
     }
 done:
@@ -281,20 +297,98 @@ static rs_status add_pairs(finder *f, rs_error *err)
     rs_status status = RS_OK;
     const rs_evidence *evidence = f->input->evidence;
     uint32_t subjects = rs_graph_subject_count(f->input->graph);
-    for (size_t i = 0, end; i < evidence->link_count; i = end) {
+    for (size_t i = 0, count; i < evidence->link_count; i += count) {
         const rs_link *link = &evidence->links[i];
-        for (end = i + 1;
-             end < evidence->link_count && link[end - i].a == link->a && link[end - i].b == link->b;
-             end++) {
-        }
+        count = pair_length(evidence, i);
         if (link->b < subjects && f->candidates->of[link->a] != NO_GROUP &&
             f->candidates->of[link->a] == f->candidates->of[link->b] &&
             evidence->entity[link->a] != evidence->entity[link->b]) {
-            RS_TRY(add_pair(f, link, end - i, err));
+            RS_TRY(add_pair(f, link, count, err));
         }
     }
 done:
     return status;
+}
+
+/* ---- homes
+ * ---------------------------------------------------------------------------------------- */
+
+/* The largest share of each group's members that one place brings together; seats is scratch. */
+static void cover_relation(const finder *f, size_t relation, seat *seats, double *cover)
+{
+    const rs_groups *groups = &f->input->evidence->groups[relation];
+    const rsi_candidates *c = f->candidates;
+    for (uint32_t g = 0; g < groups->count; g++) {
+        size_t count = 0;
+        if (groups->first[g + 1] - groups->first[g] > GROUP_USERS_MAX) {
+            continue;
+        }
+        for (uint64_t k = groups->first[g]; k < groups->first[g + 1]; k++) {
+            uint32_t user = groups->users[k];
+            if (c->of[user] != NO_GROUP) {
+                seats[count++] = (seat){.group = c->of[user], .user = user};
+            }
+        }
+        qsort(seats, count, sizeof *seats, by_group);
+        for (size_t i = 0, end; i < count; i = end) {
+            uint32_t group = seats[i].group;
+            for (end = i + 1; end < count && seats[end].group == group; end++) {
+            }
+            double share = (double)(end - i) / (double)(c->first[group + 1] - c->first[group]);
+            if (end - i > 1 && share > cover[group]) {
+                cover[group] = share;
+            }
+        }
+    }
+}
+
+static bool is_place_column(const rsi_column *column, size_t index)
+{
+    return index % WAYS == WAY_MEETING || column->weight == PLACE_WEIGHT;
+}
+
+/* What a thing counts among those who share a home. pi is the mean cover of what things tie, over
+ * all the night's groups: life's way, where it is near 1. The surprise of a tie within a home is
+ * -ln pi, of one without -ln(1 - pi); where homes are the rule (pi above a half) they count in that
+ * proportion. */
+static double home_share(const finder *f, const double *cover)
+{
+    double tied = 0;
+    double home = 0;
+    for (size_t c = 0; c < f->out->column_count; c++) {
+        const rsi_column *column = &f->out->columns[c];
+        for (size_t g = 0; g < f->candidates->count && !is_place_column(column, c); g++) {
+            tied += column->own[g];
+            home += column->own[g] * cover[g];
+        }
+    }
+    if (2 * home <= tied || home >= tied) {
+        return 1.0;
+    }
+    return log(home / tied) / log(1 - home / tied);
+}
+
+/* Take from each group's own things what its home explains. */
+static rs_status discount_homes(finder *f, seat *seats, rs_error *err)
+{
+    double *cover = calloc(f->candidates->count + 1, sizeof *cover);
+    if (cover == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
+    }
+    for (size_t r = 0; r < f->input->evidence->relation_count; r++) {
+        if (rs_store_relation(rs_graph_store(f->input->graph), r).place) {
+            cover_relation(f, r, seats, cover);
+        }
+    }
+    double share = home_share(f, cover);
+    for (size_t c = 0; c < f->out->column_count; c++) {
+        rsi_column *column = &f->out->columns[c];
+        for (size_t g = 0; g < f->candidates->count && !is_place_column(column, c); g++) {
+            column->own[g] *= 1 - cover[g] * (1 - share);
+        }
+    }
+    free(cover);
+    return RS_OK;
 }
 
 static int by_place(const void *left, const void *right)
@@ -331,6 +425,7 @@ static rs_status weigh_column(const rsi_candidates *candidates, rsi_column *colu
     RS_TRY(rsi_tail_decades(scratch, candidates->count, each, err));
     for (size_t g = 0; g < candidates->count; g++) {
         column->decades[g] = AMOUNT_SHARE * column->decades[g] + (1 - AMOUNT_SHARE) * each[g];
+        column->decades[g] *= column->amount[g] > 0 ? column->own[g] / column->amount[g] : 0;
     }
 done:
     return status;
@@ -361,6 +456,7 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
         RS_TRY(share_relation(&f, r, seats, err));
     }
     RS_TRY(add_pairs(&f, err));
+    RS_TRY(discount_homes(&f, seats, err));
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
     }
@@ -381,6 +477,7 @@ void rsi_sharing_free(rsi_sharing *sharing)
 {
     for (size_t c = 0; sharing->columns != NULL && c < sharing->column_count; c++) {
         free(sharing->columns[c].amount);
+        free(sharing->columns[c].own);
         free(sharing->columns[c].decades);
     }
     free(sharing->columns);

@@ -11,6 +11,7 @@ typedef struct rsi_column {
     char name[64];   /* "shared_device", "same_time_address", "identity_document" */
     double weight;   /* how much its decades count: 1, or a quarter for places */
     double *amount;  /* by group: surprise shared, 0 where nothing is */
+    double *own;     /* by group: the part of it that no stronger column explains */
     double *decades; /* by group: how unusual that is (tail.h) */
 } rsi_column;
 
