@@ -128,7 +128,7 @@ static uint32_t home_address(const rsi_world *world, uint32_t account, uint32_t 
     }
     uint32_t lease_days = 4 + (uint32_t)(draw >> 32) % 12;
     uint32_t lease = (day + (uint32_t)(draw >> 40) % lease_days) / lease_days;
-    uint64_t pool = (uint64_t)world->account_count * 8;
+    uint64_t pool = (uint64_t)world->account_count * 16;
     return world->account_count * 5 +
            (uint32_t)(rsi_draw(world, RSI_KEY_LEASE, account, lease) % pool);
 }
