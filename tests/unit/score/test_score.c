@@ -1,0 +1,371 @@
+/* test_score.c - hand-worked groups, known members by exact chances, and a whole night's findings.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+/* WRAP: malloc calloc realloc */
+#include "../evidence/small_store.h"
+
+#include <math.h>
+
+#include "../evidence/failing.h"
+#include "ringscope/detect.h"
+#include "ringscope/score.h"
+#include "score/candidates.h"
+#include "score/sharing.h"
+
+enum { NODES_MAX = 2000 };
+
+static small_rows rows;
+
+/* All that scoring needs, made by the stages before it. */
+typedef struct night {
+    small_store small;
+    rs_evidence evidence;
+    rs_evidence_graph graph;
+    uint32_t label[NODES_MAX];
+    uint32_t oddity[NODES_MAX];
+    int64_t spread[NODES_MAX];
+    rs_list blacklist;
+    rs_score_input input;
+} night;
+
+static night n;
+
+static void open_night(uint32_t others)
+{
+    rs_error err = {0};
+    rs_evidence_options options = RS_EVIDENCE_DEFAULTS;
+    memset(&n, 0, sizeof n);
+    small_open(&n.small, &rows, others);
+    assert_true(rs_graph_node_count(n.small.graph) <= NODES_MAX);
+    small_ok(rs_evidence_find(n.small.graph, &options, NULL, &n.evidence, &err), &err);
+    small_ok(rs_evidence_collapse(n.small.graph, &n.evidence, &n.graph, &err), &err);
+    rs_link_graph links = {.node_count = n.graph.node_count,
+                           .is_member = n.graph.is_member,
+                           .link_count = n.graph.link_count,
+                           .a = n.graph.a,
+                           .b = n.graph.b,
+                           .weight = n.graph.weight};
+    rs_components(&links, n.label);
+    n.input = (rs_score_input){.graph = n.small.graph,
+                               .evidence = &n.evidence,
+                               .collapsed = &n.graph,
+                               .label = n.label,
+                               .blacklist = &n.blacklist,
+                               .spread = n.spread,
+                               .oddity = n.oddity,
+                               .pairs_max = options.pairs_max};
+}
+
+static void close_night(void)
+{
+    rs_evidence_graph_free(&n.graph);
+    rs_evidence_free(&n.evidence);
+    free(n.blacklist.entries);
+    small_close(&n.small);
+}
+
+static void blacklist(const char *id)
+{
+    n.blacklist.entries =
+        realloc(n.blacklist.entries, (n.blacklist.count + 1) * sizeof *n.blacklist.entries);
+    n.blacklist.entries[n.blacklist.count++] =
+        (rs_list_entry){.node = small_account(&n.small, id), .strength = 1000000};
+}
+
+/* ---- sharing ----------------------------------------------------------------------------------
+ */
+
+/* The amount of an account's group in a column, or the part that no stronger column explains. */
+static double look_up(const char *column, uint32_t account, bool own)
+{
+    rsi_candidates groups;
+    rsi_sharing sharing;
+    rs_error err = {0};
+    double amount = -1;
+    small_ok(rsi_candidates_find(&n.input, 5, &groups, &err), &err);
+    small_ok(rsi_sharing_find(&n.input, &groups, &sharing, &err), &err);
+    for (size_t c = 0; c < sharing.column_count; c++) {
+        if (strcmp(sharing.columns[c].name, column) == 0) {
+            const rsi_column *found = &sharing.columns[c];
+            amount = own ? found->own[groups.of[account]] : found->amount[groups.of[account]];
+        }
+    }
+    rsi_sharing_free(&sharing);
+    rsi_candidates_free(&groups);
+    return amount;
+}
+
+static double amount_of(const char *column, uint32_t account)
+{
+    return look_up(column, account, false);
+}
+
+static double rarity(double subjects, double users)
+{
+    return log(subjects / users) / log(subjects);
+}
+
+static bool near(double a, double b)
+{
+    return fabs(a - b) < 1e-5;
+}
+
+/* Four share a device; two of them a card, too: 0.15 of the weaker column of that pair. */
+static void spreads_a_thing_of_few_over_its_pairs(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'a', 4, "d");
+    small_share(&rows, HAS_CARD, 'a', 2, "c");
+    open_night(96);
+    uint32_t a0 = small_account(&n.small, "a0");
+    double device = rarity(100, 4) * 2 / 4;
+    double card = rarity(100, 2);
+    assert_true(near(amount_of("shared_device", a0), 6 * device));
+    assert_true(near(look_up("shared_device", a0, true), 5 * device + 0.15 * device));
+    assert_true(near(amount_of("shared_card", a0), card));
+    assert_true(near(look_up("shared_card", a0, true), card));
+    assert_true(near(amount_of("shared_address", a0), 0));
+    close_night();
+}
+
+/* Nine share a device and hang on it: rarity x (k - 1), undivided. */
+static void counts_a_star_by_its_members(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'a', 9, "d");
+    open_night(991);
+    assert_true(
+        near(amount_of("shared_device", small_account(&n.small, "a0")), 8 * rarity(1000, 9)));
+    close_night();
+}
+
+/* Accounts of one person count once; the identity is a column of its own, a placeholder is none. */
+static void counts_a_person_once(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'a', 9, "d");
+    small_share(&rows, HAS_DOCUMENT, 'a', 3, "p");
+    small_share(&rows, HAS_VOICE, 'a', 9, "000");
+    for (int i = 0; i < 30; i++) {
+        char id[12];
+        snprintf(id, sizeof id, "b%d", i);
+        small_add(&rows, HAS_VOICE, id, "000");
+    }
+    open_night(500);
+    uint32_t a0 = small_account(&n.small, "a0");
+    assert_true(near(amount_of("shared_device", a0), 6 * rarity(539, 9)));
+    assert_true(near(amount_of("identity_document", a0), 2));
+    assert_true(near(amount_of("identity_voice", a0), 0));
+    close_night();
+}
+
+/* ---- a night ----------------------------------------------------------------------------------
+ */
+
+/* `families` of three who share a device, and one ring of twelve who share more and more. */
+static void fill_night(int families, bool ring)
+{
+    rows.count = 0;
+    for (int f = 0; f < families; f++) {
+        char thing[12];
+        snprintf(thing, sizeof thing, "f%d", f);
+        for (int i = 0; i < 3 + f % 2; i++) {
+            char id[12];
+            snprintf(id, sizeof id, "x%d.%d", f, i);
+            small_add(&rows, USES_DEVICE, id, thing);
+            small_add(&rows, f % 3 == 0 ? HAS_CARD : IS_AT, id, thing);
+        }
+    }
+    for (int i = 0; ring && i < 12; i++) {
+        for (int k = 0; k < 4; k++) {
+            char id[12];
+            char thing[12];
+            snprintf(id, sizeof id, "r%d", i);
+            snprintf(thing, sizeof thing, "r%d", (i + k * k) % 12);
+            small_add(&rows, USES_DEVICE, id, thing);
+            small_add(&rows, HAS_CARD, id, thing);
+        }
+    }
+}
+
+static rs_findings score(uint32_t min_score, uint32_t facts_max)
+{
+    rs_findings findings;
+    rs_error err = {0};
+    rs_score_options options = RS_SCORE_DEFAULTS;
+    options.min_score = min_score;
+    options.facts_max = facts_max;
+    small_ok(rs_score(&n.input, &options, NULL, &findings, &err), &err);
+    return findings;
+}
+
+static void check_ring(const rs_findings *found, size_t r)
+{
+    const rs_ring *ring = &found->rings[r];
+    uint64_t weights = 0;
+    assert_true(ring->member_count >= 3 && ring->reason_count > 0);
+    assert_int_equal(strlen(ring->id), 15);
+    assert_true(
+        r == 0 || found->rings[r - 1].score > ring->score ||
+        (found->rings[r - 1].score == ring->score && strcmp(found->rings[r - 1].id, ring->id) < 0));
+    for (size_t i = 0; i < ring->reason_count; i++) {
+        const rs_reason *reason = &found->reasons[ring->reason_first + i];
+        weights += reason->weight;
+        assert_true(i == 0 || reason[-1].weight >= reason->weight);
+        assert_true(reason->fact_count >= 1 && reason->fact_count <= 2);
+        assert_true(reason->member_count <= ring->member_count);
+        for (size_t f = 0; f < reason->fact_count; f++) {
+            const rs_fact *fact = &found->facts[reason->fact_first + f];
+            assert_true(fact->user_count >= 1 && fact->user_count <= ring->member_count);
+        }
+    }
+    assert_int_equal(weights, RS_MILLION);
+    for (size_t i = 0; i < ring->member_count; i++) {
+        const rs_ring_member *member = &found->members[ring->member_first + i];
+        assert_int_equal(found->nodes[member->node].ring, r);
+        assert_true(member->membership <= RS_MILLION);
+        assert_true(
+            i == 0 || member[-1].membership > member->membership ||
+            (member[-1].membership == member->membership && member[-1].node < member->node));
+    }
+}
+
+static void gives_every_ring_reasons_that_are_whole(void **state)
+{
+    (void)state;
+    fill_night(60, true);
+    open_night(1200);
+    blacklist("r0");
+    blacklist("r1");
+    blacklist("r2");
+    blacklist("x3.0");
+    for (uint32_t v = 0; v < NODES_MAX; v++) {
+        n.spread[v] = (int64_t)v * 10000000 - 3000000000;
+        n.oddity[v] = v * 7 % RS_ODDITY_MAX;
+    }
+    rs_findings found = score(0, 2);
+    assert_int_equal(found.ring_count, 61);
+    for (size_t r = 0; r < found.ring_count; r++) {
+        check_ring(&found, r);
+    }
+    assert_int_equal(found.rings[0].member_count, 12);
+    assert_true(found.rings[0].score > RS_MILLION / 2);
+    assert_true(found.rings[1].score < RS_MILLION / 2);
+    for (uint32_t v = 0; v < rs_graph_node_count(n.small.graph); v++) {
+        const rs_node_risk *node = &found.nodes[v];
+        double left =
+            (1 - node->spread / 1e6) * (1 - node->oddity / 1e6) * (1 - node->ring_score / 1e6);
+        assert_true(fabs(node->risk / 1e6 - (1 - left)) < 1.1e-6);
+        double spread = (double)n.spread[v] / RS_RISK_ONE;
+        assert_true(fabs(node->spread / 1e6 - fmax(0, fmin(1, spread))) < 1.1e-6);
+        assert_true(v < rs_graph_subject_count(n.small.graph) || node->oddity == 0);
+    }
+    rs_findings_free(&found);
+    rs_findings few = score(RS_MILLION / 2, 1);
+    assert_int_equal(few.ring_count, 1);
+    rs_findings_free(&few);
+    close_night();
+}
+
+static void suspects_nobody_among_equals(void **state)
+{
+    (void)state;
+    fill_night(60, false);
+    open_night(1000);
+    rs_findings found = score(0, 12);
+    assert_int_equal(found.ring_count, 60);
+    assert_true(found.rings[0].score < RS_MILLION / 2);
+    rs_findings_free(&found);
+    close_night();
+}
+
+/* P(at least one of n is among K of N) by the product, and by all ways to choose. */
+static void weighs_known_members_by_their_exact_chance(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'a', 3, "d");
+    open_night(17); /* N = 20; one group: T = 2 */
+    double plain[4] = {0};
+    static const char *const names[] = {"a0", "a1", "a2"};
+    for (int known = 0; known <= 3; known++) {
+        rs_findings found = score(0, 12);
+        double score_now = found.rings[0].score / 1e6;
+        plain[known] = 2 * log10(score_now / (1 - score_now)) + 2; /* decades */
+        rs_findings_free(&found);
+        if (known < 3) {
+            blacklist(names[known]);
+        }
+    }
+    double all = 20 * 19 * 18 / 6.0;
+    double one = 1 - 19 * 18 * 17 / 6.0 / all; /* K = 1 */
+    double two = 18 / all;                     /* both of K = 2 */
+    double three = 1 / all;                    /* all of K = 3 */
+    const double expected[] = {0, -log10(one), -log10(two), -log10(three)};
+    for (int known = 0; known <= 3; known++) {
+        double most = fmin(expected[known], 1.5 * known);
+        assert_true(fabs(plain[known] - plain[0] - most) < 1e-4);
+    }
+    close_night();
+}
+
+static rs_status again(void *context, rs_error *err)
+{
+    rs_findings found;
+    rs_score_options options = RS_SCORE_DEFAULTS;
+    (void)context;
+    rs_status status = rs_score(&n.input, &options, NULL, &found, err);
+    rs_findings_free(&found);
+    return status;
+}
+
+static rs_status report(const rs_work *work, void *context, rs_error *err)
+{
+    rs_findings found;
+    rs_score_options options = RS_SCORE_DEFAULTS;
+    (void)context;
+    rs_status status = rs_score(&n.input, &options, work, &found, err);
+    rs_findings_free(&found);
+    return status;
+}
+
+static void survives_failed_allocations_and_stops_when_asked_to(void **state)
+{
+    (void)state;
+    fill_night(12, true);
+    small_share(&rows, HAS_DOCUMENT, 'x', 4, "p");
+    open_night(100);
+    blacklist("r0");
+    assert_true(failing_each(again, NULL) > 50);
+    assert_true(failing_interrupt(report, NULL) >= 4);
+    close_night();
+}
+
+static void scores_nothing_of_nothing(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    open_night(0);
+    rs_findings found = score(0, 12);
+    assert_int_equal(found.ring_count, 0);
+    rs_findings_free(&found);
+    close_night();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spreads_a_thing_of_few_over_its_pairs),
+        cmocka_unit_test(counts_a_star_by_its_members),
+        cmocka_unit_test(counts_a_person_once),
+        cmocka_unit_test(gives_every_ring_reasons_that_are_whole),
+        cmocka_unit_test(suspects_nobody_among_equals),
+        cmocka_unit_test(weighs_known_members_by_their_exact_chance),
+        cmocka_unit_test(survives_failed_allocations_and_stops_when_asked_to),
+        cmocka_unit_test(scores_nothing_of_nothing),
+    };
+    return cmocka_run_group_tests_name("scores", tests, NULL, NULL);
+}
