@@ -96,7 +96,7 @@ typedef struct rs_score_options {
 } rs_score_options;
 #define RS_SCORE_DEFAULTS                                                                          \
     {                                                                                              \
-        .min_score = 3000, .facts_max = 12, .trim = 5                                             \
+        .min_score = 10000, .facts_max = 12, .trim = 5                                             \
     }
 
 /* What scoring works on; all lent. `spread` is rs_spread's answer, one entry a node. */

@@ -35,7 +35,7 @@ static const rsi_option table[] = {
     {"as-of", RSI_TIME, "TIME", offsetof(options, as_of),
      "look at nothing later than this; default the latest event of the store", 0, 0, false},
     {"min-score", RSI_REAL, "SCORE", offsetof(options, min_score),
-     "report rings of at least this score; 0.5 and more is suspect; default 0.003", 0, 1, false},
+     "report rings of at least this score; 0.5 and more is suspect; default 0.01", 0, 1, false},
     {"resolution", RSI_REAL, "WEIGHT", offsetof(options, resolution),
      "evidence that each pair of a ring must have on average; default 0.005", 0.000001, 1, false},
     {"component-max", RSI_COUNT, "NODES", offsetof(options, component_max),
@@ -48,7 +48,7 @@ static const rsi_option table[] = {
 };
 
 static const options defaults = {
-    .as_of = RS_NO_TIME, .min_score = 0.003, .resolution = 0.005, .seed = 1, .top = 10};
+    .as_of = RS_NO_TIME, .min_score = 0.01, .resolution = 0.005, .seed = 1, .top = 10};
 
 static rsi_settings settings_of(const options *o)
 {

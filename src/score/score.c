@@ -4,8 +4,8 @@
  * reasons.
  *
  *   decades D   = sum over columns of weight * decades (sharing.c) + seed decades
- *   threshold T = log10(groups) + 2: one for "fewer than one night in ten", one because the columns
- *                 of a household depend on each other, so that their sum overstates
+ *   threshold T = log10(groups) + 1: among that many groups, fewer than one night in ten has one as
+ *                 unusual by chance
  *   score       = 1 / (1 + 10^((T - D) / 2)): one half at the threshold
  *
  * Seed decades: -log10 P(X >= k) of the hypergeometric distribution, k of n members being on a
@@ -26,7 +26,7 @@
 #include "score/sharing.h"
 
 #define SEED_DECADES_MAX 1.5
-#define THRESHOLD_EXTRA  2.0
+#define THRESHOLD_EXTRA  1.0
 /* What holds a group together is part of why, even where every group of the night has as much. */
 #define REASON_FLOOR 0.1
 #define NO_GROUP     UINT32_MAX

@@ -294,7 +294,7 @@ static void weighs_known_members_by_their_exact_chance(void **state)
     for (int known = 0; known <= 3; known++) {
         rs_findings found = score(0, 12);
         double score_now = found.rings[0].score / 1e6;
-        plain[known] = 2 * log10(score_now / (1 - score_now)) + 2; /* decades */
+        plain[known] = 2 * log10(score_now / (1 - score_now)) + 1; /* decades */
         rs_findings_free(&found);
         if (known < 3) {
             blacklist(names[known]);
