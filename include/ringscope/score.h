@@ -130,7 +130,8 @@ RS_API RS_MUST_USE rs_status rs_oddity(const rs_graph *graph, const rs_work *wor
 typedef struct rs_odd_count {
     char name[96]; /* "uses_card: distinct", "pays: amount sent", "ip_count", ... */
     int64_t value;
-    uint32_t tail; /* millionths of the subjects that have at least as much */
+    uint8_t decimals; /* digits behind the value's point */
+    uint32_t tail;    /* millionths of the subjects that have at least as much */
 } rs_odd_count;
 /* The counts of one subject that stand out most, smallest tail first; at most `capacity`. Costs as
  * much as rs_oddity. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/explain.h"
@@ -200,6 +201,7 @@ static void print_users(FILE *out, const rsi_why *why)
 static void print_oddity(FILE *out, const rsi_why *why)
 {
     bool any = false;
+    char value[32];
     for (size_t i = 0; i < why->odd_count; i++) {
         if (why->odd[i].tail > RS_MILLION / 10) {
             continue;
@@ -207,8 +209,8 @@ static void print_oddity(FILE *out, const rsi_why *why)
         fputs(any ? "  " : "\ncounts out of the ordinary\n  ", out);
         any = true;
         rsi_print_text(out, rsi_text(why->odd[i].name));
-        fprintf(out, ": %" PRId64 ", as much as %.4g %% have\n", why->odd[i].value,
-                100 * of_million(why->odd[i].tail));
+        rsi_decimal_format(why->odd[i].value, why->odd[i].decimals, value);
+        fprintf(out, ": %s, as much as %.4g %% have\n", value, 100 * of_million(why->odd[i].tail));
     }
 }
 
@@ -316,13 +318,14 @@ static void json_users(FILE *out, const rsi_why *why)
 
 static void json_oddity(FILE *out, const rsi_why *why)
 {
+    char value[32];
     json_key(out, "odd");
     fputc('[', out);
     for (size_t i = 0; i < why->odd_count; i++) {
         fputs(i == 0 ? "{\"count\":" : ",{\"count\":", out);
         rsi_print_json_text(out, rsi_text(why->odd[i].name));
-        fprintf(out, ",\"value\":%" PRId64 ",\"tail\":%.6f}", why->odd[i].value,
-                of_million(why->odd[i].tail));
+        rsi_decimal_format(why->odd[i].value, why->odd[i].decimals, value);
+        fprintf(out, ",\"value\":%s,\"tail\":%.6f}", value, of_million(why->odd[i].tail));
     }
     fputc(']', out);
 }

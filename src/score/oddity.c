@@ -24,14 +24,16 @@
 #include "base/sort.h"
 #include "base/try.h"
 
-/* Called with each column: its name and one value for each subject. */
-typedef rs_status (*visit_column)(void *context, const char *name, const int64_t *values,
-                                  rs_error *err);
+/* Called with each column: its name, the digits behind its values' point, and one value for each
+ * subject. */
+typedef rs_status (*visit_column)(void *context, const char *name, unsigned decimals,
+                                  const int64_t *values, rs_error *err);
 
 typedef struct walk {
     const rs_graph *graph;
     uint32_t subjects;
-    int64_t *values; /* the column at hand */
+    unsigned decimals; /* of the amounts of the relation at hand */
+    int64_t *values;   /* the column at hand */
     visit_column visit;
     void *context;
 } walk;
@@ -47,7 +49,7 @@ static rs_status visit_u32(walk *w, const char *relation, const char *what, cons
     for (uint32_t v = 0; v < w->subjects; v++) {
         w->values[v] = counts[v];
     }
-    return w->visit(w->context, name, w->values, err);
+    return w->visit(w->context, name, 0, w->values, err);
 }
 
 static rs_status visit_u64(walk *w, const char *relation, const char *what, const uint64_t *counts,
@@ -61,18 +63,19 @@ static rs_status visit_u64(walk *w, const char *relation, const char *what, cons
     for (uint32_t v = 0; v < w->subjects; v++) {
         w->values[v] = counts[v] < INT64_MAX ? (int64_t)counts[v] : INT64_MAX;
     }
-    return w->visit(w->context, name, w->values, err);
+    return w->visit(w->context, name, 0, w->values, err);
 }
 
-static rs_status visit_i64(walk *w, const char *relation, const char *what, const int64_t *values,
-                           rs_error *err)
+/* Values with `decimals` digits behind the point; NULL is no column. */
+static rs_status visit_i64(walk *w, const char *relation, const char *what, unsigned decimals,
+                           const int64_t *values, rs_error *err)
 {
     char name[96];
     if (values == NULL) {
         return RS_OK;
     }
     snprintf(name, sizeof name, "%s: %s", relation, what);
-    return w->visit(w->context, name, values, err);
+    return w->visit(w->context, name, decimals, values, err);
 }
 
 /* a - b without overflow. */
@@ -99,8 +102,8 @@ static rs_status visit_balance(walk *w, const char *relation, const rs_counts *c
             int64_t in = (int64_t)counts->dst_edges[v];
             w->values[v] = way == 0 ? difference(out, in) : difference(in, out);
         }
-        RS_TRY(visit_i64(w, relation, way == 0 ? "more out than in" : "more in than out", w->values,
-                         err));
+        RS_TRY(visit_i64(w, relation, way == 0 ? "more out than in" : "more in than out", 0,
+                         w->values, err));
         if (counts->src_amount == NULL) {
             continue;
         }
@@ -109,8 +112,8 @@ static rs_status visit_balance(walk *w, const char *relation, const rs_counts *c
             int64_t in = counts->dst_amount[v];
             w->values[v] = way == 0 ? difference(out, in) : difference(in, out);
         }
-        RS_TRY(
-            visit_i64(w, relation, way == 0 ? "net amount out" : "net amount in", w->values, err));
+        RS_TRY(visit_i64(w, relation, way == 0 ? "net amount out" : "net amount in", w->decimals,
+                         w->values, err));
     }
 done:
     return status;
@@ -125,7 +128,7 @@ static rs_status visit_mean(walk *w, const char *relation, const char *what, con
     for (uint32_t v = 0; v < w->subjects; v++) {
         w->values[v] = edges[v] > 0 ? sum[v] / (int64_t)edges[v] : 0;
     }
-    return visit_i64(w, relation, what, w->values, err);
+    return visit_i64(w, relation, what, w->decimals, w->values, err);
 }
 
 static rs_status visit_counts(walk *w, const char *name, const rs_counts *counts, rs_error *err)
@@ -136,8 +139,8 @@ static rs_status visit_counts(walk *w, const char *name, const rs_counts *counts
     RS_TRY(visit_u64(w, name, "events out", counts->src_edges, err));
     RS_TRY(visit_u64(w, name, "events in", counts->dst_edges, err));
     RS_TRY(visit_u32(w, name, "shared with others", counts->shared_things, err));
-    RS_TRY(visit_i64(w, name, "amount out", counts->src_amount, err));
-    RS_TRY(visit_i64(w, name, "amount in", counts->dst_amount, err));
+    RS_TRY(visit_i64(w, name, "amount out", w->decimals, counts->src_amount, err));
+    RS_TRY(visit_i64(w, name, "amount in", w->decimals, counts->dst_amount, err));
     RS_TRY(visit_mean(w, name, "mean amount out", counts->src_amount, counts->src_edges, err));
     RS_TRY(visit_mean(w, name, "mean amount in", counts->dst_amount, counts->dst_edges, err));
     RS_TRY(visit_balance(w, name, counts, err));
@@ -150,10 +153,10 @@ static rs_status visit_peaks(walk *w, const char *name, const rs_peaks *peaks, r
     rs_status status = RS_OK;
     RS_TRY(visit_u32(w, name, "most events out in a day", peaks->src_day_edges, err));
     RS_TRY(visit_u32(w, name, "most events in in a day", peaks->dst_day_edges, err));
-    RS_TRY(visit_i64(w, name, "largest amount out", peaks->src_amount, err));
-    RS_TRY(visit_i64(w, name, "largest amount in", peaks->dst_amount, err));
-    RS_TRY(visit_i64(w, name, "most amount out in a day", peaks->src_day_amount, err));
-    RS_TRY(visit_i64(w, name, "most amount in in a day", peaks->dst_day_amount, err));
+    RS_TRY(visit_i64(w, name, "largest amount out", w->decimals, peaks->src_amount, err));
+    RS_TRY(visit_i64(w, name, "largest amount in", w->decimals, peaks->dst_amount, err));
+    RS_TRY(visit_i64(w, name, "most amount out in a day", w->decimals, peaks->src_day_amount, err));
+    RS_TRY(visit_i64(w, name, "most amount in in a day", w->decimals, peaks->dst_day_amount, err));
 done:
     return status;
 }
@@ -196,6 +199,7 @@ static rs_status walk_relations(walk *w, const rs_work *work, rs_error *err)
         snprintf(name, sizeof name, "%s%s%s", info.name, info.currency[0] != '\0' ? " " : "",
                  info.currency);
         RS_TRY(rs_work_report(work, "oddity", "relations", r, relations, err));
+        w->decimals = info.decimals;
         RS_TRY(visit_counts(w, name, &n.counts[r], err));
         RS_TRY(visit_peaks(w, name, &n.peaks[r], err));
     }
@@ -243,7 +247,7 @@ static rs_status walk_attribute(walk *w, size_t attribute, rs_error *err)
             w->values[node] = millionths_of(text);
         }
     }
-    RS_TRY(w->visit(w->context, info.name, w->values, err));
+    RS_TRY(w->visit(w->context, info.name, 6, w->values, err));
 done:
     rs_values_close(values);
     return status;
@@ -334,10 +338,12 @@ static rs_status add_large_column(join *j, const int64_t *values, rs_error *err)
 }
 
 /* A column whose largest value is 0 says nothing and is not counted. */
-static rs_status add_column(void *context, const char *name, const int64_t *values, rs_error *err)
+static rs_status add_column(void *context, const char *name, unsigned decimals,
+                            const int64_t *values, rs_error *err)
 {
     join *j = context;
     (void)name;
+    (void)decimals;
     int64_t largest = 0;
     for (uint32_t v = 0; v < j->subjects; v++) {
         largest = values[v] > largest ? values[v] : largest;
@@ -392,7 +398,8 @@ typedef struct listing {
     size_t capacity, count;
 } listing;
 
-static rs_status list_column(void *context, const char *name, const int64_t *values, rs_error *err)
+static rs_status list_column(void *context, const char *name, unsigned decimals,
+                             const int64_t *values, rs_error *err)
 {
     listing *l = context;
     (void)err;
@@ -404,7 +411,9 @@ static rs_status list_column(void *context, const char *name, const int64_t *val
     for (uint32_t v = 0; v < l->subjects; v++) {
         at_least += values[v] >= own;
     }
-    rs_odd_count odd = {.value = own, .tail = (uint32_t)(at_least * RS_MILLION / l->subjects)};
+    rs_odd_count odd = {.value = own,
+                        .decimals = (uint8_t)decimals,
+                        .tail = (uint32_t)(at_least * RS_MILLION / l->subjects)};
     snprintf(odd.name, sizeof odd.name, "%s", name);
     size_t place = l->count;
     while (place > 0 && l->out[place - 1].tail > odd.tail) {
