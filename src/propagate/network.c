@@ -38,9 +38,10 @@ static void rows_free(rows *r)
 /* ---- one relation
  * -------------------------------------------------------------------------------- */
 
-/* Visit each edge of a relation up to as_of: count its ends, or write them where `next` says. */
-static rs_status visit_edges(const rs_graph *graph, size_t relation, uint64_t *next, uint32_t *to,
-                             rs_error *err)
+/* Visit each edge of a relation up to as_of: count its ends, or write them where `next` says and
+ * `end` (by node, where its row ends) allows. */
+static rs_status visit_edges(const rs_graph *graph, size_t relation, uint64_t *next,
+                             const uint64_t *end, uint32_t *to, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_scan *scan = NULL;
@@ -61,10 +62,16 @@ static rs_status visit_edges(const rs_graph *graph, size_t relation, uint64_t *n
             if (to == NULL) {
                 next[a]++;
                 next[b]++;
-            } else {
-                to[next[a]++] = b;
-                to[next[b]++] = a;
+                continue;
             }
+            if (next[a] >= end[a] || next[b] >= end[b]) {
+                status = rs_fail(err, RS_ECORRUPT,
+                                 "relation \"%s\" has more edges than when it was read first",
+                                 info.name);
+                goto done;
+            }
+            to[next[a]++] = b;
+            to[next[b]++] = a;
         }
     } while (run.count > 0);
 done:
@@ -131,7 +138,7 @@ static rs_status read_relation(const rs_graph *graph, size_t relation, rows *out
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", subjects);
         goto done;
     }
-    RS_TRY(visit_edges(graph, relation, next, NULL, err));
+    RS_TRY(visit_edges(graph, relation, next, NULL, NULL, err));
     for (uint32_t v = 0; v < subjects; v++) {
         out->first[v + 1] = out->first[v] + next[v];
         next[v] = out->first[v];
@@ -142,7 +149,7 @@ static rs_status read_relation(const rs_graph *graph, size_t relation, rows *out
                          (unsigned long long)out->first[subjects]);
         goto done;
     }
-    RS_TRY(visit_edges(graph, relation, next, out->to, err));
+    RS_TRY(visit_edges(graph, relation, next, out->first + 1, out->to, err));
     RS_TRY(tidy_rows(out, next, subjects, err));
     for (uint32_t v = 0; v < subjects; v++) {
         out->weight[v] = tie_weight(subjects, out->first[v + 1] - out->first[v]);

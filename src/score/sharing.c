@@ -418,6 +418,13 @@ static rs_status weigh_column(const rsi_candidates *candidates, rsi_column *colu
 {
     rs_status status = RS_OK;
     double *each = scratch + candidates->count;
+    bool any = false;
+    for (size_t g = 0; g < candidates->count && !any; g++) {
+        any = column->amount[g] > 0;
+    }
+    if (!any) { /* most columns: their decades are 0 and their pages never touched */
+        goto done;
+    }
     RS_TRY(rsi_tail_decades(column->amount, candidates->count, column->decades, err));
     for (size_t g = 0; g < candidates->count; g++) {
         scratch[g] = column->amount[g] / (double)(candidates->first[g + 1] - candidates->first[g]);
