@@ -162,6 +162,31 @@ static void counts_a_person_once(void **state)
     close_night();
 }
 
+/* A meeting counts by the weight of its link, in a column of its own. */
+static void counts_meetings_by_their_links(void **state)
+{
+    double expected = 0;
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'a', 3, "d");
+    for (int day = 0; day < 2; day++) {
+        small_add_at(&rows, IS_AT, "a0", "p", day * 86400);
+        small_add_at(&rows, IS_AT, "a1", "p", day * 86400 + 60);
+    }
+    small_add_at(&rows, IS_AT, "b0", "q", 20 * 86400); /* a span of twenty days */
+    small_add_at(&rows, IS_AT, "b1", "q", 20 * 86400);
+    open_night(500);
+    for (size_t i = 0; i < n.evidence.link_count; i++) {
+        const rs_link *link = &n.evidence.links[i];
+        if (strcmp(rs_evidence_kind_name(link->kind), "window") == 0) {
+            expected += link->weight / (double)RS_WEIGHT_ONE;
+        }
+    }
+    assert_true(expected > 0.1);
+    assert_true(near(amount_of("same_time_address", small_account(&n.small, "a0")), expected));
+    close_night();
+}
+
 /* ---- a night ----------------------------------------------------------------------------------
  */
 
@@ -361,6 +386,7 @@ int main(void)
         cmocka_unit_test(spreads_a_thing_of_few_over_its_pairs),
         cmocka_unit_test(counts_a_star_by_its_members),
         cmocka_unit_test(counts_a_person_once),
+        cmocka_unit_test(counts_meetings_by_their_links),
         cmocka_unit_test(gives_every_ring_reasons_that_are_whole),
         cmocka_unit_test(suspects_nobody_among_equals),
         cmocka_unit_test(weighs_known_members_by_their_exact_chance),
