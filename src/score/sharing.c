@@ -362,10 +362,8 @@ static double home_share(const finder *f, const double *cover)
             home += column->own[g] * cover[g];
         }
     }
-    if (2 * home <= tied || home >= tied) {
-        return 1.0;
-    }
-    return log(home / tied) / log(1 - home / tied);
+    double pi = home / (tied + 1); /* never quite 1: one tie outside a home is always possible */
+    return pi <= 0.5 ? 1.0 : log(pi) / log(1 - pi);
 }
 
 /* Take from each group's own things what its home explains. */
