@@ -164,17 +164,24 @@ static rs_status middle_task(void *context, size_t index, unsigned worker, rs_er
     return index == 0 ? find_communities(m, err) : spread_risk(m, err);
 }
 
+/* Each of two tasks gets half of the threads; the answer does not depend on it. The caller sets
+ * each.context to the meter where it lies. */
+static middle middle_of(rsi_stages *stages, const rsi_settings *settings, const rs_work *work)
+{
+    return (middle){.stages = stages,
+                    .settings = settings,
+                    .meter = {.work = work, .busy = ATOMIC_FLAG_INIT},
+                    .each = {.threads = work->threads > 1 ? work->threads / 2 : 1,
+                             .memory_bytes = work->memory_bytes,
+                             .progress = report_shared}};
+}
+
 rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
                             rs_error *err)
 {
     rs_status status = RS_OK;
-    middle m = {
-        .stages = stages, .settings = settings, .meter = {.work = work, .busy = ATOMIC_FLAG_INIT}};
-    /* Each of the two gets half of the threads; the answer does not depend on it. */
-    m.each = (rs_work){.threads = work->threads > 1 ? work->threads / 2 : 1,
-                       .memory_bytes = work->memory_bytes,
-                       .progress = report_shared,
-                       .context = &m.meter};
+    middle m = middle_of(stages, settings, work);
+    m.each.context = &m.meter;
     size_t subjects = rs_graph_subject_count(stages->graph);
     stages->oddity = calloc(subjects + 1, sizeof *stages->oddity);
     stages->label = malloc(((size_t)stages->collapsed.node_count + 1) * sizeof *stages->label);
@@ -183,10 +190,7 @@ rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, co
         goto done;
     }
     RS_TRY(rsi_parallel(work, 2, middle_task, &m, err));
-    uint64_t start = rsi_clock_us();
-    RS_TRY(rs_oddity(stages->graph, work, stages->oddity, err));
-    time_task(&m, 3, "oddity", start);
-    for (size_t i = 0; i < sizeof m.timings / sizeof m.timings[0]; i++) {
+    for (size_t i = 0; i < 3; i++) {
         stages->timings[stages->timing_count++] = m.timings[i];
     }
 done:
@@ -214,23 +218,43 @@ static rs_status note_evidence(rsi_stages *stages, rs_error *err)
     return RS_OK;
 }
 
-rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
-                           rs_error *err)
+/* Scores and oddity wait for each other only when both are done. */
+static rs_status score_task(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
+    middle *m = context;
+    rsi_stages *stages = m->stages;
     uint64_t start = rsi_clock_us();
+    (void)worker;
+    if (index == 1) {
+        status = rs_oddity(stages->graph, &m->each, stages->oddity, err);
+        time_task(m, 1, "oddity", start);
+        return status;
+    }
     rs_score_input input = {.graph = stages->graph,
                             .evidence = &stages->evidence,
                             .collapsed = &stages->collapsed,
                             .label = stages->label,
                             .blacklist = &stages->blacklist,
                             .spread = stages->spread,
-                            .oddity = stages->oddity,
-                            .pairs_max = settings->evidence.pairs_max};
-    RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
+                            .pairs_max = m->settings->evidence.pairs_max};
+    status = rs_score(&input, &m->settings->score, &m->each, &stages->findings, err);
+    time_task(m, 0, "score", start);
+    return status;
+}
+
+rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    middle m = middle_of(stages, settings, work);
+    m.each.context = &m.meter;
+    RS_TRY(rsi_parallel(work, 2, score_task, &m, err));
+    rs_findings_oddity(&stages->findings, stages->oddity, rs_graph_subject_count(stages->graph));
     stages->findings.detect = stages->detect;
     RS_TRY(note_evidence(stages, err));
-    rsi_stages_time(stages, "score", start);
+    stages->timings[stages->timing_count++] = m.timings[0];
+    stages->timings[stages->timing_count++] = m.timings[1];
 done:
     return status;
 }

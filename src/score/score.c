@@ -28,8 +28,10 @@
 #define SEED_DECADES_MAX 1.5
 #define THRESHOLD_EXTRA  1.0
 /* What holds a group together is part of why, even where every group of the night has as much. */
-#define REASON_FLOOR 0.1
-#define NO_GROUP     UINT32_MAX
+/* A thing below it has none: that little the spread does not know. Millionths. */
+#define THING_RISK_MIN 100
+#define REASON_FLOOR   0.1
+#define NO_GROUP       UINT32_MAX
 enum { HYPERGEOMETRIC_TERMS_MAX = 1000, REASONS_MAX = 32 };
 
 typedef struct scorer {
@@ -552,7 +554,10 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
     for (uint32_t v = 0; v < nodes; v++) {
         out[v].ring = RS_NO_RING;
         out[v].spread = spread_of(s->input->spread[v]);
-        out[v].oddity = v < subjects ? s->input->oddity[v] : 0;
+        if (v >= subjects && out[v].spread < THING_RISK_MIN) {
+            out[v].spread = 0;
+        }
+        out[v].oddity = v < subjects && s->input->oddity != NULL ? s->input->oddity[v] : 0;
     }
     for (size_t g = 0; g < c->count; g++) {
         for (size_t k = c->first[g]; k < c->first[g + 1]; k++) {
@@ -566,6 +571,15 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
         out[v].risk = join_risks(out[v].spread, out[v].oddity, out[v].ring_score);
     }
     return RS_OK;
+}
+
+void rs_findings_oddity(rs_findings *findings, const uint32_t *oddity, uint32_t subject_count)
+{
+    for (uint32_t v = 0; v < subject_count; v++) {
+        rs_node_risk *node = &findings->nodes[v];
+        node->oddity = oddity[v];
+        node->risk = join_risks(node->spread, node->oddity, node->ring_score);
+    }
 }
 
 static void scorer_free(scorer *s)

@@ -313,31 +313,34 @@ done:
 /* ---- homes
  * ---------------------------------------------------------------------------------------- */
 
-/* The largest share of each group's members that one place brings together; seats is scratch. */
-static void cover_relation(const finder *f, size_t relation, seat *seats, double *cover)
+/* The largest share of each group's members that one place brings together. `here` has one entry
+ * for each group, 0 before and after: the members that the place at hand has seen. */
+static void cover_relation(const finder *f, size_t relation, uint32_t *here, double *cover)
 {
     const rs_groups *groups = &f->input->evidence->groups[relation];
     const rsi_candidates *c = f->candidates;
     for (uint32_t g = 0; g < groups->count; g++) {
-        size_t count = 0;
-        if (groups->first[g + 1] - groups->first[g] > GROUP_USERS_MAX) {
+        uint64_t first = groups->first[g];
+        uint64_t end = groups->first[g + 1];
+        if (end - first > GROUP_USERS_MAX) {
             continue;
         }
-        for (uint64_t k = groups->first[g]; k < groups->first[g + 1]; k++) {
-            uint32_t user = groups->users[k];
-            if (c->of[user] != NO_GROUP) {
-                seats[count++] = (seat){.group = c->of[user], .user = user};
+        for (uint64_t k = first; k < end; k++) {
+            uint32_t group = c->of[groups->users[k]];
+            if (group != NO_GROUP) {
+                here[group]++;
             }
         }
-        qsort(seats, count, sizeof *seats, by_group);
-        for (size_t i = 0, end; i < count; i = end) {
-            uint32_t group = seats[i].group;
-            for (end = i + 1; end < count && seats[end].group == group; end++) {
+        for (uint64_t k = first; k < end; k++) {
+            uint32_t group = c->of[groups->users[k]];
+            if (group == NO_GROUP || here[group] == 0) {
+                continue;
             }
-            double share = (double)(end - i) / (double)(c->first[group + 1] - c->first[group]);
-            if (end - i > 1 && share > cover[group]) {
+            double share = (double)here[group] / (double)(c->first[group + 1] - c->first[group]);
+            if (here[group] > 1 && share > cover[group]) {
                 cover[group] = share;
             }
+            here[group] = 0;
         }
     }
 }
@@ -367,15 +370,18 @@ static double home_share(const finder *f, const double *cover)
 }
 
 /* Take from each group's own things what its home explains. */
-static rs_status discount_homes(finder *f, seat *seats, rs_error *err)
+static rs_status discount_homes(finder *f, rs_error *err)
 {
     double *cover = calloc(f->candidates->count + 1, sizeof *cover);
-    if (cover == NULL) {
+    uint32_t *here = calloc(f->candidates->count + 1, sizeof *here);
+    if (cover == NULL || here == NULL) {
+        free(cover);
+        free(here);
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
     }
     for (size_t r = 0; r < f->input->evidence->relation_count; r++) {
         if (rs_store_relation(rs_graph_store(f->input->graph), r).place) {
-            cover_relation(f, r, seats, cover);
+            cover_relation(f, r, here, cover);
         }
     }
     double share = home_share(f, cover);
@@ -386,6 +392,7 @@ static rs_status discount_homes(finder *f, seat *seats, rs_error *err)
         }
     }
     free(cover);
+    free(here);
     return RS_OK;
 }
 
@@ -461,7 +468,7 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
         RS_TRY(share_relation(&f, r, seats, err));
     }
     RS_TRY(add_pairs(&f, err));
-    RS_TRY(discount_homes(&f, seats, err));
+    RS_TRY(discount_homes(&f, err));
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
     }
