@@ -26,11 +26,13 @@ typedef struct rs_network {
 
 /* Evidence links with their weight; each pair of subjects that a relation ties (payments, links,
  * actions) with an eighth of ln(N/d)/ln N, d the larger of their numbers of partners in that
- * relation. Weights of one pair add up. Hard links weigh 1. RS_ENOMEM, RS_EINTERRUPTED, and the
- * store's. */
+ * relation. Weights of one pair add up. Hard links weigh 1. A thing with a seed (`seed` has an
+ * entry a node, or is NULL) is tied to its users even where it is no evidence. RS_ENOMEM,
+ * RS_EINTERRUPTED, and the store's. */
 RS_API RS_MUST_USE rs_status rs_network_build(const rs_graph *graph, const rs_evidence *evidence,
                                               const rs_evidence_graph *collapsed,
-                                              const rs_work *work, rs_network *out, rs_error *err);
+                                              const int64_t *seed, const rs_work *work,
+                                              rs_network *out, rs_error *err);
 RS_API void rs_network_free(rs_network *network);
 
 /* Give things their part: damping * (sum of the risk of its users, by use) / (uses + 1), over

@@ -178,6 +178,11 @@ RS_MUST_USE rs_status rsi_open_store(rs_store **out, const char *path, rs_error 
 /* The same change of status for other calls that take the user's path. */
 RS_MUST_USE rs_status rsi_store_status(rs_status status, rs_error *err);
 
+/* Refuse an output `path` (NULL: none) that is one of the inputs (NULLs are passed over) or lies in
+ * the store: RS_EUSAGE names the option. */
+RS_MUST_USE rs_status rsi_check_output(const char *path, const char *option, const char *store,
+                                       const char *const *inputs, size_t count, rs_error *err);
+
 int rsi_exit_status(rs_status status);
 
 #endif

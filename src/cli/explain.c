@@ -13,6 +13,9 @@
 #include "cli/explain.h"
 #include "cli/stages.h"
 
+/* Of the push that explains a risk: finer than the risks themselves are known. */
+#define PUSH_TOLERANCE 1e-7
+
 enum { FORMAT_TEXT, FORMAT_JSON };
 
 typedef struct options {
@@ -140,8 +143,7 @@ static rs_status explain_spread(rsi_why *why, const rsi_stages *stages,
         return rs_fail(err, RS_ENOMEM, "out of memory");
     }
     RS_TRY(rs_spread_explain(&stages->network.adjacency, stages->seed, stages->spread,
-                             &settings->spread, why->node, settings->spread.tolerance, &why->spread,
-                             err));
+                             &settings->spread, why->node, PUSH_TOLERANCE, &why->spread, err));
     for (size_t i = 0; i < why->spread.listed_count; i++) {
         wanted[why->spread.seeds[i].seed] = 1;
     }

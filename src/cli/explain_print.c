@@ -117,7 +117,8 @@ static void print_coverage(FILE *out, const rs_explanation *spread)
     if (spread->seed_count == 1) {
         fputs("  one seed reaches it, and accounts", out);
     } else {
-        fprintf(out, "  %zu seeds reach it; the %zu below account", spread->seed_count,
+        fprintf(out, "  %s%zu seeds reach it; the %zu below account",
+                fabs(spread->remainder) > 0 ? "at least " : "", spread->seed_count,
                 spread->listed_count);
     }
     fprintf(out, " for %.0f %% of it, the %zu path%s for %.0f %%\n", 100 * spread->covered / whole,
@@ -125,6 +126,24 @@ static void print_coverage(FILE *out, const rs_explanation *spread)
     if (spread->risk < 0) {
         fputs("  what holds risk back outweighs what passes it on: the spread counts as 0\n", out);
     }
+}
+
+/* A tie that is no evidence: the relation between subjects, where there is but one. */
+static void print_relation(FILE *out, const rsi_why *why)
+{
+    const rs_store *store = rs_graph_store(why->graph);
+    const char *name = NULL;
+    for (size_t r = 0; r < rs_store_relation_count(store); r++) {
+        rs_relation_info info = rs_store_relation(store, r);
+        if (!rs_store_type(store, info.src_type).subject ||
+            !rs_store_type(store, info.dst_type).subject) {
+            continue;
+        }
+        name = name == NULL || strcmp(name, info.name) == 0 ? info.name : "a payment or link";
+    }
+    fputs(" -(", out);
+    rsi_print_text(out, rsi_text(name != NULL ? name : "the same person"));
+    fputs(")- ", out);
 }
 
 /* What ties two nodes of a path: " -(device d1)- ", " - " where one of them is the thing itself. */
@@ -135,7 +154,7 @@ static void print_hop(FILE *out, const rsi_why *why, uint32_t from, uint32_t to)
     if (from >= subjects || to >= subjects) {
         fputs(" - ", out);
     } else if (link == NULL) {
-        fputs(" -(another relation)- ", out);
+        print_relation(out, why);
     } else if (link->thing == RS_NO_NODE) {
         fprintf(out, " -(%s)- ", rs_evidence_kind_name(link->kind));
     } else {

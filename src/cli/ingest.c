@@ -161,6 +161,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     ingest.files = call->words + 1;
     ingest.file_count = call->word_count - 1;
     memset(&result, 0, sizeof result);
+    RS_TRY(rsi_check_output(given->rejects, "--rejects", call->words[0], &given->mapping, 1, err));
+    RS_TRY(rsi_check_output(given->rejects, "--rejects", call->words[0], ingest.files,
+                            ingest.file_count, err));
     RS_TRY(rs_ingest(call->words[0], &ingest, call->work, &result, err));
     RS_TRY(store_bytes(call->words[0], &bytes, err));
     if (given->format == FORMAT_JSON) {
@@ -168,7 +171,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     } else {
         print_text(call, &result, bytes);
     }
-    if (result.rejected_count > 0) {
+    if (result.rejected_count > 0 && !result.unchanged) {
         call->exit_status = RSI_EXIT_REJECTED;
     }
 done:

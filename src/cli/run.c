@@ -101,9 +101,17 @@ static void print_list(FILE *out, const char *name, const char *path, const rs_l
     char count[RSI_FORMAT_MAX];
     char missing[RSI_FORMAT_MAX];
     if (path != NULL) {
-        fprintf(out, "%s: %s in the store, %s not in it\n", name,
+        fprintf(out, "%s: %s in the store, %s not in it", name,
                 rsi_format_count(count, list->count),
                 rsi_format_count(missing, list->missing_count));
+        if (list->repeated_count > 0) {
+            fprintf(out, ", %s named again", rsi_format_count(count, list->repeated_count));
+        }
+        if (list->future_count > 0) {
+            fprintf(out, ", %s later than the as-of time",
+                    rsi_format_count(count, list->future_count));
+        }
+        fputc('\n', out);
     }
 }
 
@@ -145,6 +153,20 @@ done:
     return status;
 }
 
+/* No output may stand where an input or the store is. */
+static rs_status check_outputs(const rsi_call *call, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const options *o = call->options;
+    const char *inputs[] = {o->blacklist, o->whitelist};
+    const char *report[] = {o->report};
+    RS_TRY(rsi_check_output(o->report, "--report", call->words[0], inputs, 2, err));
+    RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], inputs, 2, err));
+    RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], report, 1, err));
+done:
+    return status;
+}
+
 static rs_status run(rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -153,6 +175,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     rsi_stages stages = {0};
     char *json = NULL;
     rs_run_id id = {0};
+    RS_TRY(check_outputs(call, err));
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
                                call->work, err));
     RS_TRY(rsi_stages_middle(&stages, &settings, call->work, err));

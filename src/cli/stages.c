@@ -75,8 +75,8 @@ rs_status rsi_stages_spread(rsi_stages *stages, const rsi_settings *settings, co
 {
     rs_status status = RS_OK;
     uint64_t start = rsi_clock_us();
-    RS_TRY(rs_network_build(stages->graph, &stages->evidence, &stages->collapsed, work,
-                            &stages->network, err));
+    RS_TRY(rs_network_build(stages->graph, &stages->evidence, &stages->collapsed, stages->seed,
+                            work, &stages->network, err));
     rsi_stages_time(stages, "network", start);
     start = rsi_clock_us();
     RS_TRY(rs_spread(&stages->network.adjacency, stages->seed, &settings->spread, work,
@@ -143,8 +143,8 @@ static rs_status spread_risk(middle *m, rs_error *err)
     rs_status status = RS_OK;
     rsi_stages *stages = m->stages;
     uint64_t start = rsi_clock_us();
-    RS_TRY(rs_network_build(stages->graph, &stages->evidence, &stages->collapsed, &m->each,
-                            &stages->network, err));
+    RS_TRY(rs_network_build(stages->graph, &stages->evidence, &stages->collapsed, stages->seed,
+                            &m->each, &stages->network, err));
     time_task(m, 1, "network", start);
     start = rsi_clock_us();
     RS_TRY(rs_spread(&stages->network.adjacency, stages->seed, &m->settings->spread, &m->each,

@@ -208,6 +208,10 @@ typedef struct builder {
     uint32_t *hard_weight;
     rows *relations;
     size_t relation_count;
+    const int64_t *seed; /* by node; NULL: none */
+    rsi_record *listed;  /* ties of things that are seeds and no evidence: key node << 32 | other */
+    size_t listed_count, listed_room;
+    size_t listed_at;       /* of the node at hand */
     uint32_t *entity_first; /* by subject: the next of its entity; RS_NO_NODE at the end */
     rsi_record *row;        /* scratch: the row at hand, key partner, value weight */
     size_t row_room;
@@ -255,6 +259,14 @@ static rs_status gather(builder *b, uint32_t v, size_t *count, rs_error *err)
             uint64_t other = ties->weight[ties->to[i]];
             add_tie(b, count, ties->to[i], ties->weight[v] < other ? ties->weight[v] : other);
         }
+    }
+    for (; b->listed_at < b->listed_count && b->listed[b->listed_at].key >> 32 == v;
+         b->listed_at++) {
+        status = row_room(b, *count + 2, err);
+        if (status != RS_OK) {
+            return status;
+        }
+        add_tie(b, count, (uint32_t)b->listed[b->listed_at].key, b->listed[b->listed_at].value);
     }
     return RS_OK;
 }
@@ -319,7 +331,7 @@ static rs_status write_rows(builder *b, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_network *out = b->out;
-    uint64_t most = b->hard.first[b->nodes] + 2 * (uint64_t)b->subjects;
+    uint64_t most = b->hard.first[b->nodes] + 2 * (uint64_t)b->subjects + b->listed_count;
     for (size_t r = 0; r < b->relation_count; r++) {
         most += b->relations[r].first[b->subjects];
     }
@@ -340,6 +352,122 @@ static rs_status write_rows(builder *b, const rs_work *work, rs_error *err)
     out->first[b->nodes] = at;
     out->adjacency = (rs_adjacency){
         .node_count = b->nodes, .first = out->first, .to = out->to, .weight = out->weight};
+done:
+    return status;
+}
+
+/* ---- things on a list
+ * ---------------------------------------------------------------------------- */
+
+/* A thing that is on a list passes its risk to its users, even where it is no node of the evidence:
+ * one of few users (whose links are pairs), of a single one, or a hub. */
+
+static bool is_listed(const builder *b, uint32_t node)
+{
+    return node >= b->subjects && b->seed[node] != 0 &&
+           b->hard.first[node] == b->hard.first[node + 1];
+}
+
+static rs_status add_listed(builder *b, uint32_t thing, uint32_t user, rs_error *err)
+{
+    if (b->listed_count == b->listed_room) {
+        size_t room = b->listed_room == 0 ? 256 : 2 * b->listed_room;
+        rsi_record *listed = realloc(b->listed, room * sizeof *listed);
+        if (listed == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu ties of listed things)", room);
+        }
+        b->listed = listed;
+        b->listed_room = room;
+    }
+    b->listed[b->listed_count++] = (rsi_record){.key = (uint64_t)thing << 32 | user};
+    return RS_OK;
+}
+
+static rs_status read_listed(builder *b, size_t relation, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_scan *scan = NULL;
+    rs_edges run = {0};
+    const rs_store *store = rs_graph_store(b->graph);
+    rs_relation_info info = rs_store_relation(store, relation);
+    int64_t as_of = rs_graph_as_of(b->graph);
+    RS_TRY(rs_scan_open(&scan, store, relation, RS_SCAN_TIME, err));
+    do {
+        RS_TRY(rs_scan_next(scan, &run, err));
+        for (size_t i = 0; i < run.count; i++) {
+            uint32_t one = rs_graph_node(b->graph, info.src_type, run.src[i]);
+            uint32_t other = rs_graph_node(b->graph, info.dst_type, run.dst[i]);
+            uint32_t user = one < other ? one : other; /* subjects come first */
+            uint32_t thing = one < other ? other : one;
+            if (user < b->subjects && is_listed(b, thing) &&
+                (run.time == NULL || run.time[i] <= as_of)) {
+                RS_TRY(add_listed(b, thing, user, err));
+            }
+        }
+    } while (run.count > 0);
+done:
+    rs_scan_close(scan);
+    return status;
+}
+
+/* The tie of a thing of d users: what it would weigh as evidence, and for a hub a d-th of its
+ * rarity. */
+static uint64_t listed_weight(uint64_t subjects, uint64_t users)
+{
+    uint64_t rarity = rs_thing_rarity(subjects, users);
+    uint32_t weight = rs_thing_weight(subjects, users, false);
+    if (users < 2) {
+        return rarity;
+    }
+    return rs_thing_is_hub(weight, users, RS_RESOLUTION_DEFAULT) ? rarity / users : weight;
+}
+
+/* Each tie once, weighed, and at both ends, by node. */
+static rs_status settle_listed(builder *b, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t kept = 0;
+    RS_TRY(rsi_sort_records(b->listed, b->listed_count, NULL, err));
+    for (size_t i = 0; i < b->listed_count; i++) {
+        if (kept == 0 || b->listed[kept - 1].key != b->listed[i].key) {
+            b->listed[kept++] = b->listed[i];
+        }
+    }
+    b->listed_count = kept;
+    for (size_t i = 0, end; i < kept; i = end) {
+        uint64_t thing = b->listed[i].key >> 32;
+        for (end = i; end < kept && b->listed[end].key >> 32 == thing; end++) {
+        }
+        uint64_t weight = listed_weight(b->subjects, end - i);
+        for (size_t k = i; k < end; k++) {
+            uint64_t user = b->listed[k].key & UINT32_MAX;
+            b->listed[k].value = weight;
+            RS_TRY(add_listed(b, (uint32_t)user, (uint32_t)thing, err));
+            b->listed[b->listed_count - 1].value = weight;
+        }
+    }
+    RS_TRY(rsi_sort_records(b->listed, b->listed_count, NULL, err));
+done:
+    return status;
+}
+
+static rs_status find_listed(builder *b, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rs_store *store = rs_graph_store(b->graph);
+    bool any = false;
+    for (uint32_t v = b->subjects; b->seed != NULL && v < b->nodes && !any; v++) {
+        any = is_listed(b, v);
+    }
+    for (size_t r = 0; any && r < rs_store_relation_count(store); r++) {
+        rs_kind kind = rs_store_relation(store, r).kind;
+        if (kind == RS_KIND_SHARED || kind == RS_KIND_IDENTITY) {
+            RS_TRY(read_listed(b, r, err));
+        }
+    }
+    if (b->listed_count > 0) {
+        RS_TRY(settle_listed(b, err));
+    }
 done:
     return status;
 }
@@ -390,19 +518,21 @@ static rs_status chain_entities(builder *b, rs_error *err)
 }
 
 rs_status rs_network_build(const rs_graph *graph, const rs_evidence *evidence,
-                           const rs_evidence_graph *collapsed, const rs_work *work, rs_network *out,
-                           rs_error *err)
+                           const rs_evidence_graph *collapsed, const int64_t *seed,
+                           const rs_work *work, rs_network *out, rs_error *err)
 {
     rs_status status = RS_OK;
     builder b = {.graph = graph,
                  .evidence = evidence,
                  .nodes = rs_graph_node_count(graph),
                  .subjects = rs_graph_subject_count(graph),
+                 .seed = seed,
                  .out = out};
     *out = (rs_network){0};
     RS_TRY(chain_entities(&b, err));
     RS_TRY(read_relations(&b, work, err));
     RS_TRY(evidence_rows(graph, collapsed, &b.hard, &b.hard_weight, err));
+    RS_TRY(find_listed(&b, err));
     RS_TRY(write_rows(&b, work, err));
 done:
     rows_free(&b.hard);
@@ -410,6 +540,7 @@ done:
         rows_free(&b.relations[r]);
     }
     free(b.relations);
+    free(b.listed);
     free(b.hard_weight);
     free(b.entity_first);
     free(b.row);

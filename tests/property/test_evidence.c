@@ -341,7 +341,8 @@ static void check_network(const rs_evidence *evidence, const rs_evidence_graph *
 {
     rs_network network;
     rs_error err = {0};
-    small_ok(rs_network_build(w.small.graph, evidence, collapsed, NULL, &network, &err), &err);
+    small_ok(rs_network_build(w.small.graph, evidence, collapsed, NULL, NULL, &network, &err),
+             &err);
     add_payments();
     for (uint32_t v = 0; v < w.subjects; v++) {
         if (evidence->entity[v] != v) {

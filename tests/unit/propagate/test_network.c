@@ -28,8 +28,9 @@ static void open_scene(scene *s, uint32_t others)
     small_open(&s->small, &rows, others);
     small_ok(rs_evidence_find(s->small.graph, &options, NULL, &s->evidence, &err), &err);
     small_ok(rs_evidence_collapse(s->small.graph, &s->evidence, &s->graph, &err), &err);
-    small_ok(rs_network_build(s->small.graph, &s->evidence, &s->graph, NULL, &s->network, &err),
-             &err);
+    small_ok(
+        rs_network_build(s->small.graph, &s->evidence, &s->graph, NULL, NULL, &s->network, &err),
+        &err);
 }
 
 static void close_scene(scene *s)
@@ -175,7 +176,7 @@ static rs_status build(const rs_work *work, void *context, rs_error *err)
     rs_network network;
     int64_t risk[4000] = {0};
     rs_status status =
-        rs_network_build(s->small.graph, &s->evidence, &s->graph, work, &network, err);
+        rs_network_build(s->small.graph, &s->evidence, &s->graph, NULL, work, &network, err);
     rs_network_free(&network);
     return status == RS_OK ? rs_network_things(s->small.graph, 0.5, work, risk, err) : status;
 }
@@ -203,6 +204,51 @@ static void survives_failed_allocations_and_stops_when_asked_to(void **state)
     close_scene(&s);
 }
 
+/* Things of one, two and six users; the first two are no nodes of the evidence. */
+static void ties_a_listed_thing_to_its_users(void **state)
+{
+    scene s;
+    rs_error err = {0};
+    (void)state;
+    rows.count = 0;
+    small_add(&rows, USES_DEVICE, "a", "d1");
+    small_add(&rows, USES_DEVICE, "b", "d2");
+    small_add(&rows, USES_DEVICE, "c", "d2");
+    small_add(&rows, USES_DEVICE, "c", "d2"); /* used again: the same tie */
+    for (int i = 0; i < 6; i++) {
+        char id[12];
+        snprintf(id, sizeof id, "e%d", i);
+        small_add(&rows, USES_DEVICE, id, "d6");
+    }
+    open_scene(&s, 100);
+    static const char *const ids[] = {"d1", "d2", "d6"};
+    uint32_t things[3];
+    int64_t *seed = calloc((size_t)rs_graph_node_count(s.small.graph) + 1, sizeof *seed);
+    assert_non_null(seed);
+    for (size_t i = 0; i < 3; i++) {
+        rs_text id = {ids[i], strlen(ids[i])};
+        small_ok(rs_graph_find(s.small.graph, "device", id, &things[i], &err), &err);
+        seed[things[i]] = RS_RISK_ONE;
+    }
+    assert_int_equal(s.network.first[things[1] + 1] - s.network.first[things[1]], 0);
+    uint32_t as_evidence = weight_of(&s, things[2], small_account(&s.small, "e0"));
+    rs_network_free(&s.network);
+    small_ok(rs_network_build(s.small.graph, &s.evidence, &s.graph, seed, NULL, &s.network, &err),
+             &err);
+    uint32_t a = small_account(&s.small, "a");
+    uint32_t b = small_account(&s.small, "b");
+    uint32_t c = small_account(&s.small, "c");
+    assert_int_equal(weight_of(&s, things[0], a), RS_WEIGHT_ONE);
+    assert_int_equal(weight_of(&s, a, things[0]), RS_WEIGHT_ONE);
+    uint32_t pair = rs_thing_weight(rs_graph_subject_count(s.small.graph), 2, false);
+    assert_int_equal(weight_of(&s, things[1], b), pair);
+    assert_int_equal(weight_of(&s, c, things[1]), pair);
+    assert_int_equal(s.network.first[things[1] + 1] - s.network.first[things[1]], 2);
+    assert_int_equal(weight_of(&s, things[2], small_account(&s.small, "e0")), as_evidence);
+    free(seed);
+    close_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +257,7 @@ int main(void)
         cmocka_unit_test(ties_the_accounts_of_a_person),
         cmocka_unit_test(sorts_long_rows_too),
         cmocka_unit_test(gives_things_the_risk_of_their_users),
+        cmocka_unit_test(ties_a_listed_thing_to_its_users),
         cmocka_unit_test(survives_failed_allocations_and_stops_when_asked_to),
     };
     return cmocka_run_group_tests_name("the network", tests, NULL, NULL);

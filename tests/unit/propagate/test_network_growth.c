@@ -56,7 +56,7 @@ static void refuses_a_relation_that_grows_while_it_is_read(void **state)
     small_ok(rs_evidence_collapse(small.graph, &evidence, &graph, &err), &err);
     growing = true;
     opened = 0;
-    assert_int_equal(rs_network_build(small.graph, &evidence, &graph, NULL, &network, &err),
+    assert_int_equal(rs_network_build(small.graph, &evidence, &graph, NULL, NULL, &network, &err),
                      RS_ECORRUPT);
     assert_string_equal(err.message,
                         "relation \"pays\" has more edges than when it was read first");
