@@ -55,7 +55,8 @@ typedef struct rs_detect_counts {
     uint32_t community_count; /* of two nodes and more */
 } rs_detect_counts;
 
-/* label[v] is the smallest node of v's community. `label` has node_count entries, the caller's.
+/* Forks its workers: call it while no other thread of the process runs.
+ * label[v] is the smallest node of v's community. `label` has node_count entries, the caller's.
  * RS_ENOMEM, RS_EIO (a worker died), RS_EINTERRUPTED. */
 RS_API RS_MUST_USE rs_status rs_detect(const rs_link_graph *graph, const rs_detect_options *options,
                                        const rs_work *work, uint32_t *label,

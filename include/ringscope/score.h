@@ -107,9 +107,8 @@ typedef struct rs_score_input {
     const uint32_t *label; /* rs_detect's answer for `collapsed` */
     const rs_list *blacklist;
     const int64_t *spread;
-    const uint32_t
-        *oddity; /* rs_oddity's answer, one entry a subject; NULL: rs_findings_oddity comes later */
-    uint32_t pairs_max; /* as the evidence was found with */
+    const uint32_t *oddity; /* rs_oddity's answer, one entry a subject */
+    uint32_t pairs_max;     /* as the evidence was found with */
 } rs_score_input;
 
 /* Communities -> rings with scores and reasons, and the risk of every node
@@ -126,10 +125,6 @@ RS_API RS_MUST_USE rs_status rs_score(const rs_score_input *input, const rs_scor
  * relation. */
 RS_API RS_MUST_USE rs_status rs_oddity(const rs_graph *graph, const rs_work *work, uint32_t *oddity,
                                        rs_error *err);
-
-/* Put oddity into findings that were made without it: nodes[v].oddity and .risk of each subject. */
-RS_API void rs_findings_oddity(rs_findings *findings, const uint32_t *oddity,
-                               uint32_t subject_count);
 
 /* One count of an account that stands out. */
 typedef struct rs_odd_count {

@@ -133,7 +133,7 @@ static rs_status find_communities(middle *m, rs_error *err)
                            .weight = g->weight};
     uint64_t start = rsi_clock_us();
     rs_status status =
-        rs_detect(&links, &m->settings->detect, &m->each, stages->label, &stages->detect, err);
+        rs_detect(&links, &m->settings->detect, m->meter.work, stages->label, &stages->detect, err);
     time_task(m, 0, "detect", start);
     return status;
 }
@@ -157,11 +157,19 @@ done:
     return status;
 }
 
+static rs_status count_oddity(middle *m, rs_error *err)
+{
+    uint64_t start = rsi_clock_us();
+    rs_status status = rs_oddity(m->stages->graph, &m->each, m->stages->oddity, err);
+    time_task(m, 3, "oddity", start);
+    return status;
+}
+
 static rs_status middle_task(void *context, size_t index, unsigned worker, rs_error *err)
 {
     middle *m = context;
     (void)worker;
-    return index == 0 ? find_communities(m, err) : spread_risk(m, err);
+    return index == 0 ? spread_risk(m, err) : count_oddity(m, err);
 }
 
 /* Each of two tasks gets half of the threads; the answer does not depend on it. The caller sets
@@ -189,8 +197,11 @@ rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, co
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
         goto done;
     }
+    /* It forks its workers, and a process may fork only while no other thread of it runs: the child
+     * would inherit locks that nobody is left to open. So it comes first and alone. */
+    RS_TRY(find_communities(&m, err));
     RS_TRY(rsi_parallel(work, 2, middle_task, &m, err));
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof m.timings / sizeof m.timings[0]; i++) {
         stages->timings[stages->timing_count++] = m.timings[i];
     }
 done:
@@ -218,43 +229,23 @@ static rs_status note_evidence(rsi_stages *stages, rs_error *err)
     return RS_OK;
 }
 
-/* Scores and oddity wait for each other only when both are done. */
-static rs_status score_task(void *context, size_t index, unsigned worker, rs_error *err)
+rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
+                           rs_error *err)
 {
     rs_status status = RS_OK;
-    middle *m = context;
-    rsi_stages *stages = m->stages;
     uint64_t start = rsi_clock_us();
-    (void)worker;
-    if (index == 1) {
-        status = rs_oddity(stages->graph, &m->each, stages->oddity, err);
-        time_task(m, 1, "oddity", start);
-        return status;
-    }
     rs_score_input input = {.graph = stages->graph,
                             .evidence = &stages->evidence,
                             .collapsed = &stages->collapsed,
                             .label = stages->label,
                             .blacklist = &stages->blacklist,
                             .spread = stages->spread,
-                            .pairs_max = m->settings->evidence.pairs_max};
-    status = rs_score(&input, &m->settings->score, &m->each, &stages->findings, err);
-    time_task(m, 0, "score", start);
-    return status;
-}
-
-rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
-                           rs_error *err)
-{
-    rs_status status = RS_OK;
-    middle m = middle_of(stages, settings, work);
-    m.each.context = &m.meter;
-    RS_TRY(rsi_parallel(work, 2, score_task, &m, err));
-    rs_findings_oddity(&stages->findings, stages->oddity, rs_graph_subject_count(stages->graph));
+                            .oddity = stages->oddity,
+                            .pairs_max = settings->evidence.pairs_max};
+    RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
     stages->findings.detect = stages->detect;
     RS_TRY(note_evidence(stages, err));
-    stages->timings[stages->timing_count++] = m.timings[0];
-    stages->timings[stages->timing_count++] = m.timings[1];
+    rsi_stages_time(stages, "score", start);
 done:
     return status;
 }

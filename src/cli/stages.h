@@ -60,11 +60,11 @@ RS_MUST_USE rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_
 /* The network and the risk that spreads over it: what explain needs. */
 RS_MUST_USE rs_status rsi_stages_spread(rsi_stages *stages, const rsi_settings *settings,
                                         const rs_work *work, rs_error *err);
-/* What follows from the evidence and does not wait for each other, side by side: the spread and the
- * communities. */
+/* What follows from the evidence: the communities, then the spread and everybody's oddity side by
+ * side. */
 RS_MUST_USE rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings,
                                         const rs_work *work, rs_error *err);
-/* Rings, everybody's oddity and risk, after the others. */
+/* Rings and everybody's risk, after the others. */
 RS_MUST_USE rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings,
                                        const rs_work *work, rs_error *err);
 void rsi_stages_free(rsi_stages *stages);

@@ -557,7 +557,7 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
         if (v >= subjects && out[v].spread < THING_RISK_MIN) {
             out[v].spread = 0;
         }
-        out[v].oddity = v < subjects && s->input->oddity != NULL ? s->input->oddity[v] : 0;
+        out[v].oddity = v < subjects ? s->input->oddity[v] : 0;
     }
     for (size_t g = 0; g < c->count; g++) {
         for (size_t k = c->first[g]; k < c->first[g + 1]; k++) {
@@ -571,15 +571,6 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
         out[v].risk = join_risks(out[v].spread, out[v].oddity, out[v].ring_score);
     }
     return RS_OK;
-}
-
-void rs_findings_oddity(rs_findings *findings, const uint32_t *oddity, uint32_t subject_count)
-{
-    for (uint32_t v = 0; v < subject_count; v++) {
-        rs_node_risk *node = &findings->nodes[v];
-        node->oddity = oddity[v];
-        node->risk = join_risks(node->spread, node->oddity, node->ring_score);
-    }
 }
 
 static void scorer_free(scorer *s)
