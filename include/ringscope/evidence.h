@@ -76,6 +76,11 @@ RS_API RS_MUST_USE rs_status rs_evidence_find(const rs_graph *graph,
                                               const rs_work *work, rs_evidence *out, rs_error *err);
 RS_API void rs_evidence_free(rs_evidence *evidence);
 
+/* Chain the subjects of each entity, ascending: next[v] is the one after v, RS_NO_NODE at the end.
+ * Start at the smallest, which is its own entity. Both arrays have subject_count entries.
+ * O(subjects). */
+RS_API void rs_entity_chains(const uint32_t *entity, uint32_t subject_count, uint32_t *next);
+
 /* The weight of a thing that `users` of `subjects` accounts use: ln(N/d)/ln N, damped for large d,
  * half for a place; 0 where it says nothing. 1 << 20 is 1.0. O(1). */
 RS_API uint32_t rs_thing_weight(uint64_t subjects, uint64_t users, bool place);

@@ -87,3 +87,16 @@ rs_status rsi_entities(const rs_graph *graph, uint32_t identity_max, rs_evidence
     }
     return RS_OK;
 }
+
+void rs_entity_chains(const uint32_t *entity, uint32_t subject_count, uint32_t *next)
+{
+    for (uint32_t v = 0; v < subject_count; v++) {
+        next[v] = RS_NO_NODE;
+    }
+    for (uint32_t v = subject_count; v-- > 0;) {
+        if (entity[v] != v) {
+            next[v] = next[entity[v]];
+            next[entity[v]] = v;
+        }
+    }
+}

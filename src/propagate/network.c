@@ -506,14 +506,7 @@ static rs_status chain_entities(builder *b, rs_error *err)
     if (b->entity_first == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", b->subjects);
     }
-    memset(b->entity_first, 0xff, ((size_t)b->subjects + 1) * sizeof *b->entity_first);
-    for (uint32_t v = b->subjects; v-- > 0;) {
-        uint32_t root = b->evidence->entity[v];
-        if (root != v) {
-            b->entity_first[v] = b->entity_first[root];
-            b->entity_first[root] = v;
-        }
-    }
+    rs_entity_chains(b->evidence->entity, b->subjects, b->entity_first);
     return RS_OK;
 }
 

@@ -95,14 +95,9 @@ static void fill_buckets(const rs_score_input *input, buckets *b)
 static void chain_entities(const rs_score_input *input, buckets *b)
 {
     uint32_t subjects = rs_graph_subject_count(input->graph);
-    memset(b->same, 0xff, ((size_t)subjects + 1) * sizeof *b->same);
-    for (uint32_t v = subjects; v-- > 0;) {
-        uint32_t root = input->evidence->entity[v];
-        b->entity_size[root]++;
-        if (root != v) {
-            b->same[v] = b->same[root];
-            b->same[root] = v;
-        }
+    rs_entity_chains(input->evidence->entity, subjects, b->same);
+    for (uint32_t v = 0; v < subjects; v++) {
+        b->entity_size[input->evidence->entity[v]]++;
     }
 }
 

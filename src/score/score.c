@@ -27,11 +27,11 @@
 
 #define SEED_DECADES_MAX 1.5
 #define THRESHOLD_EXTRA  1.0
-/* What holds a group together is part of why, even where every group of the night has as much. */
 /* A thing below it has none: that little the spread does not know. Millionths. */
 #define THING_RISK_MIN 100
-#define REASON_FLOOR   0.1
-#define NO_GROUP       UINT32_MAX
+/* What holds a group together is part of why, even where every group of the night has as much. */
+#define REASON_FLOOR 0.1
+#define NO_GROUP     UINT32_MAX
 enum { HYPERGEOMETRIC_TERMS_MAX = 1000, REASONS_MAX = 32 };
 
 typedef struct scorer {
