@@ -166,6 +166,12 @@ rsi_hash128 rsi_out_digest(const rsi_out *out)
     return rsi_hash_stream_end(out->hash);
 }
 
+rsi_hash128 rsi_out_digest_so_far(rsi_out *out)
+{
+    flush(out);
+    return rsi_hash_stream_end(out->hash);
+}
+
 rs_status rsi_out_check(rsi_out *out, rs_error *err)
 {
     if (out->error != 0) {

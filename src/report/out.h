@@ -33,6 +33,8 @@ void rsi_out_close(rsi_out *out);
 uint64_t rsi_out_written(const rsi_out *out); /* bytes so far */
 /* XXH3-128 of all bytes, once committed. */
 rsi_hash128 rsi_out_digest(const rsi_out *out);
+/* The same of what has been put so far. */
+rsi_hash128 rsi_out_digest_so_far(rsi_out *out);
 
 void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length);
 void rsi_out_string(rsi_out *out, const char *string); /* as it stands */

@@ -170,11 +170,13 @@ static bool take_files(rsi_json *json, rsi_json_token token, rsi_file_note *note
 }
 
 /* Whether the document is a sidecar with all that is asked of it. */
-static bool parse_sidecar(rsi_json *json, rs_run_info *info, rsi_file_note *notes)
+static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info,
+                          rsi_file_note *notes)
 {
     bool have_digest = false;
     bool have_files = false;
     bool have_as_of = false;
+    bool have_run = false;
     rs_text text;
     rsi_json_token token = rsi_json_next(json, &text);
     if (token != RSI_JSON_OBJECT) {
@@ -184,11 +186,14 @@ static bool parse_sidecar(rsi_json *json, rs_run_info *info, rsi_file_note *note
         bool digest = is(text, "store_digest");
         bool as_of = is(text, "as_of");
         bool files = is(text, "files");
+        bool run = is(text, "run");
         token = rsi_json_next(json, &text);
         if (digest) {
             have_digest = take_digest(token, text, info->store_digest);
         } else if (as_of) {
             have_as_of = take_as_of(token, text, &info->as_of);
+        } else if (run) {
+            have_run = token == RSI_JSON_STRING && is(text, id->text);
         }
         if (files) {
             have_files = take_files(json, token, notes);
@@ -196,11 +201,26 @@ static bool parse_sidecar(rsi_json *json, rs_run_info *info, rsi_file_note *note
             return false;
         }
     }
-    return rsi_json_next(json, &text) == RSI_JSON_END && have_digest && have_as_of && have_files;
+    return rsi_json_next(json, &text) == RSI_JSON_END && have_run && have_digest && have_as_of &&
+           have_files;
 }
 
-static rs_status read_run(const char *store_path, const rs_run_id *id, rs_run_info *info,
-                          rsi_file_note *notes, rs_error *err)
+/* Whether the last line holds the digest of all before it. */
+static bool is_sealed(const char *bytes, size_t length)
+{
+    char expected[sizeof RSI_SIDECAR_DIGEST + 32 + sizeof RSI_SIDECAR_END];
+    char digest[33];
+    size_t seal = strlen(RSI_SIDECAR_DIGEST) + 32 + strlen(RSI_SIDECAR_END);
+    if (length < seal) {
+        return false;
+    }
+    rsi_hex128(rsi_hash_128(bytes, length - seal, 0), digest);
+    snprintf(expected, sizeof expected, "%s%s%s", RSI_SIDECAR_DIGEST, digest, RSI_SIDECAR_END);
+    return memcmp(bytes + length - seal, expected, seal) == 0;
+}
+
+rs_status rsi_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info,
+                       rsi_file_note notes[RSI_RUN_FILES], rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_json *json = NULL;
@@ -213,10 +233,13 @@ static rs_status read_run(const char *store_path, const rs_run_id *id, rs_run_in
     RS_TRY(read_sidecar(path, &bytes, &length, err));
     RS_TRY(rsi_json_new(&json, err));
     rsi_json_start(json, bytes, length);
-    if (!parse_sidecar(json, info, notes)) {
+    if (!parse_sidecar(json, id, info, notes)) {
         const char *problem = rsi_json_problem(json);
-        problem = problem != NULL ? problem : "not the sidecar of a run";
+        problem = problem != NULL ? problem : "not the sidecar of this run";
         status = rsi_json_no_memory(json) ? no_memory(err) : bad_sidecar(path, problem, err);
+    } else if (!is_sealed(bytes, length)) {
+        status =
+            bad_sidecar(path, "the digest in its last line is not that of what stands before", err);
     }
 done:
     rsi_json_free(json);
@@ -228,7 +251,7 @@ done:
 rs_status rs_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info, rs_error *err)
 {
     rsi_file_note notes[RSI_RUN_FILES] = {{0}};
-    return read_run(store_path, id, info, notes, err);
+    return rsi_run_read(store_path, id, info, notes, err);
 }
 
 /* Size and digest of a file as it is now. */
@@ -266,28 +289,34 @@ done:
     return status;
 }
 
-rs_status rs_run_check(const char *store_path, const rs_run_id *id, rs_run_file file, rs_error *err)
+rs_status rsi_run_hold(const char *store_path, const rs_run_id *id, rs_run_file file,
+                       const rsi_file_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_run_info info;
-    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
     rsi_file_note now = {0};
     char *path = rs_run_path(store_path, id, file);
     if (path == NULL) {
         return no_memory(err);
     }
-    RS_TRY(read_run(store_path, id, &info, notes, err));
     RS_TRY(note_file(path, &now, err));
-    if (now.bytes != notes[file].bytes) {
+    if (now.bytes != note->bytes) {
         status = rs_fail(err, RS_ECORRUPT, "\"%s\": %llu bytes, where the run wrote %llu", path,
-                         (unsigned long long)now.bytes, (unsigned long long)notes[file].bytes);
-    } else if (strcmp(now.digest, notes[file].digest) != 0) {
+                         (unsigned long long)now.bytes, (unsigned long long)note->bytes);
+    } else if (strcmp(now.digest, note->digest) != 0) {
         status = rs_fail(err, RS_ECORRUPT, "\"%s\": digest %s, where the run wrote %s", path,
-                         now.digest, notes[file].digest);
+                         now.digest, note->digest);
     }
 done:
     free(path);
     return status;
+}
+
+rs_status rs_run_check(const char *store_path, const rs_run_id *id, rs_run_file file, rs_error *err)
+{
+    rs_run_info info;
+    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
+    rs_status status = rsi_run_read(store_path, id, &info, notes, err);
+    return status == RS_OK ? rsi_run_hold(store_path, id, file, &notes[file], err) : status;
 }
 
 /* ---- copies ---------------------------------------------------------------------------------- */

@@ -339,7 +339,11 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record
     put_key(out, "peak_memory_bytes");
     rsi_out_count(out, record->peak_memory_bytes);
     put_timings(out, record);
-    rsi_out_string(out, "}\n");
+    char digest[33];
+    rsi_hex128(rsi_out_digest_so_far(out), digest);
+    rsi_out_string(out, RSI_SIDECAR_DIGEST);
+    rsi_out_string(out, digest);
+    rsi_out_string(out, RSI_SIDECAR_END);
 }
 
 static rs_status write_sidecar(const char *folder, const rs_graph *graph,

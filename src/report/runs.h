@@ -9,6 +9,10 @@
 
 enum { RSI_RUN_FILES = RS_RUN_SIDECAR }; /* files before the sidecar */
 
+/* How a sidecar ends: the XXH3-128 of all bytes before this, in 32 hex digits between the two. */
+#define RSI_SIDECAR_DIGEST ",\n\"digest\":\""
+#define RSI_SIDECAR_END    "\"}\n"
+
 /* What a file holds: for the sidecar, so that damage shows. */
 typedef struct rsi_file_note {
     uint64_t bytes;
@@ -24,6 +28,13 @@ RS_MUST_USE rs_status rsi_report_write(const rs_graph *graph, const rs_findings 
 RS_MUST_USE rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *findings,
                                       const rs_report_options *options, const rs_work *work,
                                       const char *path, rsi_file_note *note, rs_error *err);
+
+/* The sidecar of a run, and its note of each file. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info,
+                                   rsi_file_note notes[RSI_RUN_FILES], rs_error *err);
+/* Hold one file against its note. */
+RS_MUST_USE rs_status rsi_run_hold(const char *store_path, const rs_run_id *id, rs_run_file file,
+                                   const rsi_file_note *note, rs_error *err);
 
 /* "report.json", ... */
 const char *rsi_run_file_name(rs_run_file file);

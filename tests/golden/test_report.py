@@ -168,6 +168,24 @@ def check_explain(store, parsed):
         call("explain", store, name, status=status)
 
 
+def check_verify(store):
+    """A changed byte in any file of a run is found and named."""
+    call("verify", store)
+    with open(os.path.join(store, "runs", "latest"), encoding="ascii") as file:
+        folder = os.path.join(store, "runs", file.read().strip())
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        content = read(path)
+        with open(path, "wb") as file:
+            file.write(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:] if len(content) > 9 else b"x")
+        _, error = call("verify", store, status=5)
+        if name not in error or "runs" not in error:
+            fail(f"verify of a damaged {name}: {error!r}")
+        with open(path, "wb") as file:
+            file.write(content)
+    call("verify", store)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         store = prepare(folder, "forward")
@@ -188,6 +206,7 @@ def main():
             fail("a repeated run is kept twice")
         check_show(store, parsed, report)
         check_explain(store, parsed)
+        check_verify(store)
     for text in failures:
         print(text)
     sys.exit(1 if failures else 0)

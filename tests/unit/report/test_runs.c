@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "report/report.h"
+#include "ringscope/verify.h"
 
 /* ---- failures by order ----------------------------------------------------------------------- */
 
@@ -345,6 +346,79 @@ static void notices_every_changed_byte_of_a_file(void **state)
     (void)kept();
 }
 
+/* What verify says of the runs: the id and the file of the one finding, or "" where all is well. */
+static void expect_finding(const char *id, const char *file)
+{
+    rs_violations list = {0};
+    rs_error err = {0};
+    if (rs_runs_verify(shared.store_path, NULL, &list, &err) != RS_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(list.count, id[0] != '\0');
+    assert_int_equal(list.kept_count, list.count);
+    if (list.count > 0) {
+        assert_string_equal(list.kept[0].id, id);
+        assert_string_equal(list.kept[0].file, file);
+        assert_true(strlen(list.kept[0].text) > 10);
+    }
+    rs_violations_free(&list);
+}
+
+static void overwrite(const char *path, const char *bytes, size_t length)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void finds_every_changed_byte_of_every_file_of_a_run(void **state)
+{
+    (void)state;
+    rs_run_id id = kept();
+    expect_finding("", "");
+    for (int file = RS_RUN_REPORT; file <= RS_RUN_SIDECAR; file++) {
+        size_t length;
+        char name[128];
+        char *path = rs_run_path(shared.store_path, &id, (rs_run_file)file);
+        char *bytes = slurp(path, &length);
+        const char *damage = file == RS_RUN_SIDECAR ? "R-02" : "R-03";
+        size_t step = file == RS_RUN_SIDECAR ? 1 : length / 20 + 1;
+        snprintf(name, sizeof name, "runs/%s/%s", id.text, strrchr(path, '/') + 1);
+        for (size_t at = 0; at < length; at += step) {
+            bytes[at] ^= 1;
+            overwrite(path, bytes, length);
+            expect_finding(damage, name);
+            bytes[at] ^= 1;
+        }
+        overwrite(path, bytes, length - 1);
+        expect_finding(damage, name);
+        unlink(path);
+        expect_finding(damage, name);
+        overwrite(path, bytes, length);
+        free(bytes);
+        free(path);
+    }
+    expect_finding("", "");
+}
+
+static void finds_a_pointer_to_a_run_that_is_not_there(void **state)
+{
+    (void)state;
+    static const char other[] = "0123456789abcdef0123456789abcdef\n";
+    char path[128];
+    (void)kept();
+    snprintf(path, sizeof path, "%s/runs/latest", shared.store_path);
+    overwrite(path, other, strlen(other));
+    expect_finding("R-01", "runs/latest");
+    overwrite(path, other, 7);
+    expect_finding("R-01", "runs/latest");
+    unlink(path);
+    expect_finding("R-01", "runs/latest");
+    (void)kept();
+    expect_finding("", "");
+}
+
 static void copies_a_report_with_its_sidecar_beside_it(void **state)
 {
     (void)state;
@@ -478,6 +552,8 @@ int main(void)
         cmocka_unit_test(keeps_the_lists_in_the_form_in_which_lists_are_read),
         cmocka_unit_test(remembers_what_it_was_bound_to),
         cmocka_unit_test(calls_what_is_damaged_corrupt),
+        cmocka_unit_test(finds_every_changed_byte_of_every_file_of_a_run),
+        cmocka_unit_test(finds_a_pointer_to_a_run_that_is_not_there),
         cmocka_unit_test(notices_every_changed_byte_of_a_file),
         cmocka_unit_test(copies_a_report_with_its_sidecar_beside_it),
         cmocka_unit_test(leaves_the_run_before_where_a_call_fails),

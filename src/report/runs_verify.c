@@ -1,0 +1,171 @@
+/* runs_verify.c - every byte of the runs that a store keeps.
+ *
+ * A run that is exchanged for a newer one while it is read would look damaged: what does not hold
+ * is looked at once more before it is told, and a run that is gone by then is no finding.
+ * What a killed process left in the making (.tmp-PID) is no run and is passed over.
+ *
+ * Cost: each file read once.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/try.h"
+#include "report/runs.h"
+#include "ringscope/verify.h"
+#include "store/violations.h"
+
+enum { NAME_BYTES = 80 };
+
+/* The ids of runs, in ascending order. */
+typedef struct run_list {
+    size_t count;
+    rs_run_id *ids;
+} run_list;
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(((const rs_run_id *)a)->text, ((const rs_run_id *)b)->text);
+}
+
+static rs_status add_run(run_list *runs, const char *name, rs_error *err)
+{
+    if ((runs->count & (runs->count - 1)) == 0) {
+        rs_run_id *ids = realloc(runs->ids, (2 * runs->count + 1) * sizeof *ids);
+        if (ids == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu runs)", runs->count);
+        }
+        runs->ids = ids;
+    }
+    memcpy(runs->ids[runs->count++].text, name, RS_RUN_ID_LENGTH + 1);
+    return RS_OK;
+}
+
+static rs_status list_runs(const char *store_path, run_list *runs, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *path = NULL;
+    DIR *folder = NULL;
+    if (asprintf(&path, "%s/runs", store_path) < 0) {
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    folder = opendir(path);
+    if (folder == NULL && errno != ENOENT && errno != ENOTDIR) {
+        status = rs_fail(err, RS_EIO, "\"%s\": %s", path, strerror(errno));
+    }
+    for (struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
+         entry = readdir(folder)) {
+        if (strlen(entry->d_name) == RS_RUN_ID_LENGTH &&
+            strspn(entry->d_name, "0123456789abcdef") == RS_RUN_ID_LENGTH) {
+            RS_TRY(add_run(runs, entry->d_name, err));
+        }
+    }
+    if (runs->count > 0) {
+        qsort(runs->ids, runs->count, sizeof *runs->ids, compare_ids);
+    }
+done:
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    free(path);
+    return status;
+}
+
+/* What is missing is damage here: a run is whole or not there. */
+static rs_status as_damage(rs_status status, rs_error *found)
+{
+    if (status == RS_ENOTFOUND) {
+        found->status = RS_ECORRUPT;
+        return RS_ECORRUPT;
+    }
+    return status;
+}
+
+static bool is_gone(const char *store_path, const rs_run_id *id)
+{
+    struct stat now;
+    char *path = NULL;
+    if (asprintf(&path, "%s/runs/%s", store_path, id->text) < 0) {
+        return false;
+    }
+    bool gone = stat(path, &now) != 0 && errno == ENOENT;
+    free(path);
+    return gone;
+}
+
+static rs_status check_file(const char *store_path, const rs_run_id *id, rs_run_file file,
+                            const rsi_file_note *note, rs_error *found)
+{
+    rs_status status = as_damage(rsi_run_hold(store_path, id, file, note, found), found);
+    return status == RS_ECORRUPT /* exchanged meanwhile? */
+               ? as_damage(rs_run_check(store_path, id, file, found), found)
+               : status;
+}
+
+static rs_status verify_run(const char *store_path, const rs_run_id *id, rs_violations *list,
+                            rs_error *err)
+{
+    char name[NAME_BYTES];
+    rs_run_info info;
+    rs_error found = {.status = RS_OK};
+    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
+    rs_status status = as_damage(rsi_run_read(store_path, id, &info, notes, &found), &found);
+    if (status == RS_ECORRUPT && is_gone(store_path, id)) {
+        return RS_OK;
+    }
+    snprintf(name, sizeof name, "runs/%s/%s", id->text, rsi_run_file_name(RS_RUN_SIDECAR));
+    if (status != RS_OK) {
+        return rsi_violation_note(list, "R-02", name, status, &found, err);
+    }
+    for (int file = 0; file < RSI_RUN_FILES; file++) {
+        status = check_file(store_path, id, (rs_run_file)file, &notes[file], &found);
+        if (status == RS_ECORRUPT && is_gone(store_path, id)) {
+            return RS_OK;
+        }
+        snprintf(name, sizeof name, "runs/%s/%s", id->text, rsi_run_file_name((rs_run_file)file));
+        status = rsi_violation_note(list, "R-03", name, status, &found, err);
+        if (status != RS_OK) {
+            return status;
+        }
+    }
+    return RS_OK;
+}
+
+static rs_status verify_latest(const char *store_path, const run_list *runs, rs_violations *list,
+                               rs_error *err)
+{
+    rs_run_id id;
+    rs_error found = {.status = RS_OK};
+    rs_status status = rs_run_latest(store_path, &id, &found);
+    if (status == RS_ENOTFOUND) {
+        return runs->count == 0
+                   ? RS_OK
+                   : rsi_violation(list, "R-01", "runs/latest", err,
+                                   "is missing, while there are %zu runs", runs->count);
+    }
+    if (status == RS_OK && is_gone(store_path, &id)) {
+        return rsi_violation(list, "R-01", "runs/latest", err, "names run %s, which is not there",
+                             id.text);
+    }
+    return rsi_violation_note(list, "R-01", "runs/latest", status, &found, err);
+}
+
+rs_status rs_runs_verify(const char *store_path, const rs_work *work, rs_violations *list,
+                         rs_error *err)
+{
+    rs_status status = RS_OK;
+    run_list runs = {0};
+    RS_TRY(list_runs(store_path, &runs, err));
+    RS_TRY(verify_latest(store_path, &runs, list, err));
+    for (size_t i = 0; i < runs.count; i++) {
+        RS_TRY(rs_work_report(work, "verify", "runs", i, runs.count, err));
+        RS_TRY(verify_run(store_path, &runs.ids[i], list, err));
+    }
+done:
+    free(runs.ids);
+    return status;
+}
