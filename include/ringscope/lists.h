@@ -55,10 +55,32 @@ typedef struct rs_seed_options {
 
 /* Fill seed[node_count of the graph] (RS_RISK_ONE is 1.0): + strength * 2^(-age / half life) for
  * the blacklist, - the same for the whitelist; age from since to the graph's as_of. A node on both
- * counts as blacklisted and is counted in *conflict_count. Either list may be NULL. No floating
- * point: same on every machine. */
+ * counts as blacklisted. Either list may be NULL. No floating point: same on every machine. */
 RS_API void rs_seeds(const rs_graph *graph, const rs_list *blacklist, const rs_list *whitelist,
-                     const rs_seed_options *options, int64_t *seed, uint64_t *conflict_count);
+                     const rs_seed_options *options, int64_t *seed);
+
+/* ---- who is listed both ways ----------------------------------------------------------------- */
+
+/* A whitelisted node that is blacklisted too (both are the same node), or that is the same person
+ * (a hard link) as a blacklisted one. */
+typedef struct rs_conflict {
+    uint32_t blacklisted;
+    uint32_t whitelisted;
+} rs_conflict;
+
+/* In ascending order of `whitelisted`, each once. */
+typedef struct rs_conflicts {
+    uint64_t count;
+    size_t kept_count; /* the first of them */
+    rs_conflict *kept;
+} rs_conflicts;
+
+/* `entity` has subject_count entries, as rs_evidence does. Keeps the first `keep_max`. RS_ENOMEM.
+ * O(subjects + entries). */
+RS_API RS_MUST_USE rs_status rs_conflicts_find(const rs_list *blacklist, const rs_list *whitelist,
+                                               const uint32_t *entity, uint32_t subject_count,
+                                               size_t keep_max, rs_conflicts *out, rs_error *err);
+RS_API void rs_conflicts_free(rs_conflicts *conflicts);
 
 #ifdef __cplusplus
 }

@@ -34,9 +34,9 @@ typedef struct rs_report_options {
     const char *settings; /* JSON object that names every setting of the run; kept, and hashed */
     const rs_list *blacklist; /* as used; NULL: none */
     const rs_list *whitelist;
-    uint64_t conflict_count; /* nodes on both lists */
-    uint32_t users_max;      /* users that a fact names; the others are counted */
-    uint32_t ids_max;        /* ids in memory at a time; the fewer, the more passes */
+    const rs_conflicts *conflicts; /* who is listed both ways; NULL: nobody */
+    uint32_t users_max;            /* users that a fact names; the others are counted */
+    uint32_t ids_max;              /* ids in memory at a time; the fewer, the more passes */
 } rs_report_options;
 #define RS_REPORT_DEFAULTS                                                                         \
     {                                                                                              \

@@ -9,6 +9,8 @@
 #include "cli/rings.h"
 #include "cli/stages.h"
 
+enum { CONFLICTS_SHOWN = 10 };
+
 typedef struct options {
     const char *blacklist;
     const char *whitelist;
@@ -115,6 +117,56 @@ static void print_list(FILE *out, const char *name, const char *path, const rs_l
     }
 }
 
+static void print_node(FILE *out, const rsi_stages *stages, const rs_ids *ids, uint32_t node)
+{
+    rsi_print_text(out, rsi_text(rs_graph_range_of(stages->graph, node).type));
+    fputc(' ', out);
+    rsi_print_text(out, rs_ids_of(ids, node));
+}
+
+/* Who is listed both ways, the first of them by name; the report names more. */
+static rs_status print_conflicts(FILE *out, const rsi_stages *stages, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char number[RSI_FORMAT_MAX];
+    rs_ids *ids = NULL;
+    const rs_conflicts *all = &stages->conflicts;
+    size_t shown = all->kept_count < CONFLICTS_SHOWN ? all->kept_count : CONFLICTS_SHOWN;
+    if (all->count == 0) {
+        return RS_OK;
+    }
+    uint8_t *wanted = calloc((size_t)rs_graph_node_count(stages->graph) + 1, 1);
+    if (wanted == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (conflicts)");
+    }
+    for (size_t i = 0; i < shown; i++) {
+        wanted[all->kept[i].blacklisted] = 1;
+        wanted[all->kept[i].whitelisted] = 1;
+    }
+    RS_TRY(rs_graph_ids(stages->graph, wanted, &ids, err));
+    fprintf(out, "listed both ways: %s\n", rsi_format_count(number, all->count));
+    for (size_t i = 0; i < shown; i++) {
+        const rs_conflict *one = &all->kept[i];
+        fputs("  ", out);
+        print_node(out, stages, ids, one->whitelisted);
+        if (one->blacklisted == one->whitelisted) {
+            fputs(": on both lists, taken as blacklisted\n", out);
+        } else {
+            fputs(": whitelisted, and the same person as blacklisted ", out);
+            print_node(out, stages, ids, one->blacklisted);
+            fputc('\n', out);
+        }
+    }
+    if (shown < all->count) {
+        fprintf(out, "  and %s more; the report names the first %d\n",
+                rsi_format_count(number, all->count - shown), RSI_CONFLICTS_KEPT);
+    }
+done:
+    rs_ids_free(ids);
+    free(wanted);
+    return status;
+}
+
 static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, const rs_run_id *id,
                                rs_error *err)
 {
@@ -128,10 +180,7 @@ static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, c
     }
     print_list(call->out, "blacklist", o->blacklist, &stages->blacklist);
     print_list(call->out, "whitelist", o->whitelist, &stages->whitelist);
-    if (stages->conflict_count > 0) {
-        fprintf(call->out, "on both lists, taken as blacklisted: %s\n",
-                rsi_format_count(number, stages->conflict_count));
-    }
+    RS_TRY(print_conflicts(call->out, stages, err));
     fprintf(call->out, "rings: %s", rsi_format_count(number, findings->ring_count));
     fprintf(call->out, ", of them suspect: %s\n", rsi_format_count(number, suspects));
     if (findings->detect.split_count > 0) {
@@ -190,7 +239,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     report.settings = json;
     report.blacklist = o->blacklist != NULL ? &stages.blacklist : NULL;
     report.whitelist = o->whitelist != NULL ? &stages.whitelist : NULL;
-    report.conflict_count = stages.conflict_count;
+    report.conflicts = &stages.conflicts;
     RS_TRY(keep(call, &stages, &report, &id, err));
     if (!call->quiet) {
         RS_TRY(print_summary(call, &stages, &id, err));

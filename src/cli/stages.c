@@ -44,8 +44,7 @@ static rs_status read_lists(rsi_stages *stages, const char *blacklist, const cha
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes)", nodes);
         goto done;
     }
-    rs_seeds(stages->graph, &stages->blacklist, &stages->whitelist, &settings->seeds, stages->seed,
-             &stages->conflict_count);
+    rs_seeds(stages->graph, &stages->blacklist, &stages->whitelist, &settings->seeds, stages->seed);
 done:
     return status;
 }
@@ -64,6 +63,9 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     rsi_stages_time(stages, "lists", start);
     start = rsi_clock_us();
     RS_TRY(rs_evidence_find(stages->graph, &settings->evidence, work, &stages->evidence, err));
+    RS_TRY(rs_conflicts_find(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
+                             rs_graph_subject_count(stages->graph), RSI_CONFLICTS_KEPT,
+                             &stages->conflicts, err));
     RS_TRY(rs_evidence_collapse(stages->graph, &stages->evidence, &stages->collapsed, err));
     rsi_stages_time(stages, "evidence", start);
 done:
@@ -257,6 +259,7 @@ void rsi_stages_free(rsi_stages *stages)
     rs_evidence_graph_free(&stages->collapsed);
     rs_evidence_free(&stages->evidence);
     rs_list_free(&stages->blacklist);
+    rs_conflicts_free(&stages->conflicts);
     rs_list_free(&stages->whitelist);
     free(stages->oddity);
     free(stages->label);

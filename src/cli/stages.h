@@ -30,7 +30,7 @@ RS_MUST_USE rs_status rsi_settings_json(const rsi_settings *settings, char **jso
 /* Settings from such an object; RS_ECORRUPT names what is missing or out of range. */
 RS_MUST_USE rs_status rsi_settings_read(rsi_settings *settings, const char *path, rs_error *err);
 
-enum { RSI_STAGES_MAX = 12 };
+enum { RSI_STAGES_MAX = 12, RSI_CONFLICTS_KEPT = 100 };
 
 /* What stands between the stages. Start with {0}; rsi_stages_free frees all of it. */
 typedef struct rsi_stages {
@@ -38,7 +38,7 @@ typedef struct rsi_stages {
     rs_graph *graph;
     rs_list blacklist;
     rs_list whitelist;
-    uint64_t conflict_count;
+    rs_conflicts conflicts; /* who is on both lists, or one person on either */
     rs_evidence evidence;
     rs_evidence_graph collapsed;
     int64_t *seed;   /* by node */

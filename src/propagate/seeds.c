@@ -27,25 +27,16 @@ static int64_t seed_of(const rs_list_entry *entry, int64_t as_of, uint32_t half_
 }
 
 void rs_seeds(const rs_graph *graph, const rs_list *blacklist, const rs_list *whitelist,
-              const rs_seed_options *options, int64_t *seed, uint64_t *conflict_count)
+              const rs_seed_options *options, int64_t *seed)
 {
     uint32_t half_life = options->half_life_days;
     int64_t as_of = rs_graph_as_of(graph);
     memset(seed, 0, rs_graph_node_count(graph) * sizeof *seed);
-    *conflict_count = 0;
-    size_t white = 0;
     for (size_t i = 0; whitelist != NULL && i < whitelist->count; i++) {
         seed[whitelist->entries[i].node] = -seed_of(&whitelist->entries[i], as_of, half_life);
     }
     for (size_t i = 0; blacklist != NULL && i < blacklist->count; i++) {
         const rs_list_entry *entry = &blacklist->entries[i];
         seed[entry->node] = seed_of(entry, as_of, half_life);
-        /* Both lists ascend by node. */
-        while (whitelist != NULL && white < whitelist->count &&
-               whitelist->entries[white].node < entry->node) {
-            white++;
-        }
-        *conflict_count += whitelist != NULL && white < whitelist->count &&
-                           whitelist->entries[white].node == entry->node;
     }
 }

@@ -177,12 +177,31 @@ static void write_list(rsi_out *out, const char *name, const rs_list *list, bool
     rsi_out_string(out, "}");
 }
 
-static void write_lists(rsi_out *out, const rs_report_options *options)
+/* Who is listed both ways: how many, and the first of them by name. */
+static void write_conflicts(rsi_out *out, const rsi_source *source)
+{
+    static const rs_conflicts none = {0};
+    const rs_conflicts *conflicts = source->options->conflicts;
+    conflicts = conflicts != NULL ? conflicts : &none;
+    put_count(out, "conflicts", conflicts->count, false);
+    put_key(out, "conflict_list", false);
+    rsi_out_string(out, "[");
+    for (size_t i = 0; i < conflicts->kept_count; i++) {
+        rsi_out_string(out, i == 0 ? "{\"blacklisted\":" : ",{\"blacklisted\":");
+        rsi_write_node(out, source, conflicts->kept[i].blacklisted);
+        rsi_out_string(out, "},\"whitelisted\":");
+        rsi_write_node(out, source, conflicts->kept[i].whitelisted);
+        rsi_out_string(out, "}}");
+    }
+    rsi_out_string(out, "]");
+}
+
+static void write_lists(rsi_out *out, const rsi_source *source)
 {
     rsi_out_string(out, "{");
-    write_list(out, "blacklist", options->blacklist, true);
-    write_list(out, "whitelist", options->whitelist, false);
-    put_count(out, "conflicts", options->conflict_count, false);
+    write_list(out, "blacklist", source->options->blacklist, true);
+    write_list(out, "whitelist", source->options->whitelist, false);
+    write_conflicts(out, source);
     rsi_out_string(out, "}");
 }
 
@@ -234,7 +253,7 @@ static rs_status write_totals(rsi_out *out, const rsi_source *source, rs_error *
     put_key(out, "hubs", false);
     write_hubs(out, source);
     put_key(out, "lists", false);
-    write_lists(out, source->options);
+    write_lists(out, source);
     rsi_out_string(out, "}");
 done:
     return status;

@@ -171,6 +171,11 @@ static rs_status next_window(rsi_source *source, size_t first, size_t *end, rs_e
     for (size_t i = 0; first == 0 && i < source->hub_count; i++) {
         count += want(source, source->findings->hubs[source->hubs[i]].thing);
     }
+    const rs_conflicts *conflicts = source->options->conflicts;
+    for (size_t i = 0; first == 0 && conflicts != NULL && i < conflicts->kept_count; i++) {
+        count += want(source, conflicts->kept[i].blacklisted);
+        count += want(source, conflicts->kept[i].whitelisted);
+    }
     for (*end = first; *end < source->ring_count; (*end)++) {
         if (*end > first && count >= source->options->ids_max) {
             break;

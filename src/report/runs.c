@@ -224,13 +224,14 @@ static rs_status digest_run(const rs_graph *graph, const rs_report_options *opti
     char *text = NULL;
     RS_TRY(describe_list(&blacklist, notes[RS_RUN_BLACKLIST].digest, options->blacklist));
     RS_TRY(describe_list(&whitelist, notes[RS_RUN_WHITELIST].digest, options->whitelist));
-    RS_TRY(make_path(&text,
-                     "ringscope run\nstore %s\nas of %lld\nsettings %s\nmin score %lu\nusers %lu\n"
-                     "blacklist %s\nwhitelist %s\nconflicts %llu\n",
-                     rs_store_digest(rs_graph_store(graph)), (long long)rs_graph_as_of(graph),
-                     notes[RS_RUN_SETTINGS].digest, (unsigned long)options->min_score,
-                     (unsigned long)options->users_max, blacklist, whitelist,
-                     (unsigned long long)options->conflict_count));
+    RS_TRY(
+        make_path(&text,
+                  "ringscope run\nstore %s\nas of %lld\nsettings %s\nmin score %lu\nusers %lu\n"
+                  "blacklist %s\nwhitelist %s\nconflicts %llu\n",
+                  rs_store_digest(rs_graph_store(graph)), (long long)rs_graph_as_of(graph),
+                  notes[RS_RUN_SETTINGS].digest, (unsigned long)options->min_score,
+                  (unsigned long)options->users_max, blacklist, whitelist,
+                  options->conflicts != NULL ? (unsigned long long)options->conflicts->count : 0));
     rsi_hex128(rsi_hash_128(text, strlen(text), 0), id->text);
 done:
     free(blacklist);

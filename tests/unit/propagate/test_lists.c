@@ -484,11 +484,9 @@ static void fades_by_half_with_each_half_life(void **state)
         rs_list list = {.entries = &entry, .count = 1};
         rs_seed_options options = {.half_life_days = rows[i].half_life_days};
         int64_t seed[NODES];
-        uint64_t conflicts = 77;
-        rs_seeds(NULL, &list, NULL, &options, seed, &conflicts);
+        rs_seeds(NULL, &list, NULL, &options, seed);
         assert_true(fabs((double)seed[3] / (double)RS_RISK_ONE - rows[i].seed) < 1e-9);
-        assert_int_equal(conflicts, 0);
-        rs_seeds(NULL, NULL, &list, &options, seed, &conflicts);
+        rs_seeds(NULL, NULL, &list, &options, seed);
         assert_true(fabs((double)seed[3] / (double)RS_RISK_ONE + rows[i].seed) < 1e-9);
     }
     as_of = RS_NO_TIME;
@@ -501,9 +499,8 @@ static void never_fades_without_a_time_to_count_from(void **state)
     rs_list list = {.entries = &entry, .count = 1};
     rs_seed_options options = RS_SEED_DEFAULTS;
     int64_t seed[NODES];
-    uint64_t conflicts = 0;
     as_of = RS_NO_TIME;
-    rs_seeds(NULL, &list, NULL, &options, seed, &conflicts);
+    rs_seeds(NULL, &list, NULL, &options, seed);
     assert_true(seed[0] == RS_RISK_ONE);
 }
 
@@ -520,10 +517,8 @@ static void counts_a_node_on_both_lists_as_blacklisted(void **state)
     rs_list blacklist = {.entries = black, .count = 3}, whitelist = {.entries = white, .count = 4};
     rs_seed_options options = RS_SEED_DEFAULTS;
     int64_t seed[NODES];
-    uint64_t conflicts = 0;
     memset(seed, 0x55, sizeof seed);
-    rs_seeds(NULL, &blacklist, &whitelist, &options, seed, &conflicts);
-    assert_int_equal(conflicts, 2);
+    rs_seeds(NULL, &blacklist, &whitelist, &options, seed);
     for (size_t v = 0; v < NODES; v++) {
         int64_t expected = v == 1 || v == 199 ? RS_RISK_ONE
                            : v == 5           ? RS_RISK_ONE / 4
@@ -532,8 +527,58 @@ static void counts_a_node_on_both_lists_as_blacklisted(void **state)
                                               : 0;
         assert_true(seed[v] == expected);
     }
-    rs_seeds(NULL, NULL, NULL, &options, seed, &conflicts);
-    assert_true(seed[1] == 0 && conflicts == 0);
+    rs_seeds(NULL, NULL, NULL, &options, seed);
+    assert_true(seed[1] == 0);
+}
+
+static void lists_who_is_listed_both_ways(void **state)
+{
+    (void)state;
+    /* 2, 4 and 6 are one person, 1 and 8 another; 30 is a thing */
+    uint32_t entity[10] = {0, 1, 2, 3, 2, 5, 2, 7, 1, 9};
+    rs_list_entry black[] = {{.node = 3}, {.node = 4}, {.node = 6}, {.node = 8}, {.node = 30}};
+    rs_list_entry white[] = {{.node = 0}, {.node = 1}, {.node = 2},  {.node = 3},
+                             {.node = 6}, {.node = 9}, {.node = 30}, {.node = 31}};
+    const rs_conflict expected[] = {{8, 1}, {4, 2}, {3, 3}, {6, 6}, {30, 30}};
+    rs_list blacklist = {.entries = black, .count = 5}, whitelist = {.entries = white, .count = 8};
+    rs_list none = {0};
+    rs_conflicts found;
+    for (size_t keep_max = 0; keep_max < 7; keep_max++) {
+        assert_int_equal(
+            rs_conflicts_find(&blacklist, &whitelist, entity, 10, keep_max, &found, NULL), RS_OK);
+        assert_int_equal(found.count, 5);
+        assert_int_equal(found.kept_count, keep_max < 5 ? keep_max : 5);
+        for (size_t i = 0; i < found.kept_count; i++) {
+            assert_int_equal(found.kept[i].blacklisted, expected[i].blacklisted);
+            assert_int_equal(found.kept[i].whitelisted, expected[i].whitelisted);
+        }
+        rs_conflicts_free(&found);
+    }
+    assert_int_equal(rs_conflicts_find(&none, &whitelist, entity, 10, 9, &found, NULL), RS_OK);
+    assert_int_equal(found.count, 0);
+    assert_int_equal(rs_conflicts_find(&blacklist, &none, entity, 10, 9, &found, NULL), RS_OK);
+    assert_int_equal(found.count, 0);
+}
+
+static void lists_more_conflicts_than_fit_at_first(void **state)
+{
+    (void)state;
+    enum { COUNT = 200 };
+    rs_list_entry entries[COUNT] = {{0}};
+    uint32_t entity[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        entries[i].node = i;
+        entity[i] = i;
+    }
+    rs_list both = {.entries = entries, .count = COUNT};
+    rs_conflicts found;
+    assert_int_equal(rs_conflicts_find(&both, &both, entity, COUNT, 100, &found, NULL), RS_OK);
+    assert_int_equal(found.count, COUNT);
+    assert_int_equal(found.kept_count, 100);
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_true(found.kept[i].blacklisted == i && found.kept[i].whitelisted == i);
+    }
+    rs_conflicts_free(&found);
 }
 
 int main(void)
@@ -552,6 +597,8 @@ int main(void)
         cmocka_unit_test(fades_by_half_with_each_half_life),
         cmocka_unit_test(never_fades_without_a_time_to_count_from),
         cmocka_unit_test(counts_a_node_on_both_lists_as_blacklisted),
+        cmocka_unit_test(lists_who_is_listed_both_ways),
+        cmocka_unit_test(lists_more_conflicts_than_fit_at_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

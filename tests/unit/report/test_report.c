@@ -292,13 +292,19 @@ static void tells_of_the_lists(void **state)
                                {80, 500000, 1767225600, "stolen"}};
     rs_list list = {entries, 2, 3, 4, 5};
     shared.options.blacklist = &list;
-    shared.options.conflict_count = 6;
+    rs_conflict kept_conflicts[] = {{0, 0}, {0, 1}};
+    rs_conflicts conflicts = {.count = 6, .kept_count = 2, .kept = kept_conflicts};
+    shared.options.conflicts = &conflicts;
     assert_int_equal(report_to(path, NULL), RS_OK);
     char *report = slurp(path, &length);
     assert_non_null(strstr(
         report, "\"lists\":{\"blacklist\":{\"known\":2,\"missing\":3,\"repeated\":4,\"future\":5},"
                 "\"whitelist\":{\"known\":0,\"missing\":0,\"repeated\":0,\"future\":0},"
-                "\"conflicts\":6}"));
+                "\"conflicts\":6,\"conflict_list\":[{\"blacklisted\":{\"type\":\"account\","));
+    assert_int_equal(occurrences(report, length, "{\"blacklisted\":{\"type\":\"account\",\"id\":"),
+                     2);
+    assert_int_equal(occurrences(report, length, "},\"whitelisted\":{\"type\":\"account\",\"id\":"),
+                     2);
     assert_int_equal(occurrences(report, length, ",\"known\":true,\"shared_by\""), 1);
     free(report);
     shared.options = (rs_report_options)RS_REPORT_DEFAULTS;
