@@ -14,7 +14,7 @@
 #include "store/idsort.h"
 #include "store/outbox.h"
 
-enum { PIECE = 1 << 14 };
+enum { PIECE = 1 << 14, AHEAD = 16 };
 
 typedef struct types_worker {
     rsi_zblock *zblock;
@@ -30,7 +30,11 @@ typedef struct types_state {
     rsi_output *output;
     rsi_batch_type_state *type;
     rsi_id *ids;
+    rsi_id *other; /* scratch of the sort, then the new ids where not all are */
     size_t count;
+    size_t piece_count;
+    size_t *fresh_start; /* per piece: how many new ids stand before it */
+    rsi_id *fresh;
     size_t fresh_count;
     rsi_blockfile *files;
     rsi_dict_part *parts;
@@ -52,21 +56,12 @@ static rs_status no_memory(rs_error *err)
 static rs_status list_shard(void *context, size_t number, unsigned worker, rs_error *err)
 {
     types_state *state = context;
-    const rsi_shard *shard = &state->type->shards[number];
     rsi_id *id = state->ids + state->type->shard_start[number];
-    uint32_t local = 0;
+    uint32_t count = state->type->shards[number].id_count;
     (void)worker;
     (void)err;
-    for (uint32_t chunk = 0; chunk < shard->chunk_count; chunk++) {
-        const uint8_t *at = shard->chunks[chunk];
-        const uint8_t *end = at + shard->chunk_used[chunk];
-        while (at < end) {
-            uint32_t length = rsi_load_u16le(at);
-            *id++ = (rsi_id){.bytes = (const char *)at + 2,
-                             .length = length,
-                             .local = (uint32_t)number << RSI_LOCAL_BITS | local++};
-            at += 2 + length;
-        }
+    for (uint32_t local = 0; local < count; local++) {
+        id[local] = (rsi_id){.local = (uint32_t)number << RSI_LOCAL_BITS | local};
     }
     return RS_OK;
 }
@@ -85,9 +80,13 @@ static rs_status list_ids(types_state *state, rs_error *err)
     }
     type->shard_start[RSI_SHARD_COUNT] = (uint32_t)count;
     state->count = (size_t)count;
+    state->piece_count = (state->count + PIECE - 1) / PIECE;
     state->ids = malloc(state->count * sizeof *state->ids + 1);
+    state->other = malloc(state->count * sizeof *state->other + 1);
+    state->fresh_start = calloc(state->piece_count + 1, sizeof *state->fresh_start);
     type->nodes = malloc(state->count * sizeof *type->nodes + 1);
-    if (state->ids == NULL || type->nodes == NULL) {
+    if (state->ids == NULL || state->other == NULL || state->fresh_start == NULL ||
+        type->nodes == NULL) {
         return no_memory(err);
     }
     return rsi_parallel(&state->output->batch->work, RSI_SHARD_COUNT, list_shard, state, err);
@@ -127,10 +126,17 @@ done:
     return status;
 }
 
+static size_t piece_end(const types_state *state, size_t piece)
+{
+    return (piece + 1) * PIECE < state->count ? (piece + 1) * PIECE : state->count;
+}
+
+/* The numbers of the ids of a piece that some part knows; how many none does. */
 static rs_status resolve_piece(void *context, size_t piece, unsigned worker, rs_error *err)
 {
     types_state *state = context;
-    size_t to = (piece + 1) * PIECE < state->count ? (piece + 1) * PIECE : state->count;
+    size_t to = piece_end(state, piece);
+    size_t fresh = to - piece * PIECE;
     rs_status status = RS_OK;
     for (size_t i = piece * PIECE; i < to; i++) {
         state->ids[i].order = RS_NO_NODE;
@@ -141,32 +147,55 @@ static rs_status resolve_piece(void *context, size_t piece, unsigned worker, rs_
             uint32_t node = RS_NO_NODE;
             if (id->order == RS_NO_NODE) {
                 status = rsi_dict_find(&state->parts[part], state->workers[worker].known,
-                                       (rs_text){id->bytes, id->length}, &node, err);
+                                       rsi_shard_text(state->type->shards, id->local), &node, err);
                 id->order = node;
+                fresh -= node != RS_NO_NODE;
             }
         }
     }
+    state->fresh_start[piece + 1] = fresh;
     return status;
 }
 
-/* Give every id its number; leave only the new ids in the list. */
-static void number_ids(types_state *state)
+/* Give every id of a piece its number; the new ones stand together in `fresh`. */
+static rs_status number_piece(void *context, size_t piece, unsigned worker, rs_error *err)
 {
+    types_state *state = context;
     rsi_batch_type_state *type = state->type;
-    uint32_t next = type->known_count;
-    size_t kept = 0;
-    for (size_t i = 0; i < state->count; i++) {
+    size_t rank = state->fresh_start[piece];
+    size_t to = piece_end(state, piece);
+    (void)worker;
+    (void)err;
+    for (size_t i = piece * PIECE; i < to; i++) {
         const rsi_id *id = &state->ids[i];
         uint32_t node = (uint32_t)id->order;
         if (node == RS_NO_NODE) {
-            node = next++;
-            state->ids[kept++] = *id;
+            node = type->known_count + (uint32_t)rank;
+            if (state->fresh != state->ids) {
+                state->fresh[rank] = *id;
+            }
+            rank++;
         }
         type->nodes[type->shard_start[id->local >> RSI_LOCAL_BITS] + (id->local & RSI_LOCAL_MASK)] =
             node;
     }
-    state->fresh_count = kept;
-    type->fresh_count = (uint32_t)kept;
+    return RS_OK;
+}
+
+static rs_status number_ids(types_state *state, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rs_work *work = &state->output->batch->work;
+    RS_TRY(rsi_parallel(work, state->piece_count, resolve_piece, state, err));
+    for (size_t i = 0; i < state->piece_count; i++) {
+        state->fresh_start[i + 1] += state->fresh_start[i];
+    }
+    state->fresh_count = state->fresh_start[state->piece_count];
+    state->fresh = state->fresh_count == state->count ? state->ids : state->other;
+    state->type->fresh_count = (uint32_t)state->fresh_count;
+    RS_TRY(rsi_parallel(work, state->piece_count, number_piece, state, err));
+done:
+    return status;
 }
 
 /* ---- the part of the new ids -------------------------------------------------------------- */
@@ -194,7 +223,7 @@ static rs_status cut_blocks(types_state *state, rs_error *err)
             state->cuts = cuts;
         }
         state->cuts[state->block_count++] = at;
-        at += cut_block(state->ids + at, state->fresh_count - at);
+        at += cut_block(state->fresh + at, state->fresh_count - at);
         state->cuts[state->block_count] = at;
     }
     return RS_OK;
@@ -205,10 +234,14 @@ static rs_status write_block(void *context, size_t number, unsigned worker_numbe
     rs_status status = RS_OK;
     types_state *state = context;
     types_worker *worker = &state->workers[worker_number];
-    const rsi_id *ids = state->ids + state->cuts[number];
+    const rsi_shard *shards = state->type->shards;
+    const rsi_id *ids = state->fresh + state->cuts[number];
     size_t count = state->cuts[number + 1] - state->cuts[number];
     for (size_t i = 0; i < count; i++) {
-        worker->texts[i] = (rs_text){.bytes = ids[i].bytes, .length = ids[i].length};
+        if (i + AHEAD < count) {
+            __builtin_prefetch(rsi_shard_at(shards, ids[i + AHEAD].local));
+        }
+        worker->texts[i] = rsi_shard_text(shards, ids[i].local);
     }
     worker->block.length = 0;
     worker->note.length = 0;
@@ -282,7 +315,9 @@ static void free_state(types_state *state)
     free(state->files);
     free(state->parts);
     free(state->cuts);
+    free(state->fresh_start);
     free(state->ids);
+    free(state->other);
 }
 
 rs_status rsi_commit_type(rsi_output *output, rsi_batch_type_state *type, rs_error *err)
@@ -291,11 +326,10 @@ rs_status rsi_commit_type(rsi_output *output, rsi_batch_type_state *type, rs_err
     types_state state = {.output = output, .type = type};
     const rs_work *work = &output->batch->work;
     RS_TRY(list_ids(&state, err));
-    RS_TRY(rsi_ids_sort(state.ids, state.count, work, err));
+    RS_TRY(rsi_ids_sort(state.ids, state.other, state.count, type->shards, work, err));
     RS_TRY(make_workers(&state, err));
     RS_TRY(open_parts(&state, err));
-    RS_TRY(rsi_parallel(work, state.count / PIECE + 1, resolve_piece, &state, err));
-    number_ids(&state);
+    RS_TRY(number_ids(&state, err));
     if (state.fresh_count > 0) {
         RS_TRY(write_part(&state, err));
     }
