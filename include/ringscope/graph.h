@@ -4,7 +4,8 @@
  * Nodes    one numbering over all types: subjects' types first, then the others, each in byte order
  *          of their names; within a type by the 128-bit hash of the id, ties by the id. Equal
  *          content gives equal numbers, whatever the order of rows, batches and threads.
- * Time     edges later than as_of do not exist; edges without a time always do
+ * Time     edges later than as_of do not exist, nor do nodes that only such edges name; edges
+ *          without a time always do, and so do nodes that no edge names
  * Life     rs_graph_open -> groups, pairs, ... as often as wanted -> rs_graph_close; the store must
  *          stay open as long
  * Memory   8 bytes a node (32 more a node of the types that are being ordered, while opening); what
@@ -58,10 +59,10 @@ RS_API uint32_t rs_graph_subject_count(const rs_graph *graph); /* they are the f
 RS_API size_t rs_graph_range_count(const rs_graph *graph);
 RS_API rs_node_range rs_graph_range(const rs_graph *graph, size_t range);
 RS_API rs_node_range rs_graph_range_of(const rs_graph *graph, uint32_t node);
-/* The node of that store type and dense number, and back. */
+/* The node of that store type and dense number (RS_NO_NODE: not there yet at as_of), and back. */
 RS_API uint32_t rs_graph_node(const rs_graph *graph, size_t store_type, uint32_t dense);
 RS_API uint32_t rs_graph_dense(const rs_graph *graph, uint32_t node);
-/* RS_NO_NODE where the type or the id is unknown. */
+/* RS_NO_NODE where the type or the id is unknown, at as_of. */
 RS_API RS_MUST_USE rs_status rs_graph_find(const rs_graph *graph, const char *type, rs_text id,
                                            uint32_t *node, rs_error *err);
 

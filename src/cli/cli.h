@@ -39,13 +39,14 @@ enum {
 
 /* What an option's value is, and the type of the struct's field that takes it. */
 typedef enum rsi_value {
-    RSI_FLAG,   /* bool: no value */
-    RSI_WORD,   /* const char *: as it stands */
-    RSI_COUNT,  /* uint64_t */
-    RSI_REAL,   /* double */
-    RSI_SIZE,   /* uint64_t bytes: 512M, 4G (powers of 1024), 1000 */
-    RSI_TIME,   /* int64_t Unix seconds: Unix seconds or ISO 8601, UTC where no offset stands */
-    RSI_SPAN,   /* int64_t seconds: 90s, 30m, 6h, 7d, 2w; a plain number is seconds */
+    RSI_FLAG,  /* bool: no value */
+    RSI_WORD,  /* const char *: as it stands */
+    RSI_COUNT, /* uint64_t */
+    RSI_REAL,  /* double */
+    RSI_SIZE,  /* uint64_t bytes: 512M, 4G (powers of 1024), 1000 */
+    RSI_TIME,  /* int64_t Unix seconds: Unix seconds or ISO 8601, UTC where no offset stands; a date
+                  alone is the last second of its day, for every such option is an end */
+    RSI_SPAN,  /* int64_t seconds: 90s, 30m, 6h, 7d, 2w; a plain number is seconds */
     RSI_CHOICE, /* int: index into `choices` */
     RSI_LIST    /* rsi_list: may be given again and again */
 } rsi_value;

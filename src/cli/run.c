@@ -35,7 +35,10 @@ static const rsi_option table[] = {
     {"risks", RSI_WORD, "FILE", offsetof(options, risks),
      "write everybody's risk there too, as CSV", 0, 0, false},
     {"as-of", RSI_TIME, "TIME", offsetof(options, as_of),
-     "look at nothing later than this; default the latest event of the store", 0, 0, false},
+     "look at nothing later than this, a date meaning the end of that day; default the latest "
+     "event "
+     "of the store",
+     0, 0, false},
     {"min-score", RSI_REAL, "SCORE", offsetof(options, min_score),
      "report rings of at least this score; 0.5 and more is suspect; default 0.01", 0, 1, false},
     {"resolution", RSI_REAL, "WEIGHT", offsetof(options, resolution),

@@ -144,7 +144,8 @@ static rs_status parse_time(const rsi_option *option, const char *text, int64_t 
                        "2026-03-01T12:00:00Z or 1772366400 was expected",
                        option->name, text, why);
     }
-    *unix_s = time.unix_s;
+    /* A date is the whole day: "up to the 1st" holds the events of the 1st. */
+    *unix_s = time.unix_s + ((int64_t)time.precision_s - 1);
     return RS_OK;
 }
 

@@ -17,14 +17,27 @@
 static void add_range(rs_graph *graph, size_t type, const rs_type_info *info, bool subject)
 {
     size_t range = graph->range_count++;
-    graph->ranges[range] = (rs_node_range){.type = info->name,
-                                           .first = graph->node_count,
-                                           .count = info->node_count,
-                                           .subject = subject};
+    graph->ranges[range] = (rs_node_range){.type = info->name, .subject = subject};
     graph->range_type[range] = type;
     graph->type_range[type] = range;
-    graph->node_count += info->node_count;
-    graph->subject_count += subject ? info->node_count : 0;
+    graph->dense_count[range] = info->node_count;
+    graph->dense_first[range + 1] = graph->dense_first[range] + info->node_count;
+}
+
+/* Give each range the nodes that are there at as_of. */
+static void number_ranges(rs_graph *graph, const uint8_t *unseen)
+{
+    for (size_t r = 0; r < graph->range_count; r++) {
+        rs_node_range *range = &graph->ranges[r];
+        range->first = graph->node_count;
+        range->count = graph->dense_count[r];
+        for (size_t i = graph->dense_first[r]; unseen != NULL && i < graph->dense_first[r + 1];
+             i++) {
+            range->count -= unseen[i];
+        }
+        graph->node_count += range->count;
+        graph->subject_count += range->subject ? range->count : 0;
+    }
 }
 
 static rs_status check_node_count(const rs_store *store, rs_error *err)
@@ -51,6 +64,8 @@ static rs_status lay_out_ranges(rs_graph *graph, rs_error *err)
     RS_TRY(rsi_graph_array(&graph->ranges, types, sizeof *graph->ranges, err));
     RS_TRY(rsi_graph_array(&graph->range_type, types, sizeof *graph->range_type, err));
     RS_TRY(rsi_graph_array(&graph->type_range, types, sizeof *graph->type_range, err));
+    RS_TRY(rsi_graph_array(&graph->dense_first, types + 1, sizeof *graph->dense_first, err));
+    RS_TRY(rsi_graph_array(&graph->dense_count, types, sizeof *graph->dense_count, err));
     for (int things = 0; things < 2; things++) {
         for (size_t type = 0; type < types; type++) {
             rs_type_info info = rs_store_type(graph->store, type);
@@ -90,14 +105,19 @@ rs_status rs_graph_open(rs_graph **out, const rs_store *store, const rs_graph_op
     static const rs_graph_options defaults = RS_GRAPH_DEFAULTS;
     rs_status status = RS_OK;
     rs_graph *graph = NULL;
+    uint8_t *unseen = NULL;
     int64_t as_of = (options == NULL ? &defaults : options)->as_of;
     RS_TRY(rsi_graph_array(&graph, 1, sizeof *graph, err));
     graph->store = store;
     graph->as_of = as_of == RS_NO_TIME ? latest_event(store) : as_of;
     RS_TRY(lay_out_ranges(graph, err));
-    RS_TRY(rsi_graph_array(&graph->node_of, graph->node_count, sizeof *graph->node_of, err));
+    size_t dense_total = graph->dense_first[graph->range_count];
+    RS_TRY(rsi_graph_unseen(graph, dense_total, &unseen, work, err));
+    number_ranges(graph, unseen);
+    RS_TRY(rsi_graph_array(&graph->node_of, dense_total, sizeof *graph->node_of, err));
     RS_TRY(rsi_graph_array(&graph->dense_of, graph->node_count, sizeof *graph->dense_of, err));
-    order_task task = {.graph = graph, .shared = {.work = work, .node_total = graph->node_count}};
+    order_task task = {.graph = graph,
+                       .shared = {.work = work, .node_total = graph->node_count, .unseen = unseen}};
     RS_TRY(rsi_parallel(work, graph->range_count, order_range, &task, err));
     /* Of several threads the calling one may have had nothing to do, and not have asked. */
     RS_TRY(
@@ -105,6 +125,7 @@ rs_status rs_graph_open(rs_graph **out, const rs_store *store, const rs_graph_op
     *out = graph;
     graph = NULL; /* moved to the caller */
 done:
+    free(unseen);
     rs_graph_close(graph);
     return status;
 }
@@ -116,6 +137,8 @@ void rs_graph_close(rs_graph *graph)
     }
     free(graph->dense_of);
     free(graph->node_of);
+    free(graph->dense_first);
+    free(graph->dense_count);
     free(graph->type_range);
     free(graph->range_type);
     free(graph->ranges);
@@ -165,7 +188,7 @@ rs_node_range rs_graph_range_of(const rs_graph *graph, uint32_t node)
 
 uint32_t rs_graph_node(const rs_graph *graph, size_t store_type, uint32_t dense)
 {
-    return graph->node_of[rsi_graph_type(graph, store_type)->first + dense];
+    return graph->node_of[graph->dense_first[graph->type_range[store_type]] + dense];
 }
 
 uint32_t rs_graph_dense(const rs_graph *graph, uint32_t node)

@@ -91,6 +91,7 @@ static rs_status read_range(rs_ids *ids, const rs_graph *graph, size_t range_ind
     rs_status status = RS_OK;
     rs_names *names = NULL;
     rs_node_range range = graph->ranges[range_index];
+    uint32_t dense_count = graph->dense_count[range_index];
     uint32_t dense = RS_NO_NODE;
     rs_text id = {0};
     RS_TRY(rs_names_open(&names, graph->store, graph->range_type[range_index], err));
@@ -99,14 +100,14 @@ static rs_status read_range(rs_ids *ids, const rs_graph *graph, size_t range_ind
         if (dense == RS_NO_NODE) {
             break;
         }
-        if (dense >= range.count) {
+        if (dense >= dense_count) {
             status = rs_fail(err, RS_ECORRUPT,
                              "type \"%s\": id of node %" PRIu32 ", expected %" PRIu32 " nodes",
-                             range.type, dense, range.count);
+                             range.type, dense, dense_count);
             goto done;
         }
-        uint32_t node = graph->node_of[range.first + dense];
-        if (has(ids, node)) {
+        uint32_t node = graph->node_of[graph->dense_first[range_index] + dense];
+        if (node != RS_NO_NODE && has(ids, node)) {
             RS_TRY(keep(ids, node, id, err));
         }
     }

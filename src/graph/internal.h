@@ -1,7 +1,8 @@
 /* internal.h - the graph's handle, and one relation's edges as all of its calls read them.
  *
  * Invariant: a node is `range.first + rank`, where rank is its place in its type's order;
- * node_of[range.first + dense] is the node of a dense number, dense_of[node] the way back.
+ * node_of[dense_first + dense] is the node of a dense number, RS_NO_NODE where as_of does not know
+ * it yet (unseen.c); dense_of[node] is the way back.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_GRAPH_INTERNAL_H
@@ -18,6 +19,8 @@ struct rs_graph {
     rs_node_range *ranges; /* in order of nodes */
     size_t *range_type;    /* the store type of each range */
     size_t *type_range;    /* the range of each store type */
+    size_t *dense_first;   /* of each range: where its part of node_of begins */
+    uint32_t *dense_count; /* of each range: dense numbers, unseen ones too */
     uint32_t *node_of;
     uint32_t *dense_of;
 };
@@ -34,6 +37,7 @@ static inline const rs_node_range *rsi_graph_type(const rs_graph *graph, size_t 
 /* One end of a relation: its nodes, and which node a dense number is. */
 typedef struct rsi_end {
     rs_node_range range;
+    uint32_t dense_count;    /* as in the store; range.count of them are nodes */
     const uint32_t *node_of; /* by dense number */
 } rsi_end;
 
@@ -61,6 +65,11 @@ void rsi_edge_stream_close(rsi_edge_stream *stream);
 
 /* Fail because a second reading of the same edges gave others than the first. */
 RS_MUST_USE rs_status rsi_edge_stream_changed(const rsi_edge_stream *stream, rs_error *err);
+
+/* A byte for each of `dense_total` dense numbers, in order of ranges, not 0 where as_of does not
+ * know the node yet; NULL where it knows all. Freed by free(). */
+RS_MUST_USE rs_status rsi_graph_unseen(const rs_graph *graph, size_t dense_total, uint8_t **unseen,
+                                       const rs_work *work, rs_error *err);
 
 /* ---- memory ------------------------------------------------------------------------------------
  */

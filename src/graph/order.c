@@ -32,7 +32,10 @@ typedef struct tied {
 typedef struct ordering {
     const rs_graph *graph;
     rs_node_range range;
-    size_t type; /* of the store */
+    size_t dense_first;
+    uint32_t dense_count;
+    const uint8_t *unseen; /* by dense number; NULL: all are there */
+    size_t type;           /* of the store */
     uint64_t seed;
     rsi_order_work *shared;
     bool lead;
@@ -64,8 +67,22 @@ static rs_status report(ordering *order, uint64_t more, rs_error *err)
     return RS_OK;
 }
 
-/* Call `each` for all ids of the type; every dense number must come once, which the caller checks.
- */
+static rs_status node_twice(const ordering *order, uint32_t dense, rs_error *err)
+{
+    return rs_fail(err, RS_ECORRUPT, "type \"%s\": node %" PRIu32 " has two ids", order->range.type,
+                   dense);
+}
+
+static rs_status hash_name(ordering *order, uint32_t node, rs_text id, rs_error *err)
+{
+    (void)err;
+    uint64_t high = rsi_hash_128(id.bytes, id.length, order->seed).high;
+    order->records[order->hashed++] = (rsi_record){.key = high, .value = node};
+    return RS_OK;
+}
+
+/* Call `each` for all ids of the type that are there; every dense number must come once, which the
+ * caller checks. */
 static rs_status for_each_name(ordering *order,
                                rs_status (*each)(ordering *, uint32_t, rs_text, rs_error *),
                                bool counts, rs_error *err)
@@ -82,21 +99,27 @@ static rs_status for_each_name(ordering *order,
         if (node == RS_NO_NODE) {
             break;
         }
-        if (node >= order->range.count || seen == order->range.count) {
+        if (node >= order->dense_count || seen == order->dense_count) {
             status = rs_fail(err, RS_ECORRUPT,
                              "type \"%s\": node %" PRIu32 " after %" PRIu32
                              " ids, expected %" PRIu32 " nodes",
-                             order->range.type, node, seen, order->range.count);
+                             order->range.type, node, seen, order->dense_count);
             goto done;
         }
-        RS_TRY(each(order, node, id, err));
+        if (order->unseen == NULL || order->unseen[node] == 0) {
+            if (order->hashed == order->range.count && each == hash_name) {
+                status = node_twice(order, node, err);
+                goto done;
+            }
+            RS_TRY(each(order, node, id, err));
+        }
         if ((seen + 1) % REPORT_EVERY == 0) {
             RS_TRY(report(order, counts ? REPORT_EVERY : 0, err));
         }
     }
-    if (seen != order->range.count) {
+    if (seen != order->dense_count) {
         status = rs_fail(err, RS_ECORRUPT, "type \"%s\": %" PRIu32 " ids, expected %" PRIu32,
-                         order->range.type, seen, order->range.count);
+                         order->range.type, seen, order->dense_count);
         goto done;
     }
     RS_TRY(report(order, counts ? seen % REPORT_EVERY : 0, err));
@@ -105,26 +128,17 @@ done:
     return status;
 }
 
-static rs_status hash_name(ordering *order, uint32_t node, rs_text id, rs_error *err)
-{
-    (void)err;
-    uint64_t high = rsi_hash_128(id.bytes, id.length, order->seed).high;
-    order->records[order->hashed++] = (rsi_record){.key = high, .value = node};
-    return RS_OK;
-}
-
 /* Write the ranks, and fail where a dense number came twice. */
 static rs_status write_ranks(ordering *order, rs_error *err)
 {
     const rs_node_range *range = &order->range;
-    uint32_t *node_of = order->graph->node_of + range->first;
+    uint32_t *node_of = order->graph->node_of + order->dense_first;
     uint32_t *dense_of = order->graph->dense_of + range->first;
-    memset(node_of, 0xff, range->count * sizeof *node_of); /* RS_NO_NODE */
+    memset(node_of, 0xff, order->dense_count * sizeof *node_of); /* RS_NO_NODE */
     for (uint32_t rank = 0; rank < range->count; rank++) {
         uint32_t dense = (uint32_t)order->records[rank].value;
         if (node_of[dense] != RS_NO_NODE) {
-            return rs_fail(err, RS_ECORRUPT, "type \"%s\": node %" PRIu32 " has two ids",
-                           range->type, dense);
+            return node_twice(order, dense, err);
         }
         node_of[dense] = range->first + rank;
         dense_of[rank] = dense;
@@ -156,7 +170,7 @@ static rs_status grow_ids(ordering *order, size_t length, rs_error *err)
 
 static rs_status keep_tied(ordering *order, uint32_t node, rs_text id, rs_error *err)
 {
-    uint32_t rank = order->graph->node_of[order->range.first + node] - order->range.first;
+    uint32_t rank = order->graph->node_of[order->dense_first + node] - order->range.first;
     if (!is_tied(order, rank)) {
         return RS_OK;
     }
@@ -240,9 +254,12 @@ rs_status rsi_order_type(const rs_graph *graph, size_t range, rsi_order_work *sh
     rs_status status = RS_OK;
     ordering order = {.graph = graph,
                       .range = graph->ranges[range],
+                      .dense_first = graph->dense_first[range],
+                      .dense_count = graph->dense_count[range],
                       .type = graph->range_type[range],
                       .shared = shared,
                       .lead = lead};
+    order.unseen = shared->unseen != NULL ? shared->unseen + order.dense_first : NULL;
     order.seed = rsi_hash64(order.range.type, strlen(order.range.type), 0);
     RS_TRY(rsi_graph_array(&order.records, order.range.count, sizeof *order.records, err));
     RS_TRY(for_each_name(&order, hash_name, true, err));

@@ -12,6 +12,7 @@
 typedef struct rsi_order_work {
     const rs_work *work;       /* told by the calling thread alone */
     uint64_t node_total;       /* of all types */
+    const uint8_t *unseen;     /* by place in node_of; NULL: all are there */
     atomic_uint_fast64_t done; /* of all types */
     atomic_bool stopped;       /* the caller asked for it */
 } rsi_order_work;

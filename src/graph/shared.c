@@ -90,7 +90,7 @@ done:
 static void count_things(rsi_shared *shared, const rsi_end *thing, const rsi_end *user,
                          uint32_t *singles)
 {
-    for (uint32_t dense = 0; dense < thing->range.count; dense++) {
+    for (uint32_t dense = 0; dense < thing->dense_count; dense++) {
         uint32_t only = shared->seen[dense].group;
         if (only == SEVERAL) {
             shared->count++;
@@ -145,7 +145,7 @@ rs_status rsi_shared_find(rsi_shared *shared, const rs_graph *graph, size_t rela
     shared->thing_is_src = !stream.src.range.subject;
     const rsi_end *thing = shared->thing_is_src ? &stream.src : &stream.dst;
     const rsi_end *user = shared->thing_is_src ? &stream.dst : &stream.src;
-    RS_TRY(make_seen(shared, thing->range.count, err));
+    RS_TRY(make_seen(shared, thing->dense_count, err));
     RS_TRY(survey_edges(&survey, &stream, shared->thing_is_src, err));
     count_things(shared, thing, user, singles);
     RS_TRY(rsi_graph_array(&shared->things, shared->count, sizeof *shared->things, err));

@@ -14,8 +14,10 @@
 
 static rsi_end end_of(const rs_graph *graph, size_t store_type)
 {
-    const rs_node_range *range = rsi_graph_type(graph, store_type);
-    return (rsi_end){.range = *range, .node_of = graph->node_of + range->first};
+    size_t range = graph->type_range[store_type];
+    return (rsi_end){.range = graph->ranges[range],
+                     .dense_count = graph->dense_count[range],
+                     .node_of = graph->node_of + graph->dense_first[range]};
 }
 
 rs_status rsi_edge_stream_open(rsi_edge_stream *stream, const rs_graph *graph, size_t relation,
@@ -63,10 +65,10 @@ static rs_status check_end(const rsi_edge_stream *stream, const rsi_end *end,
                            const uint32_t *numbers, size_t count, rs_error *err)
 {
     uint32_t most = largest(numbers, count);
-    if (most >= end->range.count) {
+    if (most >= end->dense_count) {
         return rs_fail(err, RS_ECORRUPT,
                        "relation \"%s\" names node %" PRIu32 " of type \"%s\", which has %" PRIu32,
-                       stream->relation.name, most, end->range.type, end->range.count);
+                       stream->relation.name, most, end->range.type, end->dense_count);
     }
     return RS_OK;
 }

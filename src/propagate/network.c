@@ -399,8 +399,8 @@ static rs_status read_listed(builder *b, size_t relation, rs_error *err)
             uint32_t other = rs_graph_node(b->graph, info.dst_type, run.dst[i]);
             uint32_t user = one < other ? one : other; /* subjects come first */
             uint32_t thing = one < other ? other : one;
-            if (user < b->subjects && is_listed(b, thing) &&
-                (run.time == NULL || run.time[i] <= as_of)) {
+            bool there = run.time == NULL || run.time[i] <= as_of; /* else it may be no node */
+            if (there && user < b->subjects && is_listed(b, thing)) {
                 RS_TRY(add_listed(b, thing, user, err));
             }
         }
