@@ -62,7 +62,7 @@ typedef struct rsi_option {
     const char *argument; /* "FILE" in the help; NULL for a flag; for a choice "text|json" */
     size_t offset;        /* of the field in the subcommand's struct */
     const char *help;     /* one sentence, lower case; names the default */
-    double min, max;      /* bounds for a count or a real; both 0: none */
+    double min, max; /* bounds for a count or a real; both 0: none; for a size only min, bytes */
     bool required;
 } rsi_option;
 
@@ -96,10 +96,14 @@ const rsi_command *const *rsi_commands(void);
 
 /* ---- the parser (options.c, values.c) ------------------------------------------------------- */
 
+/* The least budget: code, threads' stacks, and one block of everything that is streamed. What a
+ * stage needs beyond it depends on the store, and the stage says so. */
+#define RSI_MEMORY_MIN (64 << 20)
+
 /* Options that every subcommand takes. */
 typedef struct rsi_common {
     uint64_t threads;      /* 0: as many as there are processors to run on */
-    uint64_t memory_bytes; /* 0: half of what is free */
+    uint64_t memory_bytes; /* RSI_MEMORY_MIN and more; 0: half of what is free */
     int progress;          /* rsi_progress_mode */
     bool quiet;
     bool help;

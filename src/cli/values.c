@@ -100,6 +100,11 @@ static rs_status parse_size(const rsi_option *option, const char *text, uint64_t
     if (!with_unit(text, "kKMGT", factors, bytes) || *bytes == 0) {
         return wrong(option, text, "a size such as 512M or 4G", err);
     }
+    if ((double)*bytes < option->min) {
+        return rs_fail(err, RS_EUSAGE,
+                       "\"--%s\": %.200s is too little; %.0fM is the least that would do",
+                       option->name, text, option->min / (1 << 20));
+    }
     return RS_OK;
 }
 
