@@ -58,8 +58,7 @@ static rs_status add_key(rsi_block *block, uint32_t type, rs_text id, uint64_t h
         list->capacity = (uint32_t)capacity;
     }
     *ref = shard << RSI_LOCAL_BITS | list->count;
-    list->keys[list->count++] =
-        (rsi_key){.bytes = id.bytes, .hash = hash, .length = (uint32_t)id.length};
+    list->keys[list->count++] = rsi_key_of(id, hash);
     return RS_OK;
 }
 

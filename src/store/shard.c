@@ -98,67 +98,36 @@ static rs_status add_chunk(rsi_shard *shard, uint32_t wanted, rs_error *err)
 
 /* ---- ids ---------------------------------------------------------------------------------- */
 
-/* Up to eight bytes as a word, zeros above them, no byte read that is not the id's. */
-static inline uint64_t load_part(const char *bytes, size_t length)
-{
-    if (length >= 8) {
-        return rsi_load_u64le(bytes);
-    }
-    if (length >= 4) {
-        uint64_t high = rsi_load_u32le(bytes + length - 4);
-        return rsi_load_u32le(bytes) | high << 8 * (length - 4);
-    }
-    if (length == 0) {
-        return 0;
-    }
-    const uint8_t *at = (const uint8_t *)bytes;
-    return at[0] | (uint64_t)at[length / 2] << 8 * (length / 2) |
-           (uint64_t)at[length - 1] << 8 * (length - 1);
-}
-
-/* The entry of a short id; of a long one all but the pointer. */
-static inline rsi_id_entry entry_of(const rsi_key *key)
-{
-    size_t length = key->length;
-    uint64_t head = load_part(key->bytes, length);
-    uint64_t tail = 0;
-    if (length > 8 && length <= RSI_ID_INLINE) {
-        tail = rsi_load_u64le(key->bytes + length - 8) >> 8 * (16 - length);
-    }
-    rsi_id_entry entry;
-    rsi_store_u64le(&entry.words[0], length | head << 16);
-    rsi_store_u64le(&entry.words[1], head >> 48 | tail << 16);
-    return entry;
-}
-
-static inline bool same_id(const rsi_id_entry *id, const rsi_id_entry *wanted, const rsi_key *key)
+static inline bool same_id(const rsi_id_entry *id, const rsi_id_entry *wanted)
 {
     if (id->words[0] != wanted->words[0]) {
         return false;
     }
-    if (key->length <= RSI_ID_INLINE) {
+    if (rsi_load_u16le(wanted) <= RSI_ID_INLINE) {
         return id->words[1] == wanted->words[1];
     }
-    const char *bytes = NULL;
-    memcpy(&bytes, &id->words[1], sizeof bytes);
-    return memcmp(bytes, key->bytes, key->length) == 0;
+    rs_text a = rsi_id_text(id);
+    rs_text b = rsi_id_text(wanted);
+    return memcmp(a.bytes, b.bytes, b.length) == 0;
 }
 
-static rs_status add_id(rsi_shard *shard, const rsi_key *key, rsi_id_entry entry, rs_error *err)
+static rs_status add_id(rsi_shard *shard, rsi_id_entry id, rs_error *err)
 {
-    if (key->length > RSI_ID_INLINE) {
-        if (shard->chunk_size - shard->chunk_used < key->length) {
-            rs_status status = add_chunk(shard, key->length, err);
+    rs_text text = rsi_id_text(&id);
+    if (text.length > RSI_ID_INLINE) {
+        uint32_t length = (uint32_t)text.length;
+        if (shard->chunk_size - shard->chunk_used < length) {
+            rs_status status = add_chunk(shard, length, err);
             if (status != RS_OK) {
                 return status;
             }
         }
         uint8_t *bytes = shard->chunks[shard->chunk_count - 1] + shard->chunk_used;
-        memcpy(bytes, key->bytes, key->length);
-        memcpy(&entry.words[1], &bytes, sizeof bytes);
-        shard->chunk_used += key->length;
+        memcpy(bytes, text.bytes, length);
+        memcpy(&id.words[1], &bytes, sizeof bytes);
+        shard->chunk_used += length;
     }
-    shard->ids[shard->id_count++] = entry;
+    shard->ids[shard->id_count++] = id;
     return RS_OK;
 }
 
@@ -171,14 +140,13 @@ static rs_status number_key(rsi_shard *shard, rsi_key *key, rs_error *err)
     uint32_t tag = (uint32_t)key->hash;
     uint32_t at = tag & mask;
     rsi_slot *slot = &shard->slots[at];
-    rsi_id_entry wanted = entry_of(key);
     while (slot->local != 0 &&
-           !(slot->tag == tag && same_id(&shard->ids[slot->local - 1], &wanted, key))) {
+           !(slot->tag == tag && same_id(&shard->ids[slot->local - 1], &key->id))) {
         at = (at + 1) & mask;
         slot = &shard->slots[at];
     }
     if (slot->local == 0) {
-        status = add_id(shard, key, wanted, err);
+        status = add_id(shard, key->id, err);
         *slot = (rsi_slot){.tag = tag, .local = shard->id_count};
     }
     key->local = slot->local - 1;
@@ -190,7 +158,6 @@ static void ask_slots(const rsi_shard *shard, const rsi_key *keys, size_t count)
     uint32_t mask = shard->slot_count - 1;
     for (size_t i = 0; i < count; i++) {
         __builtin_prefetch(&shard->slots[(uint32_t)keys[i].hash & mask]);
-        __builtin_prefetch(keys[i].bytes);
     }
 }
 

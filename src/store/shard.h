@@ -24,14 +24,6 @@
 #define RSI_LOCAL_MASK    (UINT32_MAX >> RSI_SHARD_BITS)
 #define RSI_SHARD_IDS_MAX RSI_LOCAL_MASK /* ids of a shard; the mask itself is no number */
 
-/* A key as a block collected it; `local` is the answer: shard number above, number in it below. */
-typedef struct rsi_key {
-    const char *bytes; /* lent by the filler until the block was appended */
-    uint64_t hash;     /* rsi_hash64 of the bytes, seed 0; its top bits are the shard */
-    uint32_t length;
-    uint32_t local;
-} rsi_key;
-
 typedef struct rsi_slot {
     uint32_t tag;   /* low half of the hash */
     uint32_t local; /* number in the shard + 1; 0: empty */
@@ -43,6 +35,16 @@ enum { RSI_ID_INLINE = 14 };
 typedef struct rsi_id_entry {
     uint64_t words[2];
 } rsi_id_entry;
+
+/* A key as a block collected it: what a look-up needs stands in it, so that the input's bytes are
+ * not touched again (but for long ids). Its number takes the place of the id. */
+typedef struct rsi_key {
+    uint64_t hash; /* rsi_hash64 of the bytes, seed 0; its top bits are the shard */
+    union {
+        rsi_id_entry id; /* a pointer in it is lent by the filler until the block was appended */
+        uint32_t local;  /* shard number above, number in it below */
+    };
+} rsi_key;
 
 typedef struct rsi_shard {
     rsi_slot *slots;
@@ -57,6 +59,51 @@ typedef struct rsi_shard {
     uint32_t chunk_size;
 } rsi_shard;
 
+/* Up to eight bytes as a word, zeros above them, no byte read that is not the id's. */
+static inline uint64_t rsi_load_part(const char *bytes, size_t length)
+{
+    if (length >= 8) {
+        return rsi_load_u64le(bytes);
+    }
+    if (length >= 4) {
+        uint64_t high = rsi_load_u32le(bytes + length - 4);
+        return rsi_load_u32le(bytes) | high << 8 * (length - 4);
+    }
+    if (length == 0) {
+        return 0;
+    }
+    const uint8_t *at = (const uint8_t *)bytes;
+    return at[0] | (uint64_t)at[length / 2] << 8 * (length / 2) |
+           (uint64_t)at[length - 1] << 8 * (length - 1);
+}
+
+static inline rsi_key rsi_key_of(rs_text id, uint64_t hash)
+{
+    size_t length = id.length;
+    uint64_t head = rsi_load_part(id.bytes, length);
+    uint64_t tail = 0;
+    if (length > 8 && length <= RSI_ID_INLINE) {
+        tail = rsi_load_u64le(id.bytes + length - 8) >> 8 * (16 - length);
+    }
+    rsi_key key = {.hash = hash};
+    rsi_store_u64le(&key.id.words[0], length | head << 16);
+    rsi_store_u64le(&key.id.words[1], head >> 48 | tail << 16);
+    if (length > RSI_ID_INLINE) {
+        memcpy(&key.id.words[1], &id.bytes, sizeof id.bytes);
+    }
+    return key;
+}
+
+static inline rs_text rsi_id_text(const rsi_id_entry *id)
+{
+    size_t length = rsi_load_u16le(id);
+    const char *bytes = (const char *)id + 2;
+    if (length > RSI_ID_INLINE) {
+        memcpy(&bytes, &id->words[1], sizeof bytes);
+    }
+    return (rs_text){.bytes = bytes, .length = length};
+}
+
 /* Number `count` keys, new ones in order. RS_ENOMEM, RS_EUSAGE (too many ids). After a failure the
  * shard can only be freed. */
 RS_MUST_USE rs_status rsi_shard_number(rsi_shard *shard, uint32_t number, rsi_key *keys,
@@ -70,13 +117,7 @@ uint64_t rsi_shard_bytes(const rsi_shard *shard);
 /* The id of a number that rsi_shard_number gave, lent by its shard, which is one of `shards`. */
 static inline rs_text rsi_shard_text(const rsi_shard *shards, uint32_t local)
 {
-    const rsi_id_entry *id = &shards[local >> RSI_LOCAL_BITS].ids[local & RSI_LOCAL_MASK];
-    size_t length = rsi_load_u16le(id);
-    const char *bytes = (const char *)id + 2;
-    if (length > RSI_ID_INLINE) {
-        memcpy(&bytes, &id->words[1], sizeof bytes);
-    }
-    return (rs_text){.bytes = bytes, .length = length};
+    return rsi_id_text(&shards[local >> RSI_LOCAL_BITS].ids[local & RSI_LOCAL_MASK]);
 }
 
 static inline const void *rsi_shard_at(const rsi_shard *shards, uint32_t local)
