@@ -68,7 +68,10 @@ typedef struct rs_batch_info {
     const char *name;
     uint64_t sequence; /* 1, 2, ... in the order of commit */
     uint64_t row_count;
-    uint64_t edge_count;
+    uint64_t edge_count; /* as it was sent: what retention forgot is still counted */
+    int64_t time_min;    /* of its events; RS_NO_TIME where none has a time */
+    int64_t time_max;
+    size_t home; /* the batch that a compaction merged it into; itself where none did */
 } rs_batch_info;
 
 /* What a node attribute holds over all its values. */
@@ -104,9 +107,11 @@ RS_API rs_attribute_info rs_store_attribute(const rs_store *store, size_t attrib
 RS_API size_t rs_store_type_named(const rs_store *store, const char *name);
 /* Digest of the manifest's content, 32 hex digits: two snapshots of equal digest are equal. */
 RS_API const char *rs_store_digest(const rs_store *store);
-/* Bytes on disk that the snapshot uses: dictionary, relations, attributes, row provenance. */
+/* Bytes on disk that the snapshot uses: dictionary, relations, attributes, row provenance.
+ * `reverse` is the part of `relations` that serves look-ups by target. */
 typedef struct rs_store_size {
     uint64_t manifest, dictionary, relations, attributes, rows;
+    uint64_t reverse;
 } rs_store_size;
 RS_API rs_store_size rs_store_bytes(const rs_store *store);
 

@@ -22,7 +22,7 @@
 const char *rsi_file_kind_name(rsi_file_kind kind)
 {
     static const char *const names[RSI_FILE_KIND_COUNT] = {"dictionary", "segment", "attribute",
-                                                           "rows"};
+                                                           "rows", "reverse"};
     return names[kind];
 }
 
@@ -82,9 +82,9 @@ static rs_status check_header(const rsi_blockfile *file, const uint8_t *header, 
     if (rsi_load_u64le(header + 24) != rsi_hash64(header, 24, 0)) {
         return rs_fail(err, RS_ECORRUPT, "S-03: header: the checksum does not match");
     }
-    if (rsi_load_u32le(header + 8) != RSI_BLOCKFILE_VERSION) {
+    if (rsi_load_u32le(header + 8) == 0 || rsi_load_u32le(header + 8) > RSI_BLOCKFILE_VERSION) {
         return rs_fail(err, RS_ECORRUPT,
-                       "S-03: header: version %u is not supported (this build reads %d)",
+                       "S-03: header: version %u is not supported (this build reads 1 to %d)",
                        rsi_load_u32le(header + 8), RSI_BLOCKFILE_VERSION);
     }
     if (rsi_load_u32le(header + 12) != (uint32_t)file->ref.kind) {

@@ -26,11 +26,13 @@ typedef enum rsi_file_kind {
     RSI_FILE_DICTIONARY,
     RSI_FILE_SEGMENT,
     RSI_FILE_ATTRIBUTE,
-    RSI_FILE_ROWS
+    RSI_FILE_ROWS,
+    RSI_FILE_REVERSE /* a segment by target, structure only; since version 2 */
 } rsi_file_kind;
-#define RSI_FILE_KIND_COUNT 4
+#define RSI_FILE_KIND_COUNT 5
+#define RSI_FILE_KINDS_V1   4
 
-/* "dictionary", "segment", "attribute", "rows"; in the manifest and in messages. */
+/* "dictionary", "segment", "attribute", "rows", "reverse"; in the manifest and in messages. */
 const char *rsi_file_kind_name(rsi_file_kind kind);
 
 /* What the manifest says of a file. */

@@ -20,7 +20,8 @@
 rs_status rsi_output_file(rsi_output *output, rsi_file_kind kind, uint32_t object,
                           rsi_blockwriter **writer, rs_error *err)
 {
-    static const char *const endings[RSI_FILE_KIND_COUNT] = {"dict", "edges", "values", "rows"};
+    static const char *const endings[RSI_FILE_KIND_COUNT] = {"dict", "edges", "values", "rows",
+                                                             "back"};
     char name[RSI_FILE_NAME_MAX];
     snprintf(name, sizeof name, "b%08" PRIu64 "-%04u.%s", output->sequence, object, endings[kind]);
     uint64_t identity = rsi_file_identity(output->digest, output->sequence, name);

@@ -100,6 +100,19 @@ static uint64_t class_bytes(const uint32_t histogram[CLASS_COUNT], size_t count)
     return bits256 / (256 * 8);
 }
 
+uint64_t rsi_ints_estimate(const uint64_t *values, size_t count)
+{
+    uint32_t histogram[CLASS_COUNT] = {0};
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count; i++) {
+        histogram[class_of(values[i])]++;
+    }
+    for (unsigned class = 2; class < CLASS_COUNT; class ++) {
+        bits += (uint64_t)histogram[class] * (class - 1);
+    }
+    return count == 0 ? 0 : bits / 8 + class_bytes(histogram, count);
+}
+
 static size_t write_varints(const uint64_t *values, size_t count, uint8_t *bytes)
 {
     uint8_t *at = bytes;

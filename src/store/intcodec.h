@@ -27,6 +27,8 @@ rsi_zblock *rsi_intcodec_zblock(rsi_intcodec *codec);
 /* Append the column of `count` <= RSI_INTS_MAX values to `out`. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_ints_encode(rsi_intcodec *codec, const uint64_t *values, size_t count,
                                       rsi_buffer *out, rs_error *err);
+/* Bytes that the column of these values takes, about; the same on every machine. */
+uint64_t rsi_ints_estimate(const uint64_t *values, size_t count);
 /* Take one column from the cursor: `count` values that the reader knows it must hold.
  * RS_ECORRUPT where the bytes are anything else; they may be hostile. */
 RS_MUST_USE rs_status rsi_ints_decode(rsi_intcodec *codec, rsi_cursor *cursor, size_t count,

@@ -54,6 +54,72 @@ void rsi_manifest_free(rsi_manifest *manifest)
     *manifest = (rsi_manifest)RSI_MANIFEST_EMPTY;
 }
 
+static rs_status copy_name(const char *name, char **out, rs_error *err)
+{
+    *out = strdup(name);
+    return *out == NULL ? rs_fail(err, RS_ENOMEM, "out of memory (manifest)") : RS_OK;
+}
+
+static rs_status copy_schema(rsi_manifest *out, const rsi_manifest *manifest, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (size_t i = 0; i < manifest->type_count; i++) {
+        out->types[i] = manifest->types[i];
+        RS_TRY(copy_name(manifest->types[i].name, &out->types[i].name, err));
+        out->type_count++;
+    }
+    for (size_t i = 0; i < manifest->relation_count; i++) {
+        rsi_relation_entry *relation = &out->relations[i];
+        *relation = manifest->relations[i];
+        relation->currency = NULL;
+        RS_TRY(copy_name(manifest->relations[i].name, &relation->name, err));
+        out->relation_count++;
+        RS_TRY(copy_name(manifest->relations[i].currency, &relation->currency, err));
+    }
+    for (size_t i = 0; i < manifest->attribute_count; i++) {
+        out->attributes[i] = manifest->attributes[i];
+        RS_TRY(copy_name(manifest->attributes[i].name, &out->attributes[i].name, err));
+        out->attribute_count++;
+    }
+done:
+    return status;
+}
+
+rs_status rsi_manifest_copy(rsi_manifest *out, const rsi_manifest *manifest, size_t more_files,
+                            rs_error *err)
+{
+    rs_status status = RS_OK;
+    *out = (rsi_manifest){.next_sequence = manifest->next_sequence,
+                          .visible_types = manifest->visible_types};
+    out->types = calloc(manifest->type_count + 1, sizeof *out->types);
+    out->relations = calloc(manifest->relation_count + 1, sizeof *out->relations);
+    out->attributes = calloc(manifest->attribute_count + 1, sizeof *out->attributes);
+    out->batches = calloc(manifest->batch_count + 1, sizeof *out->batches);
+    out->sources = calloc(manifest->source_count + 1, sizeof *out->sources);
+    out->files = calloc(manifest->file_count + more_files + 1, sizeof *out->files);
+    if (out->types == NULL || out->relations == NULL || out->attributes == NULL ||
+        out->batches == NULL || out->sources == NULL || out->files == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (manifest)");
+        goto done;
+    }
+    RS_TRY(copy_schema(out, manifest, err));
+    for (size_t i = 0; i < manifest->batch_count; i++) {
+        out->batches[i] = manifest->batches[i];
+        RS_TRY(copy_name(manifest->batches[i].name, &out->batches[i].name, err));
+        out->batch_count++;
+    }
+    for (size_t i = 0; i < manifest->source_count; i++) {
+        out->sources[i] = manifest->sources[i];
+        RS_TRY(copy_name(manifest->sources[i].name, &out->sources[i].name, err));
+        out->source_count++;
+    }
+done:
+    if (status != RS_OK) {
+        rsi_manifest_free(out);
+    }
+    return status;
+}
+
 /* ---- print -------------------------------------------------------------------------------- */
 
 static RS_PRINTF(3, 4) rs_status print(rsi_buffer *out, rs_error *err, const char *format, ...)
@@ -125,26 +191,50 @@ done:
     return status;
 }
 
+/* A number, or "-" where there is none. */
+static rs_status print_number(rsi_buffer *out, bool any, uint32_t number, rs_error *err)
+{
+    return any ? print(out, err, "%u ", number) : print(out, err, "- ");
+}
+
+static rs_status print_batch(const rsi_batch_entry *batch, rsi_buffer *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(print(out, err, "batch %" PRIu64 " ", batch->sequence));
+    RS_TRY(print_number(out, batch->merged > 0, batch->merged - 1, err));
+    RS_TRY(print(out, err, "%" PRIu64 " %" PRIu64 " ", batch->row_count, batch->edge_count));
+    RS_TRY(print_time(out, batch->timed ? batch->time_min : RS_NO_TIME, err));
+    RS_TRY(print_time(out, batch->timed ? batch->time_max : RS_NO_TIME, err));
+    RS_TRY(print(out, err, "%016" PRIx64 "%016" PRIx64 " ", batch->digest.high, batch->digest.low));
+    RS_TRY(print_name(out, batch->name, '\n', err));
+done:
+    return status;
+}
+
+static rs_status print_file(const rsi_file_entry *file, rsi_buffer *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(print(out, err, "file "));
+    RS_TRY(print_number(out, file->batch != RSI_NO_BATCH, file->batch, err));
+    RS_TRY(print(out, err, "%s %u %" PRIu64 " %016" PRIx64 " %016" PRIx64 "%016" PRIx64 " %s\n",
+                 rsi_file_kind_name(file->ref.kind), file->object, file->ref.bytes,
+                 file->ref.identity, file->ref.digest.high, file->ref.digest.low, file->ref.name));
+done:
+    return status;
+}
+
 static rs_status print_batches(const rsi_manifest *manifest, rsi_buffer *out, rs_error *err)
 {
     rs_status status = RS_OK;
     for (size_t i = 0; i < manifest->batch_count; i++) {
-        const rsi_batch_entry *batch = &manifest->batches[i];
-        RS_TRY(print(out, err,
-                     "batch %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 "%016" PRIx64 " ",
-                     batch->sequence, batch->row_count, batch->edge_count, batch->digest.high,
-                     batch->digest.low));
-        RS_TRY(print_name(out, batch->name, '\n', err));
+        RS_TRY(print_batch(&manifest->batches[i], out, err));
     }
     for (size_t i = 0; i < manifest->source_count; i++) {
         RS_TRY(print(out, err, "source %u ", manifest->sources[i].batch));
         RS_TRY(print_name(out, manifest->sources[i].name, '\n', err));
     }
     for (size_t i = 0; i < manifest->file_count; i++) {
-        const rsi_file_entry *file = &manifest->files[i];
-        RS_TRY(print(out, err, "file %u %s %u %" PRIu64 " %016" PRIx64 "%016" PRIx64 " %s\n",
-                     file->batch, rsi_file_kind_name(file->ref.kind), file->object, file->ref.bytes,
-                     file->ref.digest.high, file->ref.digest.low, file->ref.name));
+        RS_TRY(print_file(&manifest->files[i], out, err));
     }
 done:
     return status;

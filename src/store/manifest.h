@@ -5,6 +5,7 @@
  * Invariant: types stand in byte order of their names, hidden ones last; relations in order of
  * (name, source type, target type, currency); attributes in order of (type, name); batches by
  * sequence. Numbers in the file refer to these orders, so they may change with every manifest.
+ * Versions: 1 and 2 are read, 2 is written.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_STORE_MANIFEST_H
@@ -16,7 +17,7 @@
 
 #define RSI_MANIFEST_NAME      "MANIFEST"
 #define RSI_MANIFEST_TEMPORARY "MANIFEST.tmp"
-#define RSI_MANIFEST_VERSION   1
+#define RSI_MANIFEST_VERSION   2
 #define RSI_MANIFEST_BYTES_MAX ((size_t)256 << 20)
 #define RSI_NAME_BYTES_MAX     255
 #define RSI_TYPES_MAX          1024
@@ -50,13 +51,24 @@ typedef struct rsi_attribute_entry {
     uint64_t value_count;
 } rsi_attribute_entry;
 
+/* All zero but for the first five is a batch whose data files are its own. */
 typedef struct rsi_batch_entry {
     char *name;
     uint64_t sequence;
     uint64_t row_count;
-    uint64_t edge_count;
+    uint64_t edge_count; /* as it was sent: what retention forgot is still counted */
     rsi_hash128 digest;
+    uint32_t merged; /* 0: its data are its own; else 1 + the batch whose files hold them too */
+    bool timed;      /* only of batches that a compaction merged: their first and last event */
+    int64_t time_min;
+    int64_t time_max;
 } rsi_batch_entry;
+
+/* The batch whose files hold the data of `batch`. */
+static inline uint32_t rsi_batch_home(const rsi_batch_entry *batches, uint32_t batch)
+{
+    return batches[batch].merged == 0 ? batch : batches[batch].merged - 1;
+}
 
 /* The name of an input file that a batch kept rows of. */
 typedef struct rsi_source_entry {
@@ -66,9 +78,10 @@ typedef struct rsi_source_entry {
 
 typedef struct rsi_file_entry {
     rsi_file_ref ref;
-    uint32_t batch;
-    uint32_t object; /* type of a dictionary, relation of a segment or rows, attribute */
+    uint32_t batch;  /* RSI_NO_BATCH: a dictionary part of a batch that was dropped */
+    uint32_t object; /* type of a dictionary, relation of a segment, rows or reverse, attribute */
 } rsi_file_entry;
+#define RSI_NO_BATCH UINT32_MAX
 
 typedef struct rsi_manifest {
     uint64_t next_sequence; /* of the next batch: numbers are never used twice */
@@ -87,6 +100,7 @@ typedef struct rsi_manifest {
     rsi_file_entry *files;
     rsi_hash128 digest; /* as read or written */
     uint64_t bytes;
+    unsigned version; /* as read */
 } rsi_manifest;
 #define RSI_MANIFEST_EMPTY                                                                         \
     {                                                                                              \
@@ -94,6 +108,10 @@ typedef struct rsi_manifest {
     }
 
 void rsi_manifest_free(rsi_manifest *manifest);
+/* A copy of all but its files, for which it has room for `more_files` beyond the original's. On
+ * failure *out is empty. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_manifest_copy(rsi_manifest *out, const rsi_manifest *manifest,
+                                        size_t more_files, rs_error *err);
 
 /* Parse the text of a manifest; it may be hostile. RS_ECORRUPT with the line, RS_ENOMEM. On failure
  * *manifest is empty. */

@@ -91,23 +91,36 @@ static int hex_digit(char digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-static bool take_digest(text_line *line, rsi_hash128 *digest)
+/* A word of 16 hex digits for each of `count` numbers. */
+static bool take_hex(text_line *line, uint64_t *numbers, size_t count)
 {
     const char *word = NULL;
     size_t length = 0;
-    if (!take_word(line, &word, &length) || length != 32) {
+    if (!take_word(line, &word, &length) || length != 16 * count) {
         return false;
     }
-    uint64_t half[2] = {0, 0};
-    for (size_t i = 0; i < 32; i++) {
+    for (size_t i = 0; i < length; i++) {
         int digit = hex_digit(word[i]);
         if (digit < 0) {
             return false;
         }
-        half[i / 16] = half[i / 16] << 4 | (uint64_t)digit;
+        numbers[i / 16] = numbers[i / 16] << 4 | (uint64_t)digit;
     }
-    *digest = (rsi_hash128){.high = half[0], .low = half[1]};
     return true;
+}
+
+static bool take_hex64(text_line *line, uint64_t *number)
+{
+    *number = 0;
+    return take_hex(line, number, 1);
+}
+
+static bool take_digest(text_line *line, rsi_hash128 *digest)
+{
+    uint64_t half[2] = {0, 0};
+    bool taken = take_hex(line, half, 2);
+    *digest = (rsi_hash128){.high = half[0], .low = half[1]};
+    return taken;
 }
 
 /* One of `count` words; its number. */
@@ -298,16 +311,43 @@ done:
     return status;
 }
 
+/* A number below `limit` or "-", which gives `none`. */
+static bool take_optional(text_line *line, uint32_t limit, uint32_t none, uint32_t *value)
+{
+    bool dash = line->at < line->end && *line->at == '-' &&
+                (line->at + 1 == line->end || line->at[1] == ' ');
+    if (dash) {
+        line->at += line->at + 1 == line->end ? 1 : 2;
+        *value = none;
+        return true;
+    }
+    return take_u32(line, limit, value) && *value < limit;
+}
+
 static rs_status parse_batch(manifest_parser *parser, text_line *line)
 {
     rs_status status = RS_OK;
     rsi_batch_entry *batch = NULL;
+    bool first = parser->manifest->version == 1;
     uint64_t next = parser->manifest->next_sequence;
-    ADD(parser, batches, batch_count, UINT32_MAX, batch);
+    uint32_t home = UINT32_MAX;
+    ADD(parser, batches, batch_count, UINT32_MAX - 1, batch);
+    batch->time_min = RS_NO_TIME;
+    batch->time_max = RS_NO_TIME;
     if (!take_number(line, UINT64_MAX, &batch->sequence) || batch->sequence == 0 ||
-        batch->sequence >= next || !take_number(line, UINT64_MAX, &batch->row_count) ||
-        !take_number(line, UINT64_MAX, &batch->edge_count) || !take_digest(line, &batch->digest)) {
-        return bad(parser, "sequence, rows, edges and digest of a batch");
+        batch->sequence >= next ||
+        !(first || take_optional(line, UINT32_MAX - 1, UINT32_MAX, &home)) ||
+        !take_number(line, UINT64_MAX, &batch->row_count) ||
+        !take_number(line, UINT64_MAX, &batch->edge_count) ||
+        !(first || (take_time(line, &batch->time_min) && take_time(line, &batch->time_max))) ||
+        !take_digest(line, &batch->digest)) {
+        return bad(parser, first ? "sequence, rows, edges and digest of a batch"
+                                 : "sequence, home, rows, edges, times and digest of a batch");
+    }
+    batch->merged = home == UINT32_MAX ? 0 : home + 1;
+    batch->timed = batch->time_min != RS_NO_TIME;
+    if (batch->timed ? batch->time_max < batch->time_min : batch->time_max != RS_NO_TIME) {
+        return bad(parser, "a first and a last event in order");
     }
     RS_TRY(take_name(parser, line, &batch->name));
     if (parser->manifest->batch_count > 1 && (batch - 1)->sequence >= batch->sequence) {
@@ -358,27 +398,36 @@ static size_t object_count(const rsi_manifest *manifest, rsi_file_kind kind)
 
 static rs_status parse_file(manifest_parser *parser, text_line *line)
 {
-    static const char *const kinds[] = {"dictionary", "segment", "attribute", "rows"};
+    static const char *const kinds[] = {"dictionary", "segment", "attribute", "rows", "reverse"};
     rsi_file_entry *file = NULL;
     unsigned kind = 0;
     const char *name = NULL;
     size_t length = 0;
     const rsi_manifest *manifest = parser->manifest;
     ADD(parser, files, file_count, UINT32_MAX, file);
-    if (!take_u32(line, UINT32_MAX, &file->batch) || file->batch >= manifest->batch_count ||
-        !take_choice(line, kinds, RSI_FILE_KIND_COUNT, &kind) ||
+    bool first = manifest->version == 1;
+    if (!take_optional(line, (uint32_t)manifest->batch_count, RSI_NO_BATCH, &file->batch) ||
+        !take_choice(line, kinds, first ? RSI_FILE_KINDS_V1 : RSI_FILE_KIND_COUNT, &kind) ||
         !take_u32(line, UINT32_MAX, &file->object) ||
         file->object >= object_count(manifest, (rsi_file_kind)kind) ||
-        !take_number(line, INT64_MAX, &file->ref.bytes) || !take_digest(line, &file->ref.digest)) {
+        !take_number(line, INT64_MAX, &file->ref.bytes) ||
+        !(first || take_hex64(line, &file->ref.identity)) ||
+        !take_digest(line, &file->ref.digest)) {
         return bad(parser, "batch, kind, object, size and digest of a file");
+    }
+    if (file->batch == RSI_NO_BATCH ? first || kind != RSI_FILE_DICTIONARY
+                                    : manifest->batches[file->batch].merged > 0) {
+        return bad(parser, "a batch that has files of its own");
     }
     if (!take_word(line, &name, &length) || !plain_file_name(name, length)) {
         return bad(parser, "the name of a data file");
     }
     memcpy(file->ref.name, name, length);
     file->ref.kind = (rsi_file_kind)kind;
-    const rsi_batch_entry *batch = &manifest->batches[file->batch];
-    file->ref.identity = rsi_file_identity(batch->digest, batch->sequence, file->ref.name);
+    if (first) {
+        const rsi_batch_entry *batch = &manifest->batches[file->batch];
+        file->ref.identity = rsi_file_identity(batch->digest, batch->sequence, file->ref.name);
+    }
     return RS_OK;
 }
 
@@ -424,11 +473,14 @@ static rs_status parse_head(manifest_parser *parser)
             RSI_MANIFEST_VERSION);
     }
     line.at += sizeof magic - 1;
-    if (!take_number(&line, UINT64_MAX, &version) || version != RSI_MANIFEST_VERSION) {
+    if (!take_number(&line, UINT64_MAX, &version) || version == 0 ||
+        version > RSI_MANIFEST_VERSION) {
         return rs_fail(parser->err, RS_ECORRUPT,
-                       "S-01: line 1: version %" PRIu64 " is not supported (this build reads %d)",
+                       "S-01: line 1: version %" PRIu64
+                       " is not supported (this build reads 1 to %d)",
                        version, RSI_MANIFEST_VERSION);
     }
+    parser->manifest->version = (unsigned)version;
     if (!take_line(parser, &line) || line.end - line.at < 5 || memcmp(line.at, "next ", 5) != 0) {
         return rs_fail(parser->err, RS_ECORRUPT, "S-01: line 2: \"next\" was expected");
     }
@@ -464,6 +516,22 @@ static rs_status check_end(manifest_parser *parser)
     return RS_OK;
 }
 
+/* A batch that was merged names a later one that was not: its home. */
+static rs_status check_homes(manifest_parser *parser)
+{
+    const rsi_manifest *manifest = parser->manifest;
+    for (size_t i = 0; i < manifest->batch_count; i++) {
+        uint32_t merged = manifest->batches[i].merged;
+        if (merged > 0 && (merged - 1 <= i || merged - 1 >= manifest->batch_count ||
+                           manifest->batches[merged - 1].merged > 0)) {
+            return rs_fail(parser->err, RS_ECORRUPT,
+                           "S-13: batch %zu is merged into batch %u, which is no home for it", i,
+                           merged - 1);
+        }
+    }
+    return RS_OK;
+}
+
 rs_status rsi_manifest_parse(rsi_manifest *manifest, const void *text, size_t length, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -485,6 +553,7 @@ rs_status rsi_manifest_parse(rsi_manifest *manifest, const void *text, size_t le
         }
         RS_TRY(rs_context(err, parse_item(&parser, &line, &phase), "line %zu", number));
     }
+    RS_TRY(check_homes(&parser));
 done:
     if (status != RS_OK) {
         rsi_manifest_free(manifest);

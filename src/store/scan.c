@@ -125,11 +125,26 @@ typedef struct row_search {
     rsi_buffer bytes;
 } row_search;
 
-/* The name of input file `number` of a batch, or NULL. */
+size_t rsi_store_source_count(const rs_store *store, uint32_t home)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < store->manifest.source_count; i++) {
+        count += rsi_batch_home(store->manifest.batches, store->manifest.sources[i].batch) == home;
+    }
+    return count;
+}
+
+bool rsi_rows_none(const rs_store *store, uint32_t home, uint64_t file, uint64_t line)
+{
+    return line == 0 && file == rsi_store_source_count(store, home);
+}
+
+/* The name of input file `number` of a batch and those merged into it, or NULL. */
 static const char *source_name(const rs_store *store, uint32_t batch, uint64_t number)
 {
     for (size_t i = 0; i < store->manifest.source_count; i++) {
-        if (store->manifest.sources[i].batch == batch && number-- == 0) {
+        uint32_t home = rsi_batch_home(store->manifest.batches, store->manifest.sources[i].batch);
+        if (home == batch && number-- == 0) {
             return store->manifest.sources[i].name;
         }
     }
@@ -154,6 +169,9 @@ static rs_status take_rows(row_search *search, size_t rows_file, size_t block,
             continue;
         }
         const char *name = source_name(search->store, batch, files[i]);
+        if (name == NULL && rsi_rows_none(search->store, batch, files[i], lines[i])) {
+            continue;
+        }
         if (name == NULL) {
             status =
                 rs_fail(err, RS_ECORRUPT,

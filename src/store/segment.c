@@ -5,7 +5,9 @@
  *   block = [ runs u32 ][ flags u8 ][ time base i64 ], then columns (intcodec.h):
  *           src     per run: the distance from the run's src to that of the run before (or to 0)
  *           degree  per run: its edges - 1
- *           head    per run: the dst of its first edge
+ *           head    per run: the dst of its first edge, itself or its distance (zigzag) from the
+ *                   head of the run before (8), from its src (16), or from what follows the
+ *                   greatest dst before it (24): whichever takes least
  *           gap     per edge that is not the first of a run: its dst - the dst before
  *           time    per edge: 0 none, else time - base + 1      where flag 1 is set
  *           amount  per edge: 0 none, else zigzag + 1           where flag 2 is set
@@ -20,7 +22,9 @@
 
 #include "base/try.h"
 
-enum { FLAG_TIME = 1, FLAG_AMOUNT = 2, FLAG_PRECISION = 4, FLAGS_ALL = 7 };
+enum { FLAG_TIME = 1, FLAG_AMOUNT = 2, FLAG_PRECISION = 4, FLAGS_ALL = 31 };
+/* What heads are told from: bits 3 and 4 of the flags. */
+enum { HEAD_ABSOLUTE, HEAD_BEFORE, HEAD_SRC, HEAD_NEXT, HEAD_MODES, HEAD_SHIFT = 3 };
 enum { BLOCK_HEAD = 13 };
 
 struct rsi_segment_coder {
@@ -29,6 +33,7 @@ struct rsi_segment_coder {
     uint64_t b[RSI_BLOCK_EDGES_MAX];
     uint64_t c[RSI_BLOCK_EDGES_MAX];
     uint64_t d[RSI_BLOCK_EDGES_MAX];
+    uint64_t heads[3][RSI_BLOCK_EDGES_MAX]; /* of an encoder */
     uint32_t src[RSI_BLOCK_EDGES_MAX];
     uint32_t dst[RSI_BLOCK_EDGES_MAX];
     int64_t time[RSI_BLOCK_EDGES_MAX];
@@ -61,6 +66,58 @@ void rsi_segment_coder_free(rsi_segment_coder *coder)
 }
 
 /* ---- encode ------------------------------------------------------------------------------- */
+
+/* What the head of a run is told from, by mode. */
+typedef struct head_origins {
+    uint64_t at[HEAD_MODES];
+} head_origins;
+
+static inline void origins_of_run(head_origins *origins, uint64_t src)
+{
+    origins->at[HEAD_SRC] = src;
+}
+
+/* After a run from `head` to `last`. */
+static inline void origins_after_run(head_origins *origins, uint64_t head, uint64_t last)
+{
+    origins->at[HEAD_BEFORE] = head;
+    if (last >= origins->at[HEAD_NEXT]) {
+        origins->at[HEAD_NEXT] = last + 1;
+    }
+}
+
+static inline uint64_t code_head(unsigned mode, uint64_t head, uint64_t origin)
+{
+    return mode == HEAD_ABSOLUTE ? head : rsi_zigzag((int64_t)(head - origin));
+}
+
+/* The heads of all runs by each mode: replaces c by what takes least and returns the mode. */
+static unsigned choose_heads(rsi_segment_coder *coder, const rsi_edge_columns *edges, size_t runs)
+{
+    uint64_t *coded[HEAD_MODES] = {coder->c, coder->heads[0], coder->heads[1], coder->heads[2]};
+    head_origins origins = {{0}};
+    size_t edge = 0;
+    for (size_t run = 0; run < runs; run++) {
+        uint64_t head = coder->c[run];
+        origins_of_run(&origins, edges->src[edge]);
+        for (unsigned mode = HEAD_BEFORE; mode < HEAD_MODES; mode++) {
+            coded[mode][run] = code_head(mode, head, origins.at[mode]);
+        }
+        edge += (size_t)coder->b[run] + 1;
+        origins_after_run(&origins, head, edges->dst[edge - 1]);
+    }
+    unsigned best = HEAD_ABSOLUTE;
+    uint64_t least = UINT64_MAX;
+    for (unsigned mode = 0; mode < HEAD_MODES; mode++) {
+        uint64_t bytes = rsi_ints_estimate(coded[mode], runs);
+        best = bytes < least ? mode : best;
+        least = bytes < least ? bytes : least;
+    }
+    if (best != HEAD_ABSOLUTE) {
+        memcpy(coder->c, coded[best], runs * sizeof *coder->c);
+    }
+    return best;
+}
 
 /* Runs into a (src distance), b (degree - 1), c (head); gaps into d. Returns the runs. */
 static size_t split_runs(rsi_segment_coder *coder, const rsi_edge_columns *edges)
@@ -128,10 +185,11 @@ rs_status rsi_segment_encode(rsi_segment_coder *coder, const rsi_edge_columns *e
     uint8_t head[BLOCK_HEAD];
     size_t runs = split_runs(coder, edges);
     int64_t base = earliest(edges);
+    unsigned mode = choose_heads(coder, edges, runs);
     rsi_store_u32le(head, (uint32_t)runs);
-    head[4] = (uint8_t)((edges->time != NULL ? FLAG_TIME : 0) |
-                        (edges->amount != NULL ? FLAG_AMOUNT : 0) |
-                        (edges->precision_s != NULL ? FLAG_PRECISION : 0));
+    head[4] = (uint8_t)((edges->time != NULL ? FLAG_TIME : 0u) |
+                        (edges->amount != NULL ? FLAG_AMOUNT : 0u) |
+                        (edges->precision_s != NULL ? FLAG_PRECISION : 0u) | mode << HEAD_SHIFT);
     rsi_store_u64le(head + 5, (uint64_t)base);
     RS_TRY(rsi_buffer_add(out, head, sizeof head, err));
     RS_TRY(rsi_ints_encode(coder->codec, coder->a, runs, out, err));
@@ -151,21 +209,23 @@ done:
 
 /* Expand runs and gaps; false where they make no sorted list of `count` edges. Sums are taken in
  * 64 bits, each term below 2^32 or refused, so none wraps round. */
-static bool join_runs(rsi_segment_coder *coder, size_t runs, size_t count)
+static bool join_runs(rsi_segment_coder *coder, unsigned mode, size_t runs, size_t count)
 {
     size_t edge = 0;
     size_t gap = 0;
     uint64_t src = 0;
+    head_origins origins = {{0}};
     for (size_t run = 0; run < runs; run++) {
         uint64_t distance = coder->a[run];
         uint64_t more = coder->b[run];
-        uint64_t dst = coder->c[run];
-        if (distance > UINT32_MAX || (run > 0 && distance == 0) || dst >= RS_NO_NODE ||
-            more >= count - edge) {
-            return false;
-        }
         src += distance;
-        if (src >= RS_NO_NODE) {
+        origins_of_run(&origins, src);
+        uint64_t dst = mode == HEAD_ABSOLUTE
+                           ? coder->c[run]
+                           : origins.at[mode] + (uint64_t)rsi_unzigzag(coder->c[run]);
+        uint64_t head = dst;
+        if (distance > UINT32_MAX || (run > 0 && distance == 0) || dst >= RS_NO_NODE ||
+            more >= count - edge || src >= RS_NO_NODE) {
             return false;
         }
         coder->src[edge] = (uint32_t)src;
@@ -179,6 +239,7 @@ static bool join_runs(rsi_segment_coder *coder, size_t runs, size_t count)
             coder->src[edge] = (uint32_t)src;
             coder->dst[edge++] = (uint32_t)dst;
         }
+        origins_after_run(&origins, head, dst);
     }
     return edge == count;
 }
@@ -259,8 +320,8 @@ done:
     return status;
 }
 
-static rs_status decode_ends(rsi_segment_coder *coder, rsi_cursor *cursor, size_t runs,
-                             const rsi_segment_note *note, rs_error *err)
+static rs_status decode_ends(rsi_segment_coder *coder, rsi_cursor *cursor, unsigned mode,
+                             size_t runs, const rsi_segment_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
     size_t count = note->edge_count;
@@ -269,7 +330,7 @@ static rs_status decode_ends(rsi_segment_coder *coder, rsi_cursor *cursor, size_
     RS_TRY(rs_context(err, rsi_ints_decode(coder->codec, cursor, runs, coder->c, err), "head"));
     RS_TRY(
         rs_context(err, rsi_ints_decode(coder->codec, cursor, count - runs, coder->d, err), "gap"));
-    if (!join_runs(coder, runs, count) || coder->src[0] != note->first_src ||
+    if (!join_runs(coder, mode, runs, count) || coder->src[0] != note->first_src ||
         coder->dst[0] != note->first_dst || coder->src[count - 1] != note->last_src) {
         status =
             rs_fail(err, RS_ECORRUPT, "its %zu edges are not those that the index names", count);
@@ -295,7 +356,7 @@ rs_status rsi_segment_decode(rsi_segment_coder *coder, const uint8_t *bytes, siz
         return rs_fail(err, RS_ECORRUPT, "its head promises %u sources for %zu edges, flags %u",
                        runs, count, flags);
     }
-    RS_TRY(decode_ends(coder, &cursor, runs, note, err));
+    RS_TRY(decode_ends(coder, &cursor, flags >> HEAD_SHIFT, runs, note, err));
     RS_TRY(decode_extras(coder, &cursor, flags, columns, (int64_t)base, edges, err));
 done:
     return status;
@@ -305,11 +366,19 @@ done:
 
 void rsi_segment_meta_store(const rsi_segment_meta *meta, uint8_t bytes[RSI_SEGMENT_META_BYTES])
 {
-    rsi_store_u32le(bytes, RSI_FORWARD);
+    rsi_store_u32le(bytes, meta->direction);
     rsi_store_u32le(bytes + 4, 0);
     rsi_store_u64le(bytes + 8, meta->edge_count);
     rsi_store_u64le(bytes + 16, (uint64_t)meta->time_min);
     rsi_store_u64le(bytes + 24, (uint64_t)meta->time_max);
+}
+
+rsi_segment_meta rsi_segment_meta_load(const uint8_t *bytes)
+{
+    return (rsi_segment_meta){.direction = rsi_load_u32le(bytes),
+                              .edge_count = rsi_load_u64le(bytes + 8),
+                              .time_min = (int64_t)rsi_load_u64le(bytes + 16),
+                              .time_max = (int64_t)rsi_load_u64le(bytes + 24)};
 }
 
 rsi_segment_note rsi_segment_note_load(const uint8_t *bytes)
@@ -355,16 +424,15 @@ rs_status rsi_segment_check(const rsi_blockfile *file, rsi_segment_meta *meta, r
                          RSI_SEGMENT_META_BYTES, file->meta_length);
         goto done;
     }
-    if (rsi_load_u32le(file->meta) != RSI_FORWARD || rsi_load_u32le(file->meta + 4) != 0) {
-        status =
-            rs_fail(err, RS_ECORRUPT, "direction %u is not supported", rsi_load_u32le(file->meta));
+    uint32_t direction = file->ref.kind == RSI_FILE_REVERSE ? RSI_BACKWARD : RSI_FORWARD;
+    if (rsi_load_u32le(file->meta) != direction || rsi_load_u32le(file->meta + 4) != 0) {
+        status = rs_fail(err, RS_ECORRUPT, "direction %u was expected, found %u", direction,
+                         rsi_load_u32le(file->meta));
         goto done;
     }
-    *meta = (rsi_segment_meta){.edge_count = rsi_load_u64le(file->meta + 8),
-                               .time_min = (int64_t)rsi_load_u64le(file->meta + 16),
-                               .time_max = (int64_t)rsi_load_u64le(file->meta + 24)};
+    *meta = rsi_segment_meta_load(file->meta);
     RS_TRY(check_notes(file, meta->edge_count, err));
 done:
-    return rs_context(err, status, "%ssegment file \"%s\"", RSI_INVARIANT(status, "S-09"),
-                      file->ref.name);
+    return rs_context(err, status, "%s%s file \"%s\"", RSI_INVARIANT(status, "S-09"),
+                      rsi_file_kind_name(file->ref.kind), file->ref.name);
 }

@@ -15,9 +15,9 @@
 
 #define RSI_BLOCK_EDGES_MAX RSI_INTS_MAX
 
-/* Which way a segment is sorted. Backward ones (by destination) are the format's to have; this
- * version writes none and reads none. */
-enum { RSI_FORWARD = 0 };
+/* Which way a segment is sorted. In a backward one (a `reverse` file) what is called src is the
+ * target of a relation and dst its source; each pair comes once, without columns. */
+enum { RSI_FORWARD = 0, RSI_BACKWARD = 1 };
 
 /* Columns of one block. `time`, `amount` and `precision_s` are NULL where no edge has one. */
 typedef struct rsi_edge_columns {
@@ -39,6 +39,7 @@ enum { RSI_SEGMENT_NOTE_BYTES = 16 };
 
 /* What a segment's meta holds. */
 typedef struct rsi_segment_meta {
+    uint32_t direction;
     uint64_t edge_count;
     int64_t time_min; /* RS_NO_TIME: none */
     int64_t time_max;
@@ -62,6 +63,8 @@ RS_MUST_USE rs_status rsi_segment_decode(rsi_segment_coder *coder, const uint8_t
                                          size_t length, const rsi_segment_note *note,
                                          unsigned columns, rsi_edge_columns *edges, rs_error *err);
 
+/* From a meta whose length is right. */
+rsi_segment_meta rsi_segment_meta_load(const uint8_t *bytes);
 void rsi_segment_meta_store(const rsi_segment_meta *meta, uint8_t bytes[RSI_SEGMENT_META_BYTES]);
 /* Check meta and notes of an opened segment; RS_ECORRUPT. */
 RS_MUST_USE rs_status rsi_segment_check(const rsi_blockfile *file, rsi_segment_meta *meta,

@@ -8,12 +8,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/try.h"
 #include "store/store_internal.h"
 
 enum { KEPT_OPEN_MAX = 256 }; /* descriptors of one store; further files are opened when read */
+
+/* While the shared lock on the directory is held, no writer removes a file that an older manifest
+ * names (writer.c). A reader needs it from the manifest to the last file it opens, and for good
+ * where files are opened when read. A system without such locks refuses: then nobody removes. */
+static void hold_files(const rs_store *store)
+{
+    while (flock(store->directory, LOCK_SH) != 0 && errno == EINTR) {
+    }
+}
+
+static void release_files(const rs_store *store)
+{
+    if (store->manifest.file_count <= KEPT_OPEN_MAX) {
+        (void)flock(store->directory, LOCK_UN);
+    }
+}
 
 /* ---- life --------------------------------------------------------------------------------- */
 
@@ -67,6 +84,7 @@ static rs_status check_file(rs_store *store, size_t number, rs_error *err)
         }
         break;
     case RSI_FILE_SEGMENT:
+    case RSI_FILE_REVERSE:
         RS_TRY(rsi_segment_check(file, &meta, err));
         break;
     case RSI_FILE_ATTRIBUTE:
@@ -100,20 +118,25 @@ done:
     return status;
 }
 
-/* Every dense number of a type must be some part's: parts of a type follow one another. */
+/* Every dense number of a type must be some part's: parts of a type follow one another. Event keys
+ * have no edges: those of a batch that was dropped are gone, and leave a gap. */
 static rs_status check_numbers(const rs_store *store, rs_error *err)
 {
     for (size_t type = 0; type < store->manifest.type_count; type++) {
         uint64_t next = 0;
+        bool keys = store->manifest.types[type].hidden && store->manifest.version > 1;
+        bool follows = true;
         size_t i = rsi_store_next_file(store, RSI_FILE_DICTIONARY, type, 0);
         for (; i < store->opened;
              i = rsi_store_next_file(store, RSI_FILE_DICTIONARY, type, i + 1)) {
-            if (store->parts[i].first != next) {
+            follows = keys ? store->parts[i].first >= next : store->parts[i].first == next;
+            if (!follows) {
                 break;
             }
-            next += store->parts[i].count;
+            next = (uint64_t)store->parts[i].first + store->parts[i].count;
         }
-        if (next != store->manifest.types[type].node_count) {
+        uint64_t expected = store->manifest.types[type].node_count;
+        if (!follows || (keys ? next > expected : next != expected)) {
             return rs_fail(err, RS_ECORRUPT,
                            "S-07: type \"%s\": %u nodes were expected, dictionaries hold %" PRIu64,
                            store->manifest.types[type].name, store->manifest.types[type].node_count,
@@ -176,8 +199,10 @@ rs_status rs_store_open(rs_store **out, const char *path, rs_error *err)
         goto done;
     }
     RS_TRY(open_directory(store, path, err));
+    hold_files(store);
     RS_TRY(read_manifest(store, err));
     RS_TRY(open_files(store, err));
+    release_files(store);
     RS_TRY(check_numbers(store, err));
     RS_TRY(check_counts(store, err));
     *out = store;
@@ -250,13 +275,38 @@ rs_relation_info rs_store_relation(const rs_store *store, size_t relation)
                               .time_max = entry->time_max};
 }
 
+/* A batch that was merged keeps its times in the manifest; another's are those of its segments. */
+static void batch_times(const rs_store *store, size_t batch, int64_t *first, int64_t *last)
+{
+    const rsi_batch_entry *entry = &store->manifest.batches[batch];
+    *first = entry->timed ? entry->time_min : RS_NO_TIME;
+    *last = entry->timed ? entry->time_max : RS_NO_TIME;
+    for (size_t i = 0; i < store->opened && !entry->timed && entry->merged == 0; i++) {
+        const rsi_file_entry *file = &store->manifest.files[i];
+        if (file->batch != batch || file->ref.kind != RSI_FILE_SEGMENT) {
+            continue;
+        }
+        rsi_segment_meta meta = rsi_segment_meta_load(store->files[i].meta);
+        if (meta.time_min != RS_NO_TIME) {
+            *first = *first == RS_NO_TIME || meta.time_min < *first ? meta.time_min : *first;
+            *last = *last == RS_NO_TIME || meta.time_max > *last ? meta.time_max : *last;
+        }
+    }
+}
+
 rs_batch_info rs_store_batch(const rs_store *store, size_t batch)
 {
     const rsi_batch_entry *entry = &store->manifest.batches[batch];
+    int64_t first = RS_NO_TIME;
+    int64_t last = RS_NO_TIME;
+    batch_times(store, batch, &first, &last);
     return (rs_batch_info){.name = entry->name,
                            .sequence = entry->sequence,
                            .row_count = entry->row_count,
-                           .edge_count = entry->edge_count};
+                           .edge_count = entry->edge_count,
+                           .time_min = first,
+                           .time_max = last,
+                           .home = rsi_batch_home(store->manifest.batches, (uint32_t)batch)};
 }
 
 rs_attribute_info rs_store_attribute(const rs_store *store, size_t attribute)
@@ -289,8 +339,9 @@ rs_store_size rs_store_bytes(const rs_store *store)
     for (size_t i = 0; i < store->manifest.file_count; i++) {
         const rsi_file_ref *ref = &store->manifest.files[i].ref;
         uint64_t *part[RSI_FILE_KIND_COUNT] = {&size.dictionary, &size.relations, &size.attributes,
-                                               &size.rows};
+                                               &size.rows, &size.relations};
         *part[ref->kind] += ref->bytes;
+        size.reverse += ref->kind == RSI_FILE_REVERSE ? ref->bytes : 0;
     }
     return size;
 }

@@ -24,4 +24,9 @@ struct rs_store {
 /* The next file of `kind` and `object` from `from` on, or the number of files. */
 size_t rsi_store_next_file(const rs_store *store, rsi_file_kind kind, size_t object, size_t from);
 
+/* Input files of a batch and of those merged into it. */
+size_t rsi_store_source_count(const rs_store *store, uint32_t home);
+/* In a rows file: this edge is of a batch that was merged in and kept no rows. */
+bool rsi_rows_none(const rs_store *store, uint32_t home, uint64_t file, uint64_t line);
+
 #endif

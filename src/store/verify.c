@@ -266,20 +266,12 @@ done:
     return rs_context(err, status, "attribute \"%s\"", entry->name);
 }
 
-static size_t source_count(const rs_store *store, uint32_t batch)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < store->manifest.source_count; i++) {
-        count += store->manifest.sources[i].batch == batch;
-    }
-    return count;
-}
-
 static rs_status check_rows(const rs_store *store, size_t number, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_blockfile *file = &store->files[number];
-    size_t sources = source_count(store, store->manifest.files[number].batch);
+    uint32_t home = store->manifest.files[number].batch;
+    size_t sources = rsi_store_source_count(store, home);
     rsi_rows_coder *coder = NULL;
     rsi_buffer bytes = {0};
     RS_TRY(rsi_rows_coder_new(&coder, err));
@@ -290,7 +282,7 @@ static rs_status check_rows(const rs_store *store, size_t number, rs_error *err)
         RS_TRY(rsi_blockfile_read(file, b, &bytes, err));
         RS_TRY(rsi_rows_decode(coder, bytes.bytes, bytes.length, count, &files, &lines, err));
         for (size_t i = 0; i < count; i++) {
-            if (files[i] >= sources) {
+            if (files[i] >= sources && !rsi_rows_none(store, home, files[i], lines[i])) {
                 status =
                     rs_fail(err, RS_ECORRUPT, "S-12: block %zu names input file %" PRIu64 " of %zu",
                             b, files[i], sources);

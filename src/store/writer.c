@@ -16,13 +16,22 @@
 
 #include "base/try.h"
 #include "store/batch_internal.h"
+#include "store/rewrite.h"
 
 #define LOCK_NAME "lock"
+
+/* A reader that opens files when it needs them holds the directory's own lock, shared: what an
+ * older manifest names must stay while somebody does. Where the system has no such lock, nobody
+ * can. */
+static bool is_read(int directory)
+{
+    return flock(directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
 
 /* b, digits, -, kind, digits, ending: as rsi_output_file names them. */
 static bool is_data_name(const char *name)
 {
-    static const char *const endings[] = {".dict", ".edges", ".values", ".rows"};
+    static const char *const endings[] = {".dict", ".edges", ".values", ".rows", ".back"};
     size_t digits = name[0] == 'b' ? strspn(name + 1, "0123456789") : 0;
     if (digits < 8 || name[1 + digits] != '-') {
         return false;
@@ -75,18 +84,25 @@ static rs_status remove_leftovers(const rsi_batch *batch, rs_error *err)
     if (status != RS_OK) {
         return status;
     }
+    bool held = is_read(batch->directory);
     for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
         const char *name = entry->d_name;
         bool leftover = strcmp(name, RSI_MANIFEST_TEMPORARY) == 0 ||
-                        (is_data_name(name) && !is_live(&batch->manifest, name));
+                        (!held && is_data_name(name) && !is_live(&batch->manifest, name));
         if (leftover && unlinkat(batch->directory, name, 0) != 0 && errno != ENOENT) {
             status = rs_fail(err, RS_EIO, "cannot remove the leftover \"%s\": %s", name,
                              strerror(errno));
             break;
         }
     }
+    (void)flock(batch->directory, LOCK_UN);
     closedir(listing);
     return status;
+}
+
+rs_status rsi_writer_clean(rsi_batch *batch, rs_error *err)
+{
+    return remove_leftovers(batch, err);
 }
 
 /* A directory without a manifest may become a store only where nothing in it is anybody's. */

@@ -40,7 +40,7 @@ def compare(page, said, findings):
 def main():
     findings = []
     overview = output("--help")
-    commands = re.findall(r"^  (\w+)  +\S", overview, re.M)
+    commands = re.findall(r"^  ([\w-]+)  +\S", overview, re.M)
     common = set()
     for name in commands:
         text = output("help", name)

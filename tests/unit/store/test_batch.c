@@ -394,10 +394,10 @@ static void refuses_what_is_no_store(void **state)
     assert_false(exists(name)); /* nothing was put beside it */
     snprintf(name, sizeof name, "%s/MANIFEST", path);
     file = fopen(name, "w");
-    fputs("ringscope-store 2\n", file);
+    fputs("ringscope-store 3\n", file);
     fclose(file);
     assert_int_equal(rs_store_open(&store, path, &err), RS_ECORRUPT);
-    assert_non_null(strstr(err.message, "version 2 is not supported (this build reads 1)"));
+    assert_non_null(strstr(err.message, "version 3 is not supported (this build reads 1 to 2)"));
     file = fopen(name, "w");
     fputs("PK\003\004", file);
     fclose(file);
