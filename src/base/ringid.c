@@ -69,3 +69,23 @@ bool rsi_ring_id_valid(rs_text text)
     }
     return strchr(DIGITS, text.bytes[2]) < DIGITS + 16;
 }
+
+/* The digit that a letter stands for; what none of them is stays as it is. */
+static char digit_of(char letter)
+{
+    char lower = letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+    return lower == 'o' ? '0' : lower == 'i' || lower == 'l' ? '1' : lower;
+}
+
+bool rsi_ring_id_read(rs_text text, char id[RSI_RING_ID_LENGTH + 1])
+{
+    if (text.length != RSI_RING_ID_LENGTH) {
+        return false;
+    }
+    id[0] = text.bytes[0] == 'r' ? 'R' : text.bytes[0];
+    for (size_t i = 1; i < RSI_RING_ID_LENGTH; i++) {
+        id[i] = digit_of(text.bytes[i]);
+    }
+    id[RSI_RING_ID_LENGTH] = '\0';
+    return rsi_ring_id_valid((rs_text){id, RSI_RING_ID_LENGTH});
+}

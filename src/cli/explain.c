@@ -197,7 +197,7 @@ static rs_status run(rsi_call *call, rs_error *err)
         rsi_open_store(&store, call->words[0], err)); /* no store is another failure than no run */
     RS_TRY(explain(&why, &stages, call, err));
     if (chosen->format == FORMAT_JSON) {
-        rsi_why_print_json(call->out, &why);
+        RS_TRY(rsi_why_print_json(call->out, &why, err));
     } else {
         RS_TRY(rsi_why_print(call->out, &why, err));
     }

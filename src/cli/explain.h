@@ -63,7 +63,7 @@ RS_MUST_USE rs_status rsi_why_count(rsi_why *why, const int64_t *spread, rs_erro
 /* The strongest evidence link between two nodes of a path, or NULL: another relation ties them. */
 const rs_link *rsi_why_link(const rsi_why *why, uint32_t a, uint32_t b);
 RS_MUST_USE rs_status rsi_why_print(FILE *out, const rsi_why *why, rs_error *err);
-void rsi_why_print_json(FILE *out, const rsi_why *why);
+RS_MUST_USE rs_status rsi_why_print_json(FILE *out, const rsi_why *why, rs_error *err);
 void rsi_why_free(rsi_why *why);
 
 #endif

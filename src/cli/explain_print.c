@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/explain.h"
+#include "report/report.h"
 
 static double of_million(uint32_t millionths)
 {
@@ -55,18 +56,14 @@ static void print_listed(FILE *out, const rsi_why *why, uint32_t node)
     }
 }
 
-static void print_risk(FILE *out, const rsi_why *why)
+static bool is_thing(const rsi_why *why)
 {
-    rsi_print_text(out, rsi_text(why->type));
-    fputc(' ', out);
-    rsi_print_text(out, why->id);
-    fprintf(out, "  risk %.3f\n", of_million(why->line.risk));
-    if (entry_of(why->blacklist, why->node) != NULL ||
-        entry_of(why->whitelist, why->node) != NULL) {
-        print_listed(out, why, why->node);
-        fputc('\n', out);
-    }
-    fprintf(out, "  spread %.3f  from what is known, over links\n", of_million(why->line.spread));
+    return why->node >= rs_graph_subject_count(why->graph);
+}
+
+/* What a subject has beside its spread; a thing has nothing else. */
+static void print_own_parts(FILE *out, const rsi_why *why)
+{
     fprintf(out, "  oddity %.3f  how unusual its own counts are\n", of_million(why->line.oddity));
     fprintf(out, "  ring   %.3f  ", of_million(why->line.ring_score));
     if (why->line.ring[0] == '\0') {
@@ -79,9 +76,38 @@ static void print_risk(FILE *out, const rsi_why *why)
                                               : "a member");
     }
     fputs("  risk = 1 - (1 - spread)(1 - oddity)(1 - ring)\n", out);
+}
+
+static void print_risk(FILE *out, const rsi_why *why)
+{
+    rsi_print_text(out, rsi_text(why->type));
+    fputc(' ', out);
+    rsi_print_text(out, why->id);
+    fprintf(out, "  risk %.3f\n", of_million(why->line.risk));
+    if (entry_of(why->blacklist, why->node) != NULL ||
+        entry_of(why->whitelist, why->node) != NULL) {
+        print_listed(out, why, why->node);
+        fputc('\n', out);
+    }
+    fprintf(out, "  spread %.3f  from what is known, over links\n", of_million(why->line.spread));
+    if (is_thing(why)) {
+        fputs("  a thing has no other risk than what its users pass on to it\n", out);
+    } else {
+        print_own_parts(out, why);
+    }
     if (why->store_changed) {
         fputs("the store has changed since the run: what follows looks at it as it is now\n", out);
     }
+}
+
+/* A relation as the report calls it: "pays(account,account,EUR)" where there are several "pays". */
+static char *label_of(const rsi_why *why, size_t relation, rs_error *err)
+{
+    char *label = rsi_relation_label(rs_graph_store(why->graph), relation);
+    if (label == NULL) {
+        rs_fail(err, RS_ENOMEM, "out of memory (name of a relation)");
+    }
+    return label;
 }
 
 static rs_status print_relations(FILE *out, const rsi_why *why, rs_error *err)
@@ -98,7 +124,13 @@ static rs_status print_relations(FILE *out, const rsi_why *why, rs_error *err)
     for (size_t i = 0; i < why->relation_count; i++) {
         const rsi_why_relation *side = &why->relations[i];
         rs_relation_info info = rs_store_relation(store, side->relation);
-        rsi_table_cell(table, "%s", info.name);
+        char *label = label_of(why, side->relation, err);
+        if (label == NULL) {
+            rsi_table_free(table);
+            return RS_ENOMEM;
+        }
+        rsi_table_cell(table, "%s", label);
+        free(label);
         rsi_table_cell(table, "%s %s", side->from ? "->" : "<-",
                        rs_store_type(store, side->from ? info.dst_type : info.src_type).name);
         rsi_table_cell(table, "%" PRIu64, side->peer_count);
@@ -128,21 +160,28 @@ static void print_coverage(FILE *out, const rs_explanation *spread)
     }
 }
 
-/* A tie that is no evidence: the relation between subjects, where there is but one. */
-static void print_relation(FILE *out, const rsi_why *why)
+/* A tie that is no evidence: the name of the relations between subjects where they have but one,
+ * NULL where they have several, "" where there is none and the two are one person. */
+static const char *plain_relation(const rsi_why *why)
 {
     const rs_store *store = rs_graph_store(why->graph);
-    const char *name = NULL;
-    for (size_t r = 0; r < rs_store_relation_count(store); r++) {
+    const char *name = "";
+    for (size_t r = 0; r < rs_store_relation_count(store) && name != NULL; r++) {
         rs_relation_info info = rs_store_relation(store, r);
-        if (!rs_store_type(store, info.src_type).subject ||
-            !rs_store_type(store, info.dst_type).subject) {
-            continue;
+        if (rs_store_type(store, info.src_type).subject &&
+            rs_store_type(store, info.dst_type).subject) {
+            name = name[0] == '\0' || strcmp(name, info.name) == 0 ? info.name : NULL;
         }
-        name = name == NULL || strcmp(name, info.name) == 0 ? info.name : "a payment or link";
     }
+    return name;
+}
+
+static void print_relation(FILE *out, const rsi_why *why)
+{
+    const char *name = plain_relation(why);
+    name = name == NULL ? "a payment or link" : name[0] == '\0' ? "the same person" : name;
     fputs(" -(", out);
-    rsi_print_text(out, rsi_text(name != NULL ? name : "the same person"));
+    rsi_print_text(out, rsi_text(name));
     fputs(")- ", out);
 }
 
@@ -179,12 +218,14 @@ static void print_path(FILE *out, const rsi_why *why, const rs_path *path)
 static void print_spread(FILE *out, const rsi_why *why)
 {
     const rs_explanation *spread = &why->spread;
-    fprintf(out, "\nspread over links %.4f\n", spread->risk);
     if (spread->seed_count == 0) {
-        fputs(why->user_count > 0 ? "  through its users, see below\n" : "  no seed reaches it\n",
+        fputs(why->user_count == 0    ? "\nspread\n  no seed reaches it\n"
+              : why->line.spread == 0 ? "\nspread\n  none of its users has a risk to pass on\n"
+                                      : "\nspread\n  its users pass it on, see below\n",
               out);
         return;
     }
+    fprintf(out, "\nspread over links %.4f\n", spread->risk);
     print_coverage(out, spread);
     fputs("seeds\n", out);
     for (size_t i = 0; i < spread->listed_count; i++) {
@@ -200,6 +241,13 @@ static void print_spread(FILE *out, const rsi_why *why)
     }
 }
 
+/* In 0..1: what is known from several sides adds up to more, and counts as 1. */
+static double user_spread(const rsi_why_user *user)
+{
+    double spread = (double)user->spread / RS_RISK_ONE;
+    return spread < 0 ? 0 : spread > 1 ? 1 : spread;
+}
+
 static void print_users(FILE *out, const rsi_why *why)
 {
     if (why->user_count == 0) {
@@ -207,7 +255,7 @@ static void print_users(FILE *out, const rsi_why *why)
     }
     fputs("\nusers of the highest spread\n", out);
     for (size_t i = 0; i < why->user_count; i++) {
-        fprintf(out, "  %.4f  ", (double)why->users[i].spread / RS_RISK_ONE);
+        fprintf(out, "  %.4f  ", user_spread(&why->users[i]));
         print_node(out, why, why->users[i].node);
         fputc('\n', out);
     }
@@ -270,23 +318,84 @@ static void json_ring(FILE *out, const rsi_why *why)
             why->ring_members);
 }
 
-static void json_relations(FILE *out, const rsi_why *why)
+static rs_status json_relation(FILE *out, const rsi_why *why, size_t relation, rs_error *err)
 {
-    const rs_store *store = rs_graph_store(why->graph);
+    char *label = label_of(why, relation, err);
+    if (label == NULL) {
+        return RS_ENOMEM;
+    }
+    rsi_print_json_text(out, rsi_text(label));
+    free(label);
+    return RS_OK;
+}
+
+static rs_status json_relations(FILE *out, const rsi_why *why, rs_error *err)
+{
+    rs_status status = RS_OK;
     json_key(out, "relations");
     fputc('[', out);
     for (size_t i = 0; i < why->relation_count; i++) {
         const rsi_why_relation *side = &why->relations[i];
         fputs(i == 0 ? "{\"relation\":" : ",{\"relation\":", out);
-        rsi_print_json_text(out, rsi_text(rs_store_relation(store, side->relation).name));
+        RS_TRY(json_relation(out, why, side->relation, err));
         fprintf(out, ",\"side\":\"%s\",\"edges\":%" PRIu64 ",\"peers\":%" PRIu64 "}",
                 side->from ? "src" : "dst", side->edge_count, side->peer_count);
     }
     fputc(']', out);
+done:
+    return status;
 }
 
-static void json_paths(FILE *out, const rsi_why *why)
+/* What ties two nodes of a path: the kind of evidence, its relation, and the thing where that is
+ * neither of the two; where it is no evidence, the relation if only one can be meant. */
+static rs_status json_step(FILE *out, const rsi_why *why, uint32_t from, uint32_t to, rs_error *err)
 {
+    const rs_link *link = rsi_why_link(why, from, to);
+    uint32_t subjects = rs_graph_subject_count(why->graph);
+    bool direct = from >= subjects || to >= subjects;
+    const char *name = link == NULL && !direct ? plain_relation(why) : NULL;
+    bool same = name != NULL && name[0] == '\0';
+    fputs("{\"kind\":", out);
+    rsi_print_json_text(out, rsi_text(link != NULL ? rs_evidence_kind_name(link->kind)
+                                      : same       ? "identity"
+                                                   : "relation"));
+    json_key(out, "relation");
+    if (link != NULL && link->relation < rs_store_relation_count(rs_graph_store(why->graph))) {
+        rs_status status = json_relation(out, why, link->relation, err);
+        if (status != RS_OK) {
+            return status;
+        }
+    } else if (name != NULL && !same) {
+        rsi_print_json_text(out, rsi_text(name));
+    } else {
+        fputs("null", out);
+    }
+    json_key(out, "thing");
+    if (link == NULL || link->thing == RS_NO_NODE || direct) {
+        fputs("null}", out);
+    } else {
+        json_node(out, why, link->thing);
+        fputs("}}", out);
+    }
+    return RS_OK;
+}
+
+static rs_status json_via(FILE *out, const rsi_why *why, const rs_path *path, rs_error *err)
+{
+    rs_status status = RS_OK;
+    json_key(out, "via");
+    fputc('[', out);
+    for (uint32_t k = 1; k < path->length && status == RS_OK; k++) {
+        fputs(k == 1 ? "" : ",", out);
+        status = json_step(out, why, path->nodes[k - 1], path->nodes[k], err);
+    }
+    fputc(']', out);
+    return status;
+}
+
+static rs_status json_paths(FILE *out, const rsi_why *why, rs_error *err)
+{
+    rs_status status = RS_OK;
     const rs_explanation *spread = &why->spread;
     json_key(out, "paths");
     fputc('[', out);
@@ -297,12 +406,16 @@ static void json_paths(FILE *out, const rsi_why *why)
             json_node(out, why, spread->paths[i].nodes[k]);
             fputc('}', out);
         }
-        fputs("]}", out);
+        fputc(']', out);
+        RS_TRY(json_via(out, why, &spread->paths[i], err));
+        fputc('}', out);
     }
     fputc(']', out);
+done:
+    return status;
 }
 
-static void json_spread(FILE *out, const rsi_why *why)
+static rs_status json_spread(FILE *out, const rsi_why *why, rs_error *err)
 {
     const rs_explanation *spread = &why->spread;
     json_key(out, "spread_from");
@@ -319,8 +432,9 @@ static void json_spread(FILE *out, const rsi_why *why)
         fprintf(out, ",\"part\":%.6f}", spread->seeds[i].part);
     }
     fputc(']', out);
-    json_paths(out, why);
+    rs_status status = json_paths(out, why, err);
     fputc('}', out);
+    return status;
 }
 
 static void json_users(FILE *out, const rsi_why *why)
@@ -330,7 +444,7 @@ static void json_users(FILE *out, const rsi_why *why)
     for (size_t i = 0; i < why->user_count; i++) {
         fputs(i == 0 ? "" : ",", out);
         json_node(out, why, why->users[i].node);
-        fprintf(out, ",\"spread\":%.6f}", (double)why->users[i].spread / RS_RISK_ONE);
+        fprintf(out, ",\"spread\":%.6f}", user_spread(&why->users[i]));
     }
     fputc(']', out);
 }
@@ -349,8 +463,9 @@ static void json_oddity(FILE *out, const rsi_why *why)
     fputc(']', out);
 }
 
-void rsi_why_print_json(FILE *out, const rsi_why *why)
+rs_status rsi_why_print_json(FILE *out, const rsi_why *why, rs_error *err)
 {
+    rs_status status = RS_OK;
     fputs("{\"type\":", out);
     rsi_print_json_text(out, rsi_text(why->type));
     json_key(out, "id");
@@ -361,9 +476,11 @@ void rsi_why_print_json(FILE *out, const rsi_why *why)
             of_million(why->line.risk), of_million(why->line.spread), of_million(why->line.oddity),
             of_million(why->line.ring_score));
     json_ring(out, why);
-    json_relations(out, why);
-    json_spread(out, why);
+    RS_TRY(json_relations(out, why, err));
+    RS_TRY(json_spread(out, why, err));
     json_users(out, why);
     json_oddity(out, why);
     fputs("}\n", out);
+done:
+    return status;
 }

@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/width.h"
+#include "store/dict.h"
 
 enum { BAR = 12, SOURCES_SHOWN = 5 };
 
@@ -157,11 +158,36 @@ static void print_head(FILE *out, const rs_cluster *cluster)
     fputc('\n', out);
 }
 
+/* For a person: the highest risks first; then who is known, by role, by id. */
+static int compare_members(const void *one, const void *other)
+{
+    const rs_cluster_member *a = *(const rs_cluster_member *const *)one;
+    const rs_cluster_member *b = *(const rs_cluster_member *const *)other;
+    if (a->risk != b->risk) {
+        return a->risk > b->risk ? -1 : 1;
+    }
+    if (a->known != b->known) {
+        return a->known ? -1 : 1;
+    }
+    if (a->role != b->role) {
+        return a->role < b->role ? -1 : 1;
+    }
+    return rsi_text_compare(a->node.id, b->node.id);
+}
+
 static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limit, rs_error *err)
 {
     static const char *const roles[] = {
         [RS_ROLE_CORE] = "core", [RS_ROLE_MEMBER] = "member", [RS_ROLE_BRIDGE] = "bridge"};
     size_t shown = shown_of(cluster->member_count, limit);
+    const rs_cluster_member **members = calloc(cluster->member_count + 1, sizeof(void *));
+    if (members == NULL) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < cluster->member_count; i++) {
+        members[i] = &cluster->members[i];
+    }
+    qsort(members, cluster->member_count, sizeof *members, compare_members);
     rsi_table *table = rsi_table_new("llrrl");
     rsi_table_cell(table, "type");
     rsi_table_cell(table, "id");
@@ -169,7 +195,7 @@ static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limi
     rsi_table_cell(table, "membership");
     rsi_table_cell(table, "role");
     for (size_t i = 0; i < shown; i++) {
-        const rs_cluster_member *member = &cluster->members[i];
+        const rs_cluster_member *member = members[i];
         cell(table, member->node.type, 0);
         cell(table, member->node.id, 0);
         rsi_table_cell(table, "%.3f", of_million(member->risk));
@@ -180,6 +206,7 @@ static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limi
     rs_status status = rsi_table_print(table, out, 2, err);
     print_rest(out, cluster->member_count, shown, "  ");
     rsi_table_free(table);
+    free(members);
     return status;
 }
 

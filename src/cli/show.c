@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ringid.h"
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/rings.h"
@@ -62,11 +63,36 @@ done:
     return status;
 }
 
+/* A ring's id is read as people type it: in either case, with O for 0, I and L for 1. */
+static rs_status find_ring(rs_report *report, const char *typed, const rs_cluster **cluster,
+                           rs_error *err)
+{
+    char id[RSI_RING_ID_LENGTH + 1];
+    bool known = rsi_ring_id_read(rsi_text(typed), id);
+    return rs_report_find(report, rsi_text(known ? id : typed), cluster, err);
+}
+
+/* A person who reads a report must know that it speaks of another state of the store. */
+static rs_status note_change(rsi_call *call, const rs_store *store, const rs_run_id *run,
+                             rs_error *err)
+{
+    rs_run_info info;
+    const options *chosen = call->options;
+    rs_status status = rs_run_read(call->words[0], run, &info, err);
+    if (status == RS_OK && chosen->format == FORMAT_TEXT && !call->quiet &&
+        strcmp(rs_store_digest(store), info.store_digest) != 0) {
+        fputs(
+            "the store has changed since this run; \"ringscope run\" looks at it as it is now\n\n",
+            call->out);
+    }
+    return status;
+}
+
 static rs_status show_ring(rsi_call *call, const rs_store *store, rs_report *report, rs_error *err)
 {
     const options *chosen = call->options;
     const rs_cluster *cluster;
-    rs_status status = rs_report_find(report, rsi_text(call->words[1]), &cluster, err);
+    rs_status status = find_ring(report, call->words[1], &cluster, err);
     if (status == RS_OK && chosen->format == FORMAT_JSON) {
         print_object(call->out, cluster);
     } else if (status == RS_OK) {
@@ -92,6 +118,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     }
     RS_TRY(rs_run_check(call->words[0], &run_id, RS_RUN_REPORT, err));
     RS_TRY(rs_report_open(&report, path, err));
+    RS_TRY(note_change(call, store, &run_id, err));
     if (call->word_count > 1) {
         RS_TRY(show_ring(call, store, report, err));
     } else if (chosen->format == FORMAT_JSON) {

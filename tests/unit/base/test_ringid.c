@@ -85,6 +85,34 @@ static void knows_the_form_of_an_id(void **state)
     }
 }
 
+static void reads_what_people_type(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *typed;
+        const char *id; /* NULL: none */
+    } rows[] = {
+        {"R-4qsfgjvktqqzp", "R-4qsfgjvktqqzp"},
+        {"r-4QSFGJVKTQQZP", "R-4qsfgjvktqqzp"},
+        {"R-0O0oiIlL1aaaa", "R-000011111aaaa"},
+        {"R-4qsfgjvktqqz", NULL},
+        {"R-4qsfgjvktqqzpp", NULL},
+        {"X-4qsfgjvktqqzp", NULL},
+        {"R_4qsfgjvktqqzp", NULL},
+        {"R-4qsfgjvktqqzu", NULL},
+        {"R-4qsfgjvktqq p", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char id[RSI_RING_ID_LENGTH + 1];
+        rs_text typed = {rows[i].typed, strlen(rows[i].typed)};
+        assert_int_equal(rsi_ring_id_read(typed, id), rows[i].id != NULL);
+        if (rows[i].id != NULL) {
+            assert_string_equal(id, rows[i].id);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +120,7 @@ int main(void)
         cmocka_unit_test(does_not_depend_on_the_order_of_members),
         cmocka_unit_test(changes_with_time_type_id_and_border),
         cmocka_unit_test(knows_the_form_of_an_id),
+        cmocka_unit_test(reads_what_people_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
