@@ -94,7 +94,7 @@ typedef struct rsi_commit {
     char name[256];
 } rsi_commit;
 /* Sort, write, sync and publish. `name` NULL: named by content digest (independent of row order).
- * `row_count` is kept for the batch's record. RS_EUSAGE where the name is taken by other content.
+ * `row_count` is kept for the batch's record. RS_EINPUT where the name is taken by other content.
  */
 RS_MUST_USE rs_status rsi_batch_commit(rsi_batch *batch, const char *name, uint64_t row_count,
                                        rsi_commit *result, rs_error *err);

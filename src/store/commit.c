@@ -68,7 +68,7 @@ static rs_status check_name(const rsi_batch *batch, rsi_commit *result, rs_error
             continue;
         }
         if (known->digest.high != batch->digest.high || known->digest.low != batch->digest.low) {
-            return rs_fail(err, RS_EUSAGE,
+            return rs_fail(err, RS_EINPUT,
                            "batch \"%s\" is in the store with other content (%" PRIu64
                            " edges): give this one another name",
                            known->name, known->edge_count);

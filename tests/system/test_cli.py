@@ -77,12 +77,15 @@ def ingest(folder):
         failures.append("dry run: a store was made")
     expect("ingest", run("ingest", store, "--mapping", mapping, good), 0, out=r"rows +100\nedges +100\n")
     expect("again", run("ingest", store, "--mapping", mapping, good), 0, out="nothing changed")
+    other = write(os.path.join(folder, "other.csv"), "account,device,ts\na1,d1,1700000500\n")
     done = run("ingest", store, "--mapping", mapping, "--batch", "b", "--format", "json", "--rejects",
                os.path.join(folder, "rejects"), bad)
     expect("rejects", done, 6, out=".")
     result = json.loads(done.stdout)
     if (result["batch"], result["rows"], result["edges"], result["rejected"]) != ("b", 2, 1, 1):
         failures.append(f"rejects: {result}")
+    expect("the name again", run("ingest", store, "--mapping", mapping, "--batch", "b", other), 3,
+           err='batch "b" is in the store with other content')
     expect("verify", run("verify", store), 0, out="^OK .*store\n$")
     expect("stats", run("stats", store), 0, out=r"(?s)uses +shared +account +device +101 .*bytes per edge")
     stats = json.loads(run("stats", store, "--format", "json").stdout)

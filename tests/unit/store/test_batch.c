@@ -124,7 +124,7 @@ static void does_nothing_for_a_batch_that_is_there(void **state)
     }
     begin(&it, false);
     put(&it, edge(it.names.relations[0], "a", "c", 1, 3));
-    assert_int_equal(end(&it, "monday"), RS_EUSAGE);
+    assert_int_equal(end(&it, "monday"), RS_EINPUT);
     assert_non_null(strstr(it.err.message, "batch \"monday\" is in the store with other content"));
     begin(&it, false);
     put(&it, edge(it.names.relations[0], "a", "c", 1, 3));
