@@ -1,7 +1,9 @@
 /* read_truth.c - truth, blacklist and risks: CSV files into a case.
  *
  * An account that the truth or the risks name twice is an error: which line counts would be a
- * guess. SPDX-License-Identifier: GPL-3.0-or-later */
+ * guess.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +45,40 @@ static rs_status word(rsi_ids *ids, const rs_text *fields, size_t column, uint32
     return rsi_ids_add(ids, fields[column], number, &is_new, err);
 }
 
+/* What a file is read by: its columns are found once, then each line is taken. */
+typedef struct line_reader {
+    rsi_case *c;
+    const char *path;
+    rs_status (*find_columns)(const rsi_csv *csv, const char *path, void *columns, rs_error *err);
+    rs_status (*take)(rsi_case *c, const void *columns, const rs_text *fields, rs_error *err);
+    void *columns;
+} line_reader;
+
+/* An error of a line names the file and the line. */
+static rs_status read_lines(const line_reader *reader, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_csv *csv = NULL;
+    const rs_text *fields = NULL;
+    uint64_t line = 0;
+    RS_TRY(rsi_csv_open(&csv, reader->path, err));
+    RS_TRY(reader->find_columns(csv, reader->path, reader->columns, err));
+    for (;;) {
+        RS_TRY(rsi_csv_next(csv, &fields, &line, err));
+        if (fields == NULL) {
+            break;
+        }
+        status = reader->take(reader->c, reader->columns, fields, err);
+        if (status != RS_OK) {
+            status = rs_context(err, status, "\"%s\":%" PRIu64, reader->path, line);
+            goto done;
+        }
+    }
+done:
+    rsi_csv_close(csv);
+    return status;
+}
+
 /* ---- truth -------------------------------------------------------------------------------- */
 
 struct truth_columns {
@@ -69,9 +105,24 @@ done:
     return status;
 }
 
-static rs_status read_truth_line(rsi_case *c, const struct truth_columns *at, const rs_text *fields,
+static rs_status find_truth_columns(const rsi_csv *csv, const char *path, void *columns,
+                                    rs_error *err)
+{
+    rs_status status = RS_OK;
+    struct truth_columns *at = columns;
+    RS_TRY(need_column(csv, path, "account", &at->account, err));
+    RS_TRY(need_column(csv, path, "ring", &at->ring, err));
+    at->kind = rsi_csv_column(csv, "kind");
+    at->hiding = rsi_csv_column(csv, "hiding");
+    at->lookalike = rsi_csv_column(csv, "lookalike");
+done:
+    return status;
+}
+
+static rs_status take_truth_line(rsi_case *c, const void *columns, const rs_text *fields,
                                  rs_error *err)
 {
+    const struct truth_columns *at = columns;
     rs_status status = RS_OK;
     uint32_t number = 0, ring = RSI_NO_ID, lookalike = RSI_NO_ID;
     rs_text id = fields[at->account];
@@ -136,62 +187,57 @@ done:
 
 rs_status rsi_read_truth(rsi_case *c, const char *path, rs_error *err)
 {
-    rs_status status = RS_OK;
-    rsi_csv *csv = NULL;
-    const rs_text *fields = NULL;
-    uint64_t line = 0;
     struct truth_columns at = {0};
-    RS_TRY(rsi_csv_open(&csv, path, err));
-    RS_TRY(need_column(csv, path, "account", &at.account, err));
-    RS_TRY(need_column(csv, path, "ring", &at.ring, err));
-    at.kind = rsi_csv_column(csv, "kind");
-    at.hiding = rsi_csv_column(csv, "hiding");
-    at.lookalike = rsi_csv_column(csv, "lookalike");
-    for (;;) {
-        RS_TRY(rsi_csv_next(csv, &fields, &line, err));
-        if (fields == NULL) {
-            break;
-        }
-        status = read_truth_line(c, &at, fields, err);
-        if (status != RS_OK) {
-            status = rs_context(err, status, "\"%s\":%" PRIu64, path, line);
-            goto done;
-        }
-    }
-    RS_TRY(renumber_rings(c, err));
-done:
-    rsi_csv_close(csv);
-    return status;
+    const line_reader reader = {.c = c,
+                                .path = path,
+                                .find_columns = find_truth_columns,
+                                .take = take_truth_line,
+                                .columns = &at};
+    rs_status status = read_lines(&reader, err);
+    return status == RS_OK ? renumber_rings(c, err) : status;
 }
 
 /* ---- blacklist ---------------------------------------------------------------------------- */
 
-rs_status rsi_read_known(rsi_case *c, const char *path, rs_error *err)
+struct list_columns {
+    size_t type, id;
+};
+
+static rs_status find_list_columns(const rsi_csv *csv, const char *path, void *columns,
+                                   rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_csv *csv = NULL;
-    const rs_text *fields = NULL;
-    uint64_t line = 0;
-    size_t type = 0, id = 0;
-    RS_TRY(rsi_csv_open(&csv, path, err));
-    RS_TRY(need_column(csv, path, "type", &type, err));
-    RS_TRY(need_column(csv, path, "id", &id, err));
-    for (;;) {
-        RS_TRY(rsi_csv_next(csv, &fields, &line, err));
-        if (fields == NULL) {
-            break;
-        }
-        if (is_text(fields[type], c->options->subject)) {
-            /* One that no other file names is no account of this case. */
-            uint32_t number = rsi_ids_find(&c->account_ids, fields[id]);
-            if (number != RSI_NO_ID) {
-                c->accounts[number].known = true;
-            }
+    struct list_columns *at = columns;
+    RS_TRY(need_column(csv, path, "type", &at->type, err));
+    RS_TRY(need_column(csv, path, "id", &at->id, err));
+done:
+    return status;
+}
+
+static rs_status take_list_line(rsi_case *c, const void *columns, const rs_text *fields,
+                                rs_error *err)
+{
+    const struct list_columns *at = columns;
+    (void)err;
+    if (is_text(fields[at->type], c->options->subject)) {
+        /* One that no other file names is no account of this case. */
+        uint32_t number = rsi_ids_find(&c->account_ids, fields[at->id]);
+        if (number != RSI_NO_ID) {
+            c->accounts[number].known = true;
         }
     }
-done:
-    rsi_csv_close(csv);
-    return status;
+    return RS_OK;
+}
+
+rs_status rsi_read_known(rsi_case *c, const char *path, rs_error *err)
+{
+    struct list_columns at = {0};
+    const line_reader reader = {.c = c,
+                                .path = path,
+                                .find_columns = find_list_columns,
+                                .take = take_list_line,
+                                .columns = &at};
+    return read_lines(&reader, err);
 }
 
 /* ---- risks -------------------------------------------------------------------------------- */
@@ -200,9 +246,22 @@ struct risk_columns {
     size_t type, id, risk;
 };
 
-static rs_status read_risk_line(rsi_case *c, const struct risk_columns *at, const rs_text *fields,
+static rs_status find_risk_columns(const rsi_csv *csv, const char *path, void *columns,
+                                   rs_error *err)
+{
+    rs_status status = RS_OK;
+    struct risk_columns *at = columns;
+    RS_TRY(need_column(csv, path, "type", &at->type, err));
+    RS_TRY(need_column(csv, path, "id", &at->id, err));
+    RS_TRY(need_column(csv, path, "risk", &at->risk, err));
+done:
+    return status;
+}
+
+static rs_status take_risk_line(rsi_case *c, const void *columns, const rs_text *fields,
                                 rs_error *err)
 {
+    const struct risk_columns *at = columns;
     rs_status status = RS_OK;
     uint32_t number = 0;
     rs_text id = fields[at->id];
@@ -228,31 +287,16 @@ done:
 
 rs_status rsi_read_risks(rsi_case *c, const char *path, rs_error *err)
 {
-    rs_status status = RS_OK;
-    rsi_csv *csv = NULL;
-    const rs_text *fields = NULL;
-    uint64_t line = 0;
     struct risk_columns at = {0};
-    RS_TRY(rsi_csv_open(&csv, path, err));
-    RS_TRY(need_column(csv, path, "type", &at.type, err));
-    RS_TRY(need_column(csv, path, "id", &at.id, err));
-    RS_TRY(need_column(csv, path, "risk", &at.risk, err));
-    for (;;) {
-        RS_TRY(rsi_csv_next(csv, &fields, &line, err));
-        if (fields == NULL) {
-            break;
-        }
-        status = read_risk_line(c, &at, fields, err);
-        if (status != RS_OK) {
-            status = rs_context(err, status, "\"%s\":%" PRIu64, path, line);
-            goto done;
-        }
-    }
-    if (c->risk_line_count == 0) {
+    const line_reader reader = {.c = c,
+                                .path = path,
+                                .find_columns = find_risk_columns,
+                                .take = take_risk_line,
+                                .columns = &at};
+    rs_status status = read_lines(&reader, err);
+    if (status == RS_OK && c->risk_line_count == 0) {
         status =
             rs_fail(err, RS_EINPUT, "\"%s\": no line of type \"%s\"", path, c->options->subject);
     }
-done:
-    rsi_csv_close(csv);
     return status;
 }
