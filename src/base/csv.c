@@ -37,7 +37,7 @@ struct rsi_csv_scan {
     char *undone; /* text whose doubled quotes were undone; as long as the longest piece */
     size_t undone_length;
     size_t undone_capacity;
-    uint32_t marks[WINDOW];
+    uint32_t marks[1 + WINDOW]; /* marks[0] is only there to stand before the first */
 };
 
 static const char *const OPEN_QUOTE = "quote is not closed";
@@ -81,8 +81,8 @@ void rsi_csv_scan_start(rsi_csv_scan *scan, const char *bytes, size_t length)
     scan->length = length;
     scan->at = 0;
     scan->scanned = 0;
-    scan->next = 0;
-    scan->count = 0;
+    scan->next = 1;
+    scan->count = 1;
     scan->lines = 0;
     scan->ascii = true;
     scan->undone_length = 0;
@@ -168,8 +168,8 @@ static bool refill(rsi_csv_scan *scan)
         }
         size_t left = scan->length - scan->scanned;
         size_t end = scan->scanned + (left < WINDOW ? left : WINDOW);
-        scan->next = 0;
-        scan->count = 0;
+        scan->next = 1;
+        scan->count = 1;
 #ifdef __SSE2__
         mark_fast(scan, end);
 #endif
@@ -348,6 +348,67 @@ bool rsi_csv_scan_next(rsi_csv_scan *scan, rsi_csv_record *record, bool *no_memo
     while (any_field(scan, record, &start, no_memory)) {
     }
     return !*no_memory;
+}
+
+/* ---- runs of plain records --------------------------------------------------------------------
+ */
+
+/* Whether the marks from `ends` on are those of one plain record: `last` delimiters, a CR where
+ * `crlf` and LF. */
+static inline bool is_plain(const char *bytes, char delimiter, const uint32_t *ends, size_t last,
+                            bool crlf)
+{
+    unsigned other = 0;
+    for (size_t i = 0; i < last; i++) {
+        other |= (unsigned)(bytes[ends[i]] ^ delimiter);
+    }
+    if (crlf) {
+        other |= (unsigned)(bytes[ends[last]] ^ '\r') | (ends[last + 1] - ends[last] - 1);
+        last++;
+    }
+    return (other | (unsigned)(bytes[ends[last]] ^ '\n')) == 0;
+}
+
+rsi_csv_run rsi_csv_scan_run(rsi_csv_scan *scan, size_t field_count)
+{
+    rsi_csv_run run = {.field_count = field_count, .line = scan->lines};
+    if (!refill(scan) || scan->count - scan->next <= field_count) {
+        return run;
+    }
+    uint32_t *first = &scan->marks[scan->next];
+    const uint32_t *end = &scan->marks[scan->count];
+    bool crlf = scan->bytes[first[field_count - 1]] == '\r';
+    run.stride = field_count + crlf;
+    run.ends = first;
+    first[-1] = (uint32_t)scan->at - 1;
+    for (const uint32_t *at = first; (size_t)(end - at) >= run.stride; at += run.stride) {
+        if (scan->length - at[run.stride - 1] <= RSI_CSV_PADDING ||
+            !is_plain(scan->bytes, scan->delimiter, at, field_count - 1, crlf)) {
+            break;
+        }
+        run.count++;
+    }
+    if (run.count > 0) {
+        scan->next += run.count * run.stride;
+        scan->lines += run.count;
+        scan->at = (size_t)first[run.count * run.stride - 1] + 1;
+    }
+    return run;
+}
+
+void rsi_csv_scan_first(rsi_csv_scan *scan, const rsi_csv_run *run, rsi_csv_record *record)
+{
+    const uint32_t *ends = run->ends;
+    uint32_t start = ends[-1] + 1;
+    *record = (rsi_csv_record){.start = start,
+                               .end = ends[run->field_count - 1],
+                               .field_count = run->field_count,
+                               .fields = scan->fields,
+                               .line = run->line};
+    for (size_t i = 0; i < run->field_count && i < scan->capacity; i++) {
+        scan->fields[i] = (rs_text){scan->bytes + start, ends[i] - start};
+        start = ends[i] + 1;
+    }
 }
 
 /* ---- where records end ------------------------------------------------------------------------

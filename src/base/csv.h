@@ -22,6 +22,7 @@
 
 #define RSI_CSV_RECORD_MAX ((size_t)16 << 20) /* bytes of one record */
 #define RSI_CSV_FIELDS_MAX ((size_t)1 << 16)
+#define RSI_CSV_PADDING    ((size_t)16)
 
 /* ---- a piece of memory that starts and ends with whole records ---------------------------------
  */
@@ -49,6 +50,24 @@ void rsi_csv_scan_free(rsi_csv_scan *scan);
 void rsi_csv_scan_start(rsi_csv_scan *scan, const char *bytes, size_t length);
 /* The next record; false at the end, and when memory for quoted text gave out (*no_memory). */
 bool rsi_csv_scan_next(rsi_csv_scan *scan, rsi_csv_record *record, bool *no_memory);
+
+/* Records one behind the other that are as plain as can be: so many fields each, none with a quote,
+ * every line end the same (LF or CRLF). With `ends` moved on by `stride` a record, field i is
+ *     bytes[(uint32_t)(ends[i - 1] + 1) .. ends[i])
+ * ends[-1], before the first record, is there too. */
+typedef struct rsi_csv_run {
+    size_t count; /* records */
+    size_t field_count;
+    size_t stride;
+    const uint32_t *ends; /* offsets in the piece; lent until the next call */
+    uint64_t line;        /* of the first record */
+} rsi_csv_run;
+
+/* The next plain records of `field_count` fields: as many as are known to be plain, 0 where it
+ * takes rsi_csv_scan_next to go on. RSI_CSV_PADDING bytes of the piece lie behind each of them. */
+rsi_csv_run rsi_csv_scan_run(rsi_csv_scan *scan, size_t field_count);
+/* The first record of the run as rsi_csv_scan_next would have given it, `line` as in the run. */
+void rsi_csv_scan_first(rsi_csv_scan *scan, const rsi_csv_run *run, rsi_csv_record *record);
 /* Whether every byte looked at so far was ASCII: then nothing need be checked as UTF-8. */
 bool rsi_csv_scan_ascii(const rsi_csv_scan *scan);
 /* Offset behind the last record that was read. */

@@ -22,6 +22,7 @@ typedef struct parse {
     const rsi_row_sink *sink;
     const rsi_source *source;
     rs_error *err;
+    uint64_t header_lines; /* CSV: in the piece, before what the scan sees */
 } parse;
 
 /* The extent of the row at hand. */
@@ -92,7 +93,7 @@ static rs_status take_row(const parse *in, const extent *at, const size_t *colum
         goto done;
     }
     in->chunk->yield += row->edge_count + row->node_count;
-    RS_TRY(in->sink->row(in->sink->context, row, in->chunk->cells, at->line, in->err));
+    RS_TRY(in->sink->row(in->sink->context, row, at->line, in->err));
 done:
     return status;
 }
@@ -174,30 +175,84 @@ done:
     return status;
 }
 
-static rs_status parse_csv(const parse *in, bool stop_at_bad)
+static bool run_is_utf8(const parse *in, const rsi_csv_run *run)
+{
+    const char *bytes = in->chunk->input.piece.bytes + in->chunk->input.start;
+    uint32_t start = run->ends[-1] + 1;
+    size_t length = run->ends[run->count * run->stride - 1] - start;
+    return rsi_csv_scan_ascii(in->chunk->scan) || rsi_utf8_valid(bytes + start, length) == length;
+}
+
+/* The plain lines that come next, none or many: as many as it can the short way. */
+static rs_status take_run(const parse *in, bool stop_at_bad)
 {
     rs_status status = RS_OK;
     rsi_chunk *chunk = in->chunk;
+    const char *bytes = chunk->input.piece.bytes + chunk->input.start;
+    rsi_csv_run run = rsi_csv_scan_run(chunk->scan, chunk->input.file->field_count);
+    bool short_way = run.count > 0 && run_is_utf8(in, &run);
+    run.line += in->header_lines;
+    while (run.count > 0 && !(stop_at_bad && chunk->bad_count > 0)) {
+        rsi_edge_row *edges = NULL;
+        size_t edge_count = 0;
+        size_t taken =
+            short_way ? rsi_rower_read_lines(in->rower, bytes, &run, &edges, &edge_count) : 0;
+        if (taken > 0) {
+            chunk->yield += edge_count;
+            RS_TRY(in->sink->edges(in->sink->context, edges, edge_count, in->err));
+        } else {
+            rsi_csv_record record;
+            taken = 1;
+            rsi_csv_scan_first(chunk->scan, &run, &record);
+            RS_TRY(take_record(in, &record));
+        }
+        chunk->row_count += taken;
+        run.count -= taken;
+        run.ends += taken * run.stride;
+        run.line += taken;
+    }
+done:
+    return status;
+}
+
+/* The header's lines were counted by the feed's scan, not by the chunk's. */
+static uint64_t header_lines(const rsi_chunk *chunk)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < chunk->input.start; i++) {
+        count += chunk->input.piece.bytes[i] == '\n';
+    }
+    return count;
+}
+
+static rs_status parse_csv(parse *in, bool stop_at_bad)
+{
+    rs_status status = RS_OK;
+    rsi_chunk *chunk = in->chunk;
+    const rsi_file *file = chunk->input.file;
     rsi_csv_record record;
     bool out_of_memory = false;
-    size_t start = chunk->input.start;
-    /* The header's lines were counted by the feed's scan, not by this one. */
-    uint64_t header_lines = 0;
-    for (size_t i = 0; i < start; i++) {
-        header_lines += chunk->input.piece.bytes[i] == '\n';
-    }
+    bool short_way = in->sink->edges != NULL && rsi_rower_bind(in->rower, file->field_of_slot);
+    in->header_lines = header_lines(chunk);
     RS_TRY(ready_scan(chunk, in->err));
-    rsi_csv_scan_start(chunk->scan, chunk->input.piece.bytes + start,
-                       chunk->input.piece.length - start);
-    while (rsi_csv_scan_next(chunk->scan, &record, &out_of_memory)) {
-        chunk->row_count++;
-        record.line += header_lines;
-        RS_TRY(take_record(in, &record));
-        if (stop_at_bad && chunk->bad_count > 0) {
+    rsi_csv_scan_start(chunk->scan, chunk->input.piece.bytes + chunk->input.start,
+                       chunk->input.piece.length - chunk->input.start);
+    while (!stop_at_bad || chunk->bad_count == 0) {
+        uint64_t rows_before = chunk->row_count;
+        if (short_way) {
+            RS_TRY(take_run(in, stop_at_bad));
+        }
+        if (chunk->row_count > rows_before) {
+            continue;
+        }
+        if (!rsi_csv_scan_next(chunk->scan, &record, &out_of_memory)) {
             break;
         }
+        chunk->row_count++;
+        record.line += in->header_lines;
+        RS_TRY(take_record(in, &record));
     }
-    chunk->line_count = header_lines + rsi_csv_scan_lines(chunk->scan);
+    chunk->line_count = in->header_lines + rsi_csv_scan_lines(chunk->scan);
     status = out_of_memory ? no_memory(in->err) : RS_OK;
 done:
     return status;
@@ -345,7 +400,7 @@ rs_status rsi_chunk_parse(rsi_chunk *chunk, rsi_rower *rower, const rsi_row_sink
 {
     rs_status status = RS_OK;
     const rsi_file *file = chunk->input.file;
-    parse in = {chunk, rower, sink, file->source, err};
+    parse in = {chunk, rower, sink, file->source, err, 0};
     chunk->row_count = 0;
     chunk->line_count = 0;
     chunk->yield = 0;

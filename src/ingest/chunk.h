@@ -56,8 +56,10 @@ typedef struct rsi_chunk {
 /* Where rows go. `line` is 0-based from the start of the piece. */
 typedef struct rsi_row_sink {
     void *context;
-    rs_status (*row)(void *context, const rsi_row *row, const rs_text *cells, uint64_t line,
-                     rs_error *err);
+    rs_status (*row)(void *context, const rsi_row *row, uint64_t line, rs_error *err);
+    /* Relations of rows that gave nothing else, many at once, each with its `line`. NULL: all rows
+     * come one by one. */
+    rs_status (*edges)(void *context, rsi_edge_row *edges, size_t count, rs_error *err);
 } rsi_row_sink;
 
 /* Parse the chunk's piece. Bad rows are collected in the chunk; with `stop_at_bad` only the first

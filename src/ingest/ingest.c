@@ -100,12 +100,10 @@ typedef struct block_sink {
     uint64_t line; /* of the piece's start */
 } block_sink;
 
-static rs_status put_row(void *context, const rsi_row *row, const rs_text *cells, uint64_t line,
-                         rs_error *err)
+static rs_status put_row(void *context, const rsi_row *row, uint64_t line, rs_error *err)
 {
     rs_status status = RS_OK;
     const block_sink *sink = context;
-    (void)cells;
     for (size_t i = 0; i < row->edge_count; i++) {
         row->edges[i].file = sink->file;
         row->edges[i].line = sink->line + line + 1;
@@ -119,6 +117,16 @@ static rs_status put_row(void *context, const rsi_row *row, const rs_text *cells
     }
 done:
     return status;
+}
+
+static rs_status put_edges(void *context, rsi_edge_row *edges, size_t count, rs_error *err)
+{
+    const block_sink *sink = context;
+    for (size_t i = 0; i < count; i++) {
+        edges[i].file = sink->file;
+        edges[i].line += sink->line + 1;
+    }
+    return rsi_block_edges(sink->block, edges, count, err);
 }
 
 static rs_status rower_for(ingest *in, unsigned worker, size_t source, rsi_rower **rower,
@@ -141,7 +149,7 @@ static rs_status parse_chunk(ingest *in, rsi_chunk *chunk, rsi_block *block, uns
     block_sink sink = {.block = block,
                        .file = in->tallies[chunk->input.file_index].number,
                        .line = chunk->input.line};
-    rsi_row_sink rows = {&sink, put_row};
+    rsi_row_sink rows = {&sink, put_row, put_edges};
     rsi_block_reset(block);
     RS_TRY(rower_for(in, worker, chunk->input.file->input->source, &rower, &chunk->error));
     RS_TRY(rsi_chunk_parse(chunk, rower, &rows, in->rejects == NULL, &chunk->error));

@@ -158,12 +158,10 @@ static void count_edge(rsi_profile_relation *relation, const rsi_edge_row *edge)
     }
 }
 
-static rs_status take_row(void *context, const rsi_row *row, const rs_text *cells, uint64_t line,
-                          rs_error *err)
+static rs_status take_row(void *context, const rsi_row *row, uint64_t line, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_profile *profile = context;
-    (void)cells;
     (void)line;
     for (size_t i = 0; i < row->edge_count; i++) {
         const rsi_edge_row *edge = &row->edges[i];
@@ -202,7 +200,7 @@ static rs_status look_at_piece(rsi_profile *profile, rsi_chunk *chunk, rsi_rower
 {
     rs_status status = RS_OK;
     size_t source = chunk->input.file->input->source;
-    rsi_row_sink sink = {profile, take_row};
+    rsi_row_sink sink = {profile, take_row, NULL};
     if (rowers[source] == NULL) {
         RS_TRY(rsi_rower_new(&rowers[source], rsi_mapping_source(profile->mapping, source),
                              &profile->registry, time_max, err));

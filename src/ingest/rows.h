@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/csv.h"
 #include "ingest/mapping.h"
 #include "store/batch.h"
 
@@ -61,6 +62,19 @@ void rsi_rower_free(rsi_rower *rower);
  * does too. Fails only with what the registry fails with, and RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_rower_read(rsi_rower *rower, const rs_text *cells, rsi_row *row,
                                      bool *good, rsi_bad_cell *bad, rs_error *err);
+
+/* The short way for plain lines of a CSV file: no cells are made, and nothing is looked at but what
+ * the rules read. Where it does not answer, rsi_rower_read has to: it takes every row, and alone
+ * says what is wrong with one. Where both answer they agree. */
+
+/* The file whose lines come next: field_of_slot[slot] is where a slot's field stands. False where
+ * the source has rules that the short way does not know. */
+bool rsi_rower_bind(rsi_rower *rower, const size_t *field_of_slot);
+/* Read the first lines of a run (offsets from `bytes`, all valid UTF-8): their relations, each with
+ * its line, lent until the next call. Returns how many lines it took, 0 where the first is not for
+ * the short way; there may be more to take. */
+size_t rsi_rower_read_lines(rsi_rower *rower, const char *bytes, const rsi_csv_run *run,
+                            rsi_edge_row **edges, size_t *edge_count);
 
 /* Set the reason: `column "x": "value" what`, the value cut to what fits and made printable. */
 void rsi_bad_cell_set(rsi_bad_cell *bad, const rsi_source *source, size_t slot, rs_text value,

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "ringscope/error.h"
 #include "ringscope/text.h"
 
@@ -40,31 +41,36 @@ typedef struct rsi_settled_table {
     size_t count;
 } rsi_settled_table;
 
-static inline uint64_t rsi_settled_load(const char *bytes)
-{
-    uint32_t value;
-    memcpy(&value, bytes, sizeof value);
-    return value;
-}
-
-/* Two words that with the length are all of a text of up to 16 bytes; one branch, because lengths
- * change from row to row and a wrong guess costs more than the loads (the shape is wyhash's). */
+/* The first eight bytes of a text and the next eight as words, zeros where it ends: with the length
+ * all of a text of up to 16 bytes. */
 static inline void rsi_settled_ends(rs_text text, uint64_t *head, uint64_t *tail)
 {
     const char *bytes = text.bytes;
-    if (text.length >= 4) {
-        size_t step =
-            text.length < RSI_SETTLED_SHORT ? text.length >> 3 << 2 : RSI_SETTLED_SHORT / 2;
-        const char *last = bytes + text.length - 4;
-        *head = rsi_settled_load(bytes) << 32 | rsi_settled_load(bytes + step);
-        *tail = rsi_settled_load(last) << 32 | rsi_settled_load(last - step);
-        return;
-    }
+    size_t length = text.length < RSI_SETTLED_SHORT ? text.length : RSI_SETTLED_SHORT;
     *head = 0;
     *tail = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        *head = *head << 8 | (unsigned char)bytes[i];
+    if (length > 8) {
+        *head = rsi_load_u64le(bytes);
+        *tail = rsi_load_u64le(bytes + length - 8) >> (8 * (16 - length));
+    } else if (length >= 4) {
+        *head = (uint64_t)rsi_load_u32le(bytes) | (uint64_t)rsi_load_u32le(bytes + length - 4)
+                                                      << (8 * (length - 4));
+    } else {
+        for (size_t i = 0; i < length; i++) {
+            *head |= (uint64_t)(unsigned char)bytes[i] << (8 * i);
+        }
     }
+}
+
+/* The same where 16 bytes can be read from the text on, and it is no longer than that. */
+static inline void rsi_settled_ends_padded(rs_text text, uint64_t *head, uint64_t *tail)
+{
+    size_t length = text.length;
+    size_t more = length > 8 ? length - 8 : 0;
+    *head = rsi_load_u64le(text.bytes) &
+            (length < 8 ? (UINT64_C(1) << (8 * length)) - 1 : ~UINT64_C(0));
+    *tail = rsi_load_u64le(text.bytes + 8) &
+            (more < 8 ? (UINT64_C(1) << (8 * more)) - 1 : ~UINT64_C(0));
 }
 
 static inline uint64_t rsi_settled_mix(uint64_t hash, uint64_t value)
@@ -75,28 +81,37 @@ static inline uint64_t rsi_settled_mix(uint64_t hash, uint64_t value)
 
 static inline uint64_t rsi_settled_hash(size_t length, uint64_t head, uint64_t tail)
 {
-    return rsi_settled_mix(0, ((head ^ length) * UINT64_C(0x9E3779B97F4A7C15)) + tail);
+    uint64_t hash =
+        (head ^ tail * UINT64_C(0x9E3779B97F4A7C15) ^ length) * UINT64_C(0xFF51AFD7ED558CCD);
+    return hash ^ hash >> 32;
 }
 
-/* The entry for a table of one part whose cell has at most RSI_SETTLED_SHORT bytes, or NULL. */
+/* The entry for a table of one part whose cell has at most RSI_SETTLED_SHORT bytes and these ends,
+ * or NULL. */
+static inline const rsi_settled *rsi_settled_find_ends(const rsi_settled_table *table,
+                                                       size_t length, uint64_t head, uint64_t tail)
+{
+    size_t mask = table->capacity - 1;
+    if (table->capacity == 0) {
+        return NULL;
+    }
+    for (size_t i = (size_t)rsi_settled_hash(length, head, tail) & mask;
+         table->entries[i].text != NULL; i = (i + 1) & mask) {
+        const rsi_settled *one = &table->entries[i];
+        if (one->head == head && one->tail == tail && one->lengths[0] == length) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
 static inline const rsi_settled *rsi_settled_find_short(const rsi_settled_table *table,
                                                         rs_text part)
 {
     uint64_t head;
     uint64_t tail;
-    if (table->capacity == 0) {
-        return NULL;
-    }
     rsi_settled_ends(part, &head, &tail);
-    uint64_t hash = rsi_settled_hash(part.length, head, tail);
-    for (size_t i = (size_t)hash & (table->capacity - 1); table->entries[i].text != NULL;
-         i = (i + 1) & (table->capacity - 1)) {
-        const rsi_settled *one = &table->entries[i];
-        if (one->head == head && one->tail == tail && one->lengths[0] == part.length) {
-            return one;
-        }
-    }
-    return NULL;
+    return rsi_settled_find_ends(table, part.length, head, tail);
 }
 
 /* The entry under the row's cells, or NULL. */

@@ -80,6 +80,9 @@ void rsi_block_reset(rsi_block *block);
 /* A node that only has to exist, with no edge or attribute. */
 RS_MUST_USE rs_status rsi_block_node(rsi_block *block, uint32_t type, rs_text id, rs_error *err);
 RS_MUST_USE rs_status rsi_block_edge(rsi_block *block, const rsi_edge_row *row, rs_error *err);
+/* The same for many. */
+RS_MUST_USE rs_status rsi_block_edges(rsi_block *block, const rsi_edge_row *rows, size_t count,
+                                      rs_error *err);
 RS_MUST_USE rs_status rsi_block_value(rsi_block *block, const rsi_value_row *row, rs_error *err);
 
 /* Take over what is in `blocks`, in that order, with the work's threads. The lent bytes may go

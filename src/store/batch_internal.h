@@ -143,6 +143,9 @@ typedef struct rsi_block_row {
 } rsi_block_row;
 
 typedef struct rsi_block_rows {
+    rsi_block_type *src_keys; /* of the relation's types */
+    rsi_block_type *dst_keys;
+    uint64_t hash; /* the relation's */
     rsi_block_row *rows;
     rsi_row_extra *extras; /* NULL until a row needs one; `key` refers as src does */
     uint32_t count;
@@ -168,6 +171,7 @@ typedef struct rsi_block_values {
 
 struct rsi_block {
     rsi_batch *batch;
+    bool keep_rows; /* the batch's */
     rsi_hash128 digest;
     rsi_block_type *types[RSI_BATCH_TYPES_MAX]; /* made when first used */
     rsi_block_rows *relations[RSI_RELATIONS_MAX];

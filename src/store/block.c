@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/hash_inline.h"
 #include "base/try.h"
 #include "store/batch_internal.h"
 #include "store/intcodec.h"
@@ -33,36 +34,48 @@ static size_t wider(size_t capacity)
     return capacity < 16 ? 16 : capacity + capacity / 2;
 }
 
-static rs_status add_key(rsi_block *block, uint32_t type, rs_text id, uint64_t hash, uint32_t *ref,
-                         rs_error *err)
+/* The key lists of a type, made when first used; NULL: out of memory. */
+static rsi_block_type *type_of(rsi_block *block, uint32_t type)
 {
-    uint32_t shard = (uint32_t)(hash >> (64 - RSI_SHARD_BITS));
+    assert(type < RSI_BATCH_TYPES_MAX);
     if (block->types[type] == NULL) {
         block->types[type] = calloc(1, sizeof *block->types[type]);
-        if (block->types[type] == NULL) {
-            return no_memory(err);
-        }
     }
-    rsi_key_list *list = &block->types[type]->shards[shard];
+    return block->types[type];
+}
+
+static rs_status widen_keys(rsi_key_list *list, rs_error *err)
+{
+    size_t capacity = wider(list->capacity);
+    if (capacity > RSI_LOCAL_MASK) {
+        return rs_fail(err, RS_EUSAGE, "more than %u ids in one block", RSI_LOCAL_MASK);
+    }
+    void *keys = list->keys;
+    rs_status status = widen(&keys, capacity, sizeof *list->keys, err);
+    if (status == RS_OK) {
+        list->keys = keys;
+        list->capacity = (uint32_t)capacity;
+    }
+    return status;
+}
+
+static inline rs_status add_key(rsi_block_type *type, rs_text id, uint64_t hash, uint32_t *ref,
+                                rs_error *err)
+{
+    uint32_t shard = (uint32_t)(hash >> (64 - RSI_SHARD_BITS));
+    rsi_key_list *list = &type->shards[shard];
     if (list->count == list->capacity) {
-        size_t capacity = wider(list->capacity);
-        if (capacity > RSI_LOCAL_MASK) {
-            return rs_fail(err, RS_EUSAGE, "more than %u ids in one block", RSI_LOCAL_MASK);
-        }
-        void *keys = list->keys;
-        rs_status status = widen(&keys, capacity, sizeof *list->keys, err);
+        rs_status status = widen_keys(list, err);
         if (status != RS_OK) {
             return status;
         }
-        list->keys = keys;
-        list->capacity = (uint32_t)capacity;
     }
     *ref = shard << RSI_LOCAL_BITS | list->count;
     list->keys[list->count++] = rsi_key_of(id, hash);
     return RS_OK;
 }
 
-static rs_status check_id(rs_text id, rs_error *err)
+static inline rs_status check_id(rs_text id, rs_error *err)
 {
     if (id.length > RSI_ID_BYTES_MAX) {
         return rs_fail(err, RS_EINPUT, "an id of %zu bytes (at most %zu are stored)", id.length,
@@ -72,12 +85,12 @@ static rs_status check_id(rs_text id, rs_error *err)
 }
 
 /* Add the hash of a row; `fields` are hashed as little-endian words. */
-static void digest_row(rsi_block *block, uint64_t *fields, size_t count)
+static inline void digest_row(rsi_block *block, uint64_t *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         rsi_store_u64le(&fields[i], fields[i]);
     }
-    rsi_digest_add(&block->digest, rsi_hash_128(fields, 8 * count, 0));
+    rsi_digest_add(&block->digest, rsi_hash_128_inline(fields, 8 * count));
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -89,6 +102,7 @@ rs_status rsi_block_new(rsi_block **out, rsi_batch *batch, rs_error *err)
         return no_memory(err);
     }
     block->batch = batch;
+    block->keep_rows = batch->keep_rows;
     *out = block;
     return RS_OK;
 }
@@ -161,30 +175,39 @@ rs_status rsi_block_node(rsi_block *block, uint32_t type, rs_text id, rs_error *
 {
     rs_status status = RS_OK;
     uint32_t ref = 0;
-    uint64_t hash = rsi_hash64(id.bytes, id.length, 0);
-    assert(type < RSI_BATCH_TYPES_MAX);
+    uint64_t hash = rsi_hash64_inline(id.bytes, id.length);
+    rsi_block_type *keys = type_of(block, type);
+    if (keys == NULL) {
+        return no_memory(err);
+    }
     RS_TRY(check_id(id, err));
-    RS_TRY(add_key(block, type, id, hash, &ref, err));
+    RS_TRY(add_key(keys, id, hash, &ref, err));
     digest_row(block, (uint64_t[]){block->batch->types[type]->hash, hash}, 2);
 done:
     return status;
 }
 
-static rs_status rows_of(rsi_block *block, uint32_t relation, rsi_block_rows **out, rs_error *err)
+static rs_status make_rows(rsi_block *block, uint32_t relation, rs_error *err)
 {
-    if (block->relations[relation] == NULL) {
-        rsi_block_rows *made = calloc(1, sizeof *made);
-        if (made == NULL) {
-            return no_memory(err);
-        }
-        reset_rows(made);
-        block->relations[relation] = made;
+    const rsi_batch_relation_state *state = block->batch->relations[relation];
+    rsi_block_rows *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return no_memory(err);
     }
-    rsi_block_rows *rows = block->relations[relation];
-    *out = rows;
-    if (rows->count < rows->capacity) {
-        return RS_OK;
+    reset_rows(made);
+    made->hash = state->hash;
+    made->src_keys = type_of(block, state->src_type);
+    made->dst_keys = type_of(block, state->dst_type);
+    if (made->src_keys == NULL || made->dst_keys == NULL) {
+        free(made);
+        return no_memory(err);
     }
+    block->relations[relation] = made;
+    return RS_OK;
+}
+
+static rs_status widen_rows(rsi_block_rows *rows, rs_error *err)
+{
     size_t capacity = wider(rows->capacity);
     void *items = rows->rows;
     if (capacity > UINT32_MAX / 2) {
@@ -201,8 +224,24 @@ static rs_status rows_of(rsi_block *block, uint32_t relation, rsi_block_rows **o
     return status;
 }
 
+/* The rows of a relation, with room for one more. */
+static inline rs_status rows_of(rsi_block *block, uint32_t relation, rsi_block_rows **out,
+                                rs_error *err)
+{
+    rs_status status = RS_OK;
+    if (block->relations[relation] == NULL) {
+        RS_TRY(make_rows(block, relation, err));
+    }
+    *out = block->relations[relation];
+    if ((*out)->count == (*out)->capacity) {
+        RS_TRY(widen_rows(*out, err));
+    }
+done:
+    return status;
+}
+
 /* From the first row that needs one, every row of the block has an extra. */
-static rs_status add_extra(rsi_block_rows *rows, rsi_row_extra extra, rs_error *err)
+static rs_status put_extra(rsi_block_rows *rows, rsi_row_extra extra, rs_error *err)
 {
     if (rows->extras == NULL) {
         rows->extras = malloc(rows->capacity * sizeof *rows->extras);
@@ -218,7 +257,29 @@ static rs_status add_extra(rsi_block_rows *rows, rsi_row_extra extra, rs_error *
     return RS_OK;
 }
 
-static void note_range(rsi_block_rows *rows, const rsi_edge_row *row)
+static rs_status add_extra(rsi_block *block, rsi_block_rows *rows, const rsi_edge_row *row,
+                           uint32_t precision_s, uint64_t *key_hash, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_row_extra extra = {.key = RSI_NO_KEY, .precision_s = precision_s};
+    if (row->key.length > 0) {
+        rsi_block_type *keys = type_of(block, block->batch->relations[row->relation]->key_type);
+        if (keys == NULL) {
+            return no_memory(err);
+        }
+        *key_hash = rsi_hash64_inline(row->key.bytes, row->key.length);
+        RS_TRY(add_key(keys, row->key, *key_hash, &extra.key, err));
+    }
+    if (block->keep_rows) {
+        extra.file = row->file;
+        extra.line = row->line;
+    }
+    RS_TRY(put_extra(rows, extra, err));
+done:
+    return status;
+}
+
+static inline void note_range(rsi_block_rows *rows, const rsi_edge_row *row)
 {
     if (row->time != RS_NO_TIME) {
         rows->time_min = row->time < rows->time_min ? row->time : rows->time_min;
@@ -230,42 +291,46 @@ static void note_range(rsi_block_rows *rows, const rsi_edge_row *row)
     }
 }
 
-rs_status rsi_block_edge(rsi_block *block, const rsi_edge_row *row, rs_error *err)
+static inline rs_status add_edge(rsi_block *block, const rsi_edge_row *row, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_block_rows *rows = NULL;
-    rsi_block_row ends = {.time = row->time, .amount = row->amount};
-    uint64_t src_hash = rsi_hash64(row->src.bytes, row->src.length, 0);
-    uint64_t dst_hash = rsi_hash64(row->dst.bytes, row->dst.length, 0);
+    uint32_t src = 0;
+    uint32_t dst = 0;
     uint64_t key_hash = 0;
-    const rsi_batch_relation_state *relation = block->batch->relations[row->relation];
-    rsi_row_extra extra = {.key = RSI_NO_KEY, .precision_s = 1};
-    extra.precision_s = row->time == RS_NO_TIME || row->precision_s == 0 ? 1 : row->precision_s;
+    uint32_t precision_s = row->time == RS_NO_TIME || row->precision_s == 0 ? 1 : row->precision_s;
     RS_TRY(check_id(row->src, err));
     RS_TRY(check_id(row->dst, err));
     RS_TRY(check_id(row->key, err));
     RS_TRY(rows_of(block, row->relation, &rows, err));
-    RS_TRY(add_key(block, relation->src_type, row->src, src_hash, &ends.src, err));
-    RS_TRY(add_key(block, relation->dst_type, row->dst, dst_hash, &ends.dst, err));
-    if (row->key.length > 0) {
-        key_hash = rsi_hash64(row->key.bytes, row->key.length, 0);
-        RS_TRY(add_key(block, relation->key_type, row->key, key_hash, &extra.key, err));
+    uint64_t src_hash = rsi_hash64_inline(row->src.bytes, row->src.length);
+    uint64_t dst_hash = rsi_hash64_inline(row->dst.bytes, row->dst.length);
+    RS_TRY(add_key(rows->src_keys, row->src, src_hash, &src, err));
+    RS_TRY(add_key(rows->dst_keys, row->dst, dst_hash, &dst, err));
+    if (rows->has_extras || block->keep_rows || precision_s != 1 || row->key.length > 0) {
+        RS_TRY(add_extra(block, rows, row, precision_s, &key_hash, err));
     }
-    if (block->batch->keep_rows) {
-        extra.file = row->file;
-        extra.line = row->line;
-    }
-    if (rows->has_extras || block->batch->keep_rows || extra.precision_s != 1 ||
-        row->key.length > 0) {
-        RS_TRY(add_extra(rows, extra, err));
-    }
-    rows->rows[rows->count++] = ends;
+    rows->rows[rows->count++] = (rsi_block_row){src, dst, row->time, row->amount};
     note_range(rows, row);
     digest_row(block,
-               (uint64_t[]){relation->hash, src_hash, dst_hash, (uint64_t)row->time,
-                            (uint64_t)row->amount, extra.precision_s, key_hash},
+               (uint64_t[]){rows->hash, src_hash, dst_hash, (uint64_t)row->time,
+                            (uint64_t)row->amount, precision_s, key_hash},
                7);
 done:
+    return status;
+}
+
+rs_status rsi_block_edge(rsi_block *block, const rsi_edge_row *row, rs_error *err)
+{
+    return rsi_block_edges(block, row, 1, err);
+}
+
+rs_status rsi_block_edges(rsi_block *block, const rsi_edge_row *rows, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (size_t i = 0; status == RS_OK && i < count; i++) {
+        status = add_edge(block, &rows[i], err);
+    }
     return status;
 }
 
@@ -276,7 +341,7 @@ rs_status rsi_block_value(rsi_block *block, const rsi_value_row *row, rs_error *
     rs_status status = RS_OK;
     uint32_t ref = 0;
     const rsi_batch_attribute_state *attribute = block->batch->attributes[row->attribute];
-    uint64_t hash = rsi_hash64(row->node.bytes, row->node.length, 0);
+    uint64_t hash = rsi_hash64_inline(row->node.bytes, row->node.length);
     rsi_block_values *values = block->attributes[row->attribute];
     RS_TRY(check_id(row->node, err));
     if (row->value.length > RSI_VALUE_BYTES_MAX) {
@@ -296,13 +361,17 @@ rs_status rsi_block_value(rsi_block *block, const rsi_value_row *row, rs_error *
         values->rows = items;
         values->capacity = wider(values->capacity);
     }
-    RS_TRY(add_key(block, attribute->type, row->node, hash, &ref, err));
+    rsi_block_type *keys = type_of(block, attribute->type);
+    if (keys == NULL) {
+        return no_memory(err);
+    }
+    RS_TRY(add_key(keys, row->node, hash, &ref, err));
     values->rows[values->count++] =
         (rsi_block_value_row){.node = ref, .text = row->value, .time = row->time};
     values->text_bytes += row->value.length;
     digest_row(block,
                (uint64_t[]){attribute->hash, hash, (uint64_t)row->time,
-                            rsi_hash64(row->value.bytes, row->value.length, 0)},
+                            rsi_hash64_inline(row->value.bytes, row->value.length)},
                4);
 done:
     return status;

@@ -59,11 +59,9 @@ static void check_text(rs_text text)
     }
 }
 
-static rs_status check_row(void *context, const rsi_row *row, const rs_text *cells, uint64_t line,
-                           rs_error *err)
+static rs_status check_row(void *context, const rsi_row *row, uint64_t line, rs_error *err)
 {
     uint64_t *good = context;
-    (void)cells;
     (void)line;
     (void)err;
     for (size_t i = 0; i < row->edge_count; i++) {
@@ -95,7 +93,7 @@ static size_t parse(const rsi_source *source, const uint8_t *data, size_t size, 
     rsi_chunk chunk = {.input = {.file = &file}};
     rsi_rower *rower = NULL;
     uint64_t good = 0;
-    rsi_row_sink sink = {&good, check_row};
+    rsi_row_sink sink = {&good, check_row, NULL};
     for (size_t i = 0; i < source->column_count; i++) {
         fields[i] = i;
     }

@@ -109,11 +109,9 @@ static RS_PRINTF(2, 3) void put(output *out, const char *format, ...)
 
 #define T(text) (int)(text).length, (text).bytes
 
-static rs_status put_row(void *context, const rsi_row *row, const rs_text *cells, uint64_t line,
-                         rs_error *err)
+static rs_status put_row(void *context, const rsi_row *row, uint64_t line, rs_error *err)
 {
     output *out = context;
-    (void)cells;
     (void)err;
     unsigned long long at = (unsigned long long)(out->line + line + 1);
     for (size_t i = 0; i < row->edge_count; i++) {
@@ -171,7 +169,7 @@ static rs_status read_file(const setting *given, size_t piece_bytes, int64_t tim
     rsi_chunk chunk = {0};
     rsi_feed_options options = {.piece_bytes = piece_bytes, .count_lines = piece_bytes % 2 == 0};
     rsi_registry numbers = {&out->all, a_type, a_relation, an_attribute};
-    rsi_row_sink sink = {out, put_row};
+    rsi_row_sink sink = {out, put_row, NULL};
     uint64_t lines = 0;
     memset(out, 0, sizeof *out);
     write_file(path, given);
