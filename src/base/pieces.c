@@ -31,6 +31,7 @@ rs_status rsi_pieces_new(rsi_pieces **out, rsi_stream *stream, const rsi_pieces_
     }
     pieces->stream = stream;
     pieces->options = *options;
+    pieces->started = options->keep_mark;
     *out = pieces;
     return RS_OK;
 }

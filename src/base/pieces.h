@@ -25,7 +25,8 @@ typedef struct rsi_piece {
 
 /* How records end. */
 typedef struct rsi_pieces_options {
-    bool lines; /* every LF ends a record; otherwise CSV with: */
+    bool lines;     /* every LF ends a record; otherwise CSV with `delimiter` */
+    bool keep_mark; /* a byte order mark at the start is text like any other */
     char delimiter;
     size_t piece_bytes; /* about as many in a piece, and more where one record needs it */
 } rsi_pieces_options;

@@ -31,6 +31,8 @@ struct rsi_stream {
     int fd;             /* -1: from memory */
     const char *memory; /* what is left of it */
     size_t memory_left;
+    rsi_stream_source source; /* or NULL */
+    void *source_context;
     uint64_t size;
     uint64_t consumed;
     bool waits; /* not a file on disk: a read may take for ever */
@@ -73,6 +75,11 @@ static rs_status wait_for_input(const rsi_stream *stream, rs_error *err)
 static rs_status raw_read(rsi_stream *stream, char *bytes, size_t capacity, size_t *got,
                           rs_error *err)
 {
+    if (stream->source != NULL) {
+        rs_status status = stream->source(stream->source_context, bytes, capacity, got, err);
+        stream->consumed += *got;
+        return status;
+    }
     if (stream->fd < 0) {
         *got = capacity < stream->memory_left ? capacity : stream->memory_left;
         if (*got > 0) {
@@ -202,6 +209,21 @@ rs_status rsi_stream_open_memory(rsi_stream **out, const char *name, const void 
     stream = NULL; /* moved to the caller */
 done:
     rsi_stream_close(stream);
+    return status;
+}
+
+rs_status rsi_stream_open_source(rsi_stream **out, const char *name, rsi_stream_source read,
+                                 void *context, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_stream *stream = NULL;
+    RS_TRY(make(&stream, name, err));
+    stream->source = read;
+    stream->source_context = context;
+    stream->format = PLAIN;
+    stream->settled = true;
+    *out = stream;
+done:
     return status;
 }
 

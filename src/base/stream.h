@@ -24,6 +24,12 @@ RS_MUST_USE rs_status rsi_stream_open(rsi_stream **out, const char *path, rs_err
 /* Bytes from memory instead of a file, for tests and fuzzing; lent until the stream is closed. */
 RS_MUST_USE rs_status rsi_stream_open_memory(rsi_stream **out, const char *name, const void *bytes,
                                              size_t length, rs_error *err);
+/* Bytes that `read` gives instead of a file, taken as they are: they are never unpacked. `read`
+ * fills up to `capacity` bytes, less only at the end, and sees itself to signals. */
+typedef rs_status (*rsi_stream_source)(void *context, char *bytes, size_t capacity, size_t *got,
+                                       rs_error *err);
+RS_MUST_USE rs_status rsi_stream_open_source(rsi_stream **out, const char *name,
+                                             rsi_stream_source read, void *context, rs_error *err);
 void rsi_stream_close(rsi_stream *stream);
 
 /* While a pipe or a terminal keeps a read waiting, ask `check` five times a second whether to go

@@ -11,6 +11,7 @@
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/profile.h"
+#include "db/postgres.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
@@ -47,7 +48,8 @@ static const rsi_option options[] = {
      .value = RSI_TIME,
      .argument = "TIME",
      .offset = offsetof(ingest_options, time_max),
-     .help = "events later than TIME are bad rows; by default none are"},
+     .help = "events later than TIME, a date meaning the end of that day, are bad rows; by default "
+             "none are"},
     {.name = "keep-rows",
      .value = RSI_FLAG,
      .offset = offsetof(ingest_options, keep_rows),
@@ -111,7 +113,8 @@ static bool names_store(const rsi_call *call)
 {
     struct stat info;
     const char *word = call->words[0];
-    if (call->word_count < 2 || strpbrk(word, "*?[") != NULL || strcmp(word, "-") == 0) {
+    if (call->word_count < 2 || rsi_postgres_is_address(word) || strpbrk(word, "*?[") != NULL ||
+        strcmp(word, "-") == 0) {
         return false;
     }
     return stat(word, &info) != 0 || S_ISDIR(info.st_mode);
@@ -158,6 +161,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     if (call->word_count < 2) {
         return rs_fail(err, RS_EUSAGE, "ingest: STORE and at least one FILE are needed");
     }
+    if (rsi_postgres_is_address(call->words[0])) {
+        return rs_fail(err, RS_EUSAGE, "ingest: STORE, a folder, goes before the database");
+    }
     ingest.files = call->words + 1;
     ingest.file_count = call->word_count - 1;
     memset(&result, 0, sizeof result);
@@ -184,13 +190,15 @@ const rsi_command rsi_command_ingest = {
     .name = "ingest",
     .summary = "read files of rows through a mapping into a new batch of a store",
     .words = "STORE --mapping MAP.json [options] FILE...",
-    .about = "Read rows from CSV or JSON Lines files, plain, .gz or .zst, and append what they say "
-             "to STORE\n"
-             "as one batch, all or nothing; make STORE where there is none. FILE may be a pattern "
-             "(quote it)\n"
-             "or - for standard input. The mapping says which columns are accounts, things, times "
-             "and\n"
-             "amounts. Exit status 6 means: committed, but some rows were rejected.",
+    .about =
+        "Read rows from CSV or JSON Lines files, plain, .gz or .zst, and append what they say "
+        "to STORE\n"
+        "as one batch, all or nothing; make STORE where there is none. FILE may be a pattern "
+        "(quote it),\n"
+        "- for standard input, or postgresql://... for the queries of the mapping. The mapping "
+        "says\n"
+        "which columns are accounts, things, times and amounts. Exit status 6 means: committed,\n"
+        "but some rows were rejected.",
     .word_min = 1,
     .word_max = SIZE_MAX,
     .options = options,

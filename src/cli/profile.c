@@ -103,8 +103,9 @@ static rs_status print_columns(FILE *out, const cJSON *source, rs_error *err)
 {
     static const char *const titles[] = {"column", "mapped", "holds", "empty", "from", "to"};
     const cJSON *column;
-    fputs("\nfiles that match \"", out);
-    rsi_print_text(out, rsi_text(string(source, "match")));
+    bool query = cJSON_GetObjectItemCaseSensitive(source, "query") != NULL;
+    fputs(query ? "\nthe query \"" : "\nfiles that match \"", out);
+    rsi_print_text(out, rsi_text(string(source, query ? "query" : "match")));
     fputs(flag(source, "columns_complete") ? "\"\n" : "\", the first columns\n", out);
     rsi_table *table = titled("lllrll", titles);
     cJSON_ArrayForEach(column, list(source, "columns"))

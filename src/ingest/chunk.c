@@ -1,4 +1,5 @@
-/* chunk.c - records and lines -> cells -> rows, good ones to the sink, bad ones noted.
+/* chunk.c - records, lines and a query's rows -> cells -> rows, good ones to the sink, bad ones
+ * noted.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ingest/chunk.h"
@@ -9,6 +10,7 @@
 
 #include "base/try.h"
 #include "base/utf8.h"
+#include "db/copytext.h"
 
 static rs_status no_memory(rs_error *err)
 {
@@ -258,6 +260,76 @@ done:
     return status;
 }
 
+/* ---- queries ------------------------------------------------------------------------------------
+ */
+
+static rs_status reserve_fields(rsi_chunk *chunk, rs_error *err)
+{
+    size_t fields = chunk->input.file->field_count;
+    size_t text = chunk->input.piece.length;
+    chunk->text_length = 0;
+    if (chunk->field_capacity < fields) {
+        free(chunk->fields);
+        chunk->fields = calloc(fields, sizeof *chunk->fields);
+        chunk->field_capacity = chunk->fields == NULL ? 0 : fields;
+    }
+    if (chunk->text_capacity < text) {
+        free(chunk->text);
+        chunk->text = malloc(text);
+        chunk->text_capacity = chunk->text == NULL ? 0 : text;
+    }
+    return chunk->field_capacity < fields || chunk->text_capacity < text ? no_memory(err) : RS_OK;
+}
+
+static rs_status take_copied(const parse *in, const extent *at, bool valid)
+{
+    rs_status status = RS_OK;
+    rsi_chunk *chunk = in->chunk;
+    const rsi_file *file = chunk->input.file;
+    bool good = true;
+    size_t count = rsi_copytext_split(chunk->input.piece.bytes + at->start, at->length,
+                                      chunk->fields, file->field_count,
+                                      chunk->text + chunk->text_length, &chunk->text_length);
+    if (count != file->field_count) {
+        return rs_fail(in->err, RS_EIO, "%s: a row of %zu columns came, expected %zu",
+                       file->input->path, count, file->field_count);
+    }
+    for (size_t slot = 0; slot < in->source->column_count; slot++) {
+        chunk->cells[slot] = chunk->fields[file->field_of_slot[slot]];
+    }
+    if (!valid) {
+        RS_TRY(check_cells(in, at, &good));
+    }
+    if (good) {
+        RS_TRY(take_row(in, at, file->field_of_slot));
+    }
+done:
+    return status;
+}
+
+/* One line a row (db/copytext.h): its number is the row's. */
+static rs_status parse_copied(const parse *in, bool stop_at_bad)
+{
+    rs_status status = RS_OK;
+    rsi_chunk *chunk = in->chunk;
+    const rsi_piece *piece = &chunk->input.piece;
+    bool valid = rsi_utf8_valid(piece->bytes, piece->length) == piece->length;
+    RS_TRY(reserve_fields(chunk, in->err));
+    for (size_t at = 0; at < piece->length; chunk->line_count++) {
+        const char *lf = memchr(piece->bytes + at, '\n', piece->length - at);
+        size_t end = lf == NULL ? piece->length : (size_t)(lf - piece->bytes);
+        extent row = {chunk->line_count, at, end - at};
+        chunk->row_count++;
+        RS_TRY(take_copied(in, &row, valid));
+        if (stop_at_bad && chunk->bad_count > 0) {
+            break;
+        }
+        at = end + 1;
+    }
+done:
+    return status;
+}
+
 /* ---- JSON Lines -------------------------------------------------------------------------------
  */
 
@@ -407,7 +479,11 @@ rs_status rsi_chunk_parse(rsi_chunk *chunk, rsi_rower *rower, const rsi_row_sink
     chunk->bad_count = 0;
     chunk->reasons_length = 0;
     RS_TRY(reserve_cells(chunk, file->source->column_count, err));
-    RS_TRY(file->input->lines ? parse_lines(&in, stop_at_bad) : parse_csv(&in, stop_at_bad));
+    if (file->input->address != NULL) {
+        RS_TRY(parse_copied(&in, stop_at_bad));
+    } else {
+        RS_TRY(file->input->lines ? parse_lines(&in, stop_at_bad) : parse_csv(&in, stop_at_bad));
+    }
 done:
     return status;
 }
@@ -421,6 +497,7 @@ void rsi_chunk_clear(rsi_chunk *chunk)
     free(chunk->reasons);
     free(chunk->cells);
     free(chunk->columns);
+    free(chunk->fields);
     free(chunk->text);
     *chunk = (rsi_chunk){0};
 }

@@ -48,7 +48,9 @@ typedef struct rsi_chunk {
     rs_text *cells;
     size_t *columns; /* of each cell, for bad rows */
     size_t cell_capacity;
-    char *text; /* JSON strings that had escapes; as long as the longest piece */
+    rs_text *fields; /* of a query's row */
+    size_t field_capacity;
+    char *text; /* what had escapes (JSON, queries); as long as the longest piece */
     size_t text_length;
     size_t text_capacity;
 } rsi_chunk;

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/timestamp.h"
 #include "base/try.h"
+#include "db/copytext.h"
 
 static rs_status no_memory(rs_error *err)
 {
@@ -116,6 +117,43 @@ done:
     return status;
 }
 
+/* ---- queries ------------------------------------------------------------------------------------
+ */
+
+static rs_status look_at_copied(rsi_columns *columns, const rsi_feed_piece *piece, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_file *file = piece->file;
+    const char *at = piece->piece.bytes;
+    const char *end = at + piece->piece.length;
+    rs_text *fields = calloc(file->field_count + 1, sizeof *fields);
+    char *text = malloc(piece->piece.length + 1);
+    if (fields == NULL || text == NULL) {
+        status = no_memory(err);
+        goto done;
+    }
+    while (at < end) {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        const char *line_end = lf == NULL ? end : lf;
+        size_t used = 0;
+        size_t count =
+            rsi_copytext_split(at, (size_t)(line_end - at), fields, file->field_count, text, &used);
+        columns->row_count++;
+        for (size_t i = 0; i < count && i < file->field_count; i++) {
+            rsi_column *column = NULL;
+            RS_TRY(find(columns, file->header[i], &column, err));
+            if (column != NULL) {
+                look_at_cell(column, fields[i]);
+            }
+        }
+        at = line_end + 1;
+    }
+done:
+    free(fields);
+    free(text);
+    return status;
+}
+
 /* ---- JSON Lines -------------------------------------------------------------------------------
  */
 
@@ -170,11 +208,14 @@ done:
     return status;
 }
 
-/* ---- both -------------------------------------------------------------------------------------
+/* ---- all --------------------------------------------------------------------------------------
  */
 
 rs_status rsi_columns_look(rsi_columns *columns, const rsi_feed_piece *piece, rs_error *err)
 {
+    if (piece->file->input->address != NULL) {
+        return look_at_copied(columns, piece, err);
+    }
     return piece->file->input->lines ? look_at_lines(columns, piece, err)
                                      : look_at_csv(columns, piece, err);
 }

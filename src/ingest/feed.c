@@ -1,6 +1,8 @@
-/* feed.c - open a file, bind its header to the mapping's columns, cut it up, go on to the next.
+/* feed.c - open a file or start a query, bind its header to the mapping's columns, cut it up, go on
+ * to the next.
  *
  * Invariant: `stream` and `pieces` belong to files[at]; NULL where that file is still to be opened.
+ * `database` is opened for the first query and serves all of them: they see one snapshot.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ingest/feed.h"
@@ -13,6 +15,7 @@
 #include "base/stream.h"
 #include "base/try.h"
 #include "base/utf8.h"
+#include "db/postgres.h"
 
 struct rsi_feed {
     const rsi_inputs *inputs;
@@ -23,6 +26,7 @@ struct rsi_feed {
     rsi_stream *stream;
     rsi_pieces *pieces;
     uint64_t consumed; /* of files that are closed */
+    rsi_postgres *database;
 };
 
 rs_status rsi_feed_new(rsi_feed **out, const rsi_inputs *inputs, const rsi_mapping *mapping,
@@ -61,6 +65,7 @@ void rsi_feed_free(rsi_feed *feed)
         return;
     }
     close_file(feed);
+    rsi_postgres_close(feed->database);
     for (size_t i = 0; i < feed->inputs->count; i++) {
         free(feed->files[i].field_of_slot);
         free(feed->files[i].header);
@@ -70,8 +75,16 @@ void rsi_feed_free(rsi_feed *feed)
     free(feed);
 }
 
-uint64_t rsi_feed_consumed(const rsi_feed *feed)
+const char *rsi_feed_unit(const rsi_inputs *inputs)
 {
+    return inputs->queries ? "rows" : "bytes";
+}
+
+uint64_t rsi_feed_done(const rsi_feed *feed)
+{
+    if (feed->inputs->queries) {
+        return feed->database == NULL ? 0 : rsi_postgres_rows(feed->database);
+    }
     return feed->consumed + (feed->stream == NULL ? 0 : rsi_stream_consumed(feed->stream));
 }
 
@@ -100,6 +113,10 @@ static rs_status bind_slot(rsi_file *file, size_t slot, const rsi_csv_record *re
         if (field.length != length || memcmp(field.bytes, column, length) != 0) {
             continue;
         }
+        if (found != SIZE_MAX && file->input->address != NULL) {
+            return rs_fail(err, RS_EUSAGE, "%s: the query gives two columns \"%s\"",
+                           file->input->path, column);
+        }
         if (found != SIZE_MAX) {
             return rs_fail(err, RS_EINPUT, "%s:1:%zu: column \"%s\" stands twice in the header",
                            file->input->path, i + 1, column);
@@ -109,6 +126,10 @@ static rs_status bind_slot(rsi_file *file, size_t slot, const rsi_csv_record *re
     if (found == SIZE_MAX) {
         char all[400];
         list_fields(record, all, sizeof all);
+        if (file->input->address != NULL) {
+            return rs_fail(err, RS_EUSAGE, "%s: the query gives no column \"%s\" (it gives %s)",
+                           file->input->path, column, all);
+        }
         return rs_fail(err, RS_EINPUT, "%s:1:1: the header has no column \"%s\" (it has %s)",
                        file->input->path, column, all);
     }
@@ -196,6 +217,40 @@ done:
 /* ---- pieces -----------------------------------------------------------------------------------
  */
 
+static rs_status read_rows(void *context, char *bytes, size_t capacity, size_t *got, rs_error *err)
+{
+    rsi_feed *feed = context;
+    return rs_context(err, rsi_postgres_read(feed->database, bytes, capacity, got, err), "%s",
+                      feed->files[feed->at].input->path);
+}
+
+/* The query's columns take the place of a header. */
+static rs_status open_query(rsi_feed *feed, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_file *file = &feed->files[feed->at];
+    rsi_pieces_options options = {
+        .lines = true, .keep_mark = true, .piece_bytes = feed->options.piece_bytes};
+    const rsi_postgres_ask ask = {feed->options.check, feed->options.check_context};
+    rsi_csv_record header = {0};
+    if (feed->database == NULL) {
+        RS_TRY(rsi_postgres_open(&feed->database, file->input->address, &ask, err));
+    }
+    status = rsi_postgres_start(feed->database, file->source->query, err);
+    if (status != RS_OK) {
+        return rs_context(err, status, "%s", file->input->path);
+    }
+    header.fields = rsi_postgres_columns(feed->database, &header.field_count);
+    RS_TRY(bind_header(file, &header, err));
+    if (feed->options.keep_header) {
+        RS_TRY(keep_header(file, &header, err));
+    }
+    RS_TRY(rsi_stream_open_source(&feed->stream, file->input->path, read_rows, feed, err));
+    RS_TRY(rsi_pieces_new(&feed->pieces, feed->stream, &options, err));
+done:
+    return status;
+}
+
 static rs_status open_file(rsi_feed *feed, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -225,16 +280,17 @@ static rs_status next_of_file(rsi_feed *feed, rsi_feed_piece *piece, rs_error *e
     rs_status status = RS_OK;
     rsi_file *file = &feed->files[feed->at];
     bool first = feed->stream == NULL;
+    bool query = file->input->address != NULL;
     if (first) {
-        RS_TRY(open_file(feed, err));
+        RS_TRY(query ? open_query(feed, err) : open_file(feed, err));
     }
     piece->file = file;
     piece->file_index = feed->at;
     piece->start = 0;
     RS_TRY(rsi_pieces_next(feed->pieces, &piece->piece, &piece->too_long, err));
-    if (first && !file->input->lines) {
+    if (first && !query && !file->input->lines) {
         RS_TRY(read_header(file, piece, feed->options.keep_header, err));
-    } else if (first && piece->piece.length == 0) {
+    } else if (first && !query && piece->piece.length == 0) {
         status = rs_fail(err, RS_EINPUT, "%s:1:1: the file is empty", file->input->path);
         goto done;
     }

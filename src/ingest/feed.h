@@ -22,7 +22,7 @@
 typedef struct rsi_file {
     const rsi_input *input;
     const rsi_source *source;
-    size_t *field_of_slot; /* CSV */
+    size_t *field_of_slot; /* CSV and queries */
     size_t field_count;
     rs_text *header; /* its fields, with keep_header */
     char *header_text;
@@ -33,7 +33,7 @@ typedef struct rsi_feed_options {
     size_t piece_bytes;
     bool count_lines; /* know the line of each chunk at once */
     bool keep_header;
-    rsi_stream_check check; /* asked while a pipe keeps a read waiting; may be NULL */
+    rsi_stream_check check; /* asked while a pipe or a server keeps a read waiting; may be NULL */
     void *check_context;
 } rsi_feed_options;
 
@@ -57,7 +57,9 @@ void rsi_feed_free(rsi_feed *feed);
 /* The next piece; its length is 0 at the end of the last file. RS_EIO, RS_EINPUT (a damaged file, a
  * bad header, no header, a record too long), RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_feed_next(rsi_feed *feed, rsi_feed_piece *piece, rs_error *err);
-/* Bytes, as stored, of what was handed out. */
-uint64_t rsi_feed_consumed(const rsi_feed *feed);
+/* How much was read: bytes as stored, or rows where all inputs are queries. */
+uint64_t rsi_feed_done(const rsi_feed *feed);
+/* "bytes" or "rows". */
+const char *rsi_feed_unit(const rsi_inputs *inputs);
 
 #endif

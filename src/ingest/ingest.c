@@ -257,8 +257,8 @@ done:
 static rs_status ask(void *context, rs_error *err)
 {
     const ingest *in = context;
-    return rs_work_report(in->work, "ingest", "bytes",
-                          in->feed == NULL ? 0 : rsi_feed_consumed(in->feed), in->inputs.size, err);
+    return rs_work_report(in->work, "ingest", rsi_feed_unit(&in->inputs),
+                          in->feed == NULL ? 0 : rsi_feed_done(in->feed), in->inputs.size, err);
 }
 
 static rs_status run_rounds(ingest *in, rs_error *err)

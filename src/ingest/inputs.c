@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/try.h"
+#include "db/postgres.h"
 
 static bool ends_with(const char *text, size_t length, const char *end)
 {
@@ -41,6 +42,9 @@ static rs_status check_new(const rsi_inputs *inputs, const rsi_input *input, rs_
 {
     for (size_t i = 0; i < inputs->count; i++) {
         const rsi_input *other = &inputs->items[i];
+        if (other->address != NULL) {
+            continue;
+        }
         bool same = input->real == NULL || other->real == NULL
                         ? input->real == other->real
                         : strcmp(input->real, other->real) == 0;
@@ -114,6 +118,39 @@ done:
     return status;
 }
 
+/* Every query of the mapping, in its order. */
+static rs_status add_database(rsi_inputs *inputs, const rsi_mapping *mapping, const char *address,
+                              rs_error *err)
+{
+    rs_status status = RS_OK;
+    char name[200]; /* read for its check alone: before anything else is done */
+    size_t before = inputs->count;
+    for (size_t i = 0; i < inputs->count; i++) {
+        if (inputs->items[i].address != NULL) {
+            return rs_fail(err, RS_EUSAGE, "two databases are named, expected one at a time");
+        }
+    }
+    RS_TRY(rsi_postgres_name(address, name, sizeof name, err));
+    for (size_t i = 0; i < rsi_mapping_source_count(mapping); i++) {
+        const rsi_source *source = rsi_mapping_source(mapping, i);
+        if (source->query == NULL) {
+            continue;
+        }
+        RS_TRY(reserve(inputs, err));
+        char *path = strdup(source->name);
+        if (path == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (list of files)");
+        }
+        inputs->items[inputs->count++] =
+            (rsi_input){.path = path, .address = address, .source = i, .waits = true};
+    }
+    if (inputs->count == before) {
+        status = rs_fail(err, RS_EUSAGE, "no source of the mapping has a \"query\" for %s", name);
+    }
+done:
+    return status;
+}
+
 static rs_status add_pattern(rsi_inputs *inputs, const rsi_mapping *mapping, const char *pattern,
                              rs_error *err)
 {
@@ -146,12 +183,18 @@ rs_status rsi_inputs_find(rsi_inputs *inputs, const rsi_mapping *mapping, const 
     }
     for (size_t i = 0; i < count; i++) {
         struct stat about;
+        if (rsi_postgres_is_address(names[i])) {
+            RS_TRY(add_database(inputs, mapping, names[i], err));
+            continue;
+        }
         bool missing = strcmp(names[i], "-") != 0 && stat(names[i], &about) != 0 &&
                        (errno == ENOENT || errno == ENOTDIR);
         RS_TRY(missing ? add_pattern(inputs, mapping, names[i], err)
                        : add(inputs, mapping, names[i], err));
     }
+    inputs->queries = true;
     for (size_t i = 0; i < inputs->count; i++) {
+        inputs->queries = inputs->queries && inputs->items[i].address != NULL;
         inputs->waits = inputs->waits || inputs->items[i].waits;
         inputs->size += inputs->items[i].size;
     }

@@ -8,6 +8,7 @@
 #include "ingest/mapping.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -422,6 +423,54 @@ done:
     return status;
 }
 
+/* What makes a source of queries, its own name included. */
+static rs_status read_query(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
+                            rsi_source *source)
+{
+    static const char *const of_files[] = {"format", "delimiter"};
+    const char *name = NULL;
+    rs_status status = rsi_map_text(in, at, object, "name", &name);
+    for (size_t i = 0; status == RS_OK && i < 2; i++) {
+        if (rsi_map_get(object, of_files[i]) != NULL) {
+            return rsi_map_wrong(in, at, "\"%s\" goes with \"match\"", of_files[i]);
+        }
+    }
+    if (name == NULL) {
+        snprintf(source->name, sizeof source->name, "sources[%zu]", at->index);
+    } else if (strlen(name) >= sizeof source->name || strpbrk(name, "\r\n") != NULL) {
+        return rsi_map_wrong(in, at, "\"name\": expected less than %zu bytes on one line",
+                             sizeof source->name);
+    } else {
+        memcpy(source->name, name, strlen(name) + 1);
+    }
+    return status;
+}
+
+/* Where the rows come from: files or a query. */
+static rs_status read_origin(const rsi_map_reader *in, const rsi_map_place *at, const cJSON *object,
+                             rsi_source *source)
+{
+    rs_status status = RS_OK;
+    RS_TRY(rsi_map_text(in, at, object, "match", &source->match));
+    RS_TRY(rsi_map_text(in, at, object, "query", &source->query));
+    if (source->match == NULL && source->query == NULL) {
+        return rsi_map_wrong(in, at, "\"match\" is missing (or \"query\", for a database)");
+    }
+    if (source->match != NULL && source->query != NULL) {
+        return rsi_map_wrong(in, at, "expected \"match\" or \"query\", not both");
+    }
+    if (source->query != NULL) {
+        RS_TRY(read_query(in, at, object, source));
+        goto done;
+    }
+    if (rsi_map_get(object, "name") != NULL) {
+        return rsi_map_wrong(in, at, "\"name\" goes with \"query\"");
+    }
+    RS_TRY(read_format(in, at, object, source));
+done:
+    return status;
+}
+
 static rs_status read_source(const rsi_map_reader *outer, const rsi_map_place *at,
                              const cJSON *object, rsi_source *source)
 {
@@ -429,12 +478,9 @@ static rs_status read_source(const rsi_map_reader *outer, const rsi_map_place *a
     rsi_map_reader inner = *outer;
     size_t count = 0;
     inner.source = source;
-    RS_TRY(rsi_map_check(&inner, at, object, "match format delimiter time_unit relations nodes"));
-    RS_TRY(rsi_map_text(&inner, at, object, "match", &source->match));
-    if (source->match == NULL) {
-        return rsi_map_wrong(&inner, at, "\"match\" is missing");
-    }
-    RS_TRY(read_format(&inner, at, object, source));
+    RS_TRY(rsi_map_check(&inner, at, object,
+                         "match query name format delimiter time_unit relations nodes"));
+    RS_TRY(read_origin(&inner, at, object, source));
     RS_TRY(get_unit(&inner, at, object, &inner.unit));
     RS_TRY(rsi_map_array(&inner, at, object, "relations", &count));
     source->relations = calloc(count + 1, sizeof *source->relations);
@@ -459,6 +505,19 @@ static rs_status read_source(const rsi_map_reader *outer, const rsi_map_place *a
     }
 done:
     return status;
+}
+
+/* Two queries of one name could not be told apart in messages. */
+static rs_status check_name(const rsi_map_reader *in, const rsi_map_place *at,
+                            const rsi_mapping *mapping)
+{
+    const rsi_source *last = &mapping->sources[mapping->source_count - 1];
+    for (const rsi_source *one = mapping->sources; last->query != NULL && one < last; one++) {
+        if (one->query != NULL && strcmp(one->name, last->name) == 0) {
+            return rsi_map_wrong(in, at, "the name \"%s\" is taken", last->name);
+        }
+    }
+    return RS_OK;
 }
 
 static rs_status read_subjects(const rsi_map_reader *in, rsi_mapping *mapping)
@@ -505,6 +564,7 @@ static rs_status read_tree(rsi_map_reader *in, rsi_mapping *mapping)
          item = item->next) {
         rsi_map_place here = {NULL, "sources", mapping->source_count};
         RS_TRY(read_source(in, &here, item, &mapping->sources[mapping->source_count++]));
+        RS_TRY(check_name(in, &here, mapping));
     }
 done:
     return status;
@@ -630,6 +690,9 @@ size_t rsi_mapping_match(const rsi_mapping *mapping, const char *path)
     const char *base = slash == NULL ? path : slash + 1;
     for (size_t i = 0; i < mapping->source_count; i++) {
         const char *match = mapping->sources[i].match;
+        if (match == NULL) {
+            continue;
+        }
         if (fnmatch(match, base, 0) == 0 || fnmatch(match, path, 0) == 0) {
             return i;
         }

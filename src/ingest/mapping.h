@@ -65,7 +65,9 @@ typedef struct rsi_node_rule {
 typedef enum rsi_format { RSI_FORMAT_BY_NAME, RSI_FORMAT_CSV, RSI_FORMAT_JSONL } rsi_format;
 
 typedef struct rsi_source {
-    const char *match;
+    const char *match; /* NULL: a query */
+    const char *query; /* NULL: files */
+    char name[64];     /* of a query, for messages: "name", or its place in the mapping */
     rsi_format format;
     char delimiter; /* 0: by name */
     const char **columns;
@@ -88,7 +90,8 @@ void rsi_mapping_free(rsi_mapping *mapping);
 
 size_t rsi_mapping_source_count(const rsi_mapping *mapping);
 const rsi_source *rsi_mapping_source(const rsi_mapping *mapping, size_t source);
-/* The first source whose pattern matches the path as given or its last part, or SIZE_MAX. */
+/* The first source of files whose pattern matches the path as given or its last part, or SIZE_MAX.
+ */
 size_t rsi_mapping_match(const rsi_mapping *mapping, const char *path);
 /* Whether nodes of this type can be members of a ring. */
 bool rsi_mapping_subject(const rsi_mapping *mapping, const char *type, size_t length);

@@ -220,7 +220,7 @@ static rs_status look_at_all(rsi_profile *profile, rsi_feed *feed, rsi_chunk *ch
 {
     rs_status status = RS_OK;
     for (;;) {
-        RS_TRY(rs_work_report(work, "profile", "bytes", rsi_feed_consumed(feed),
+        RS_TRY(rs_work_report(work, "profile", rsi_feed_unit(&profile->inputs), rsi_feed_done(feed),
                               profile->inputs.size, err));
         RS_TRY(rsi_feed_next(feed, &chunk->input, err));
         if (chunk->input.piece.length == 0) {
@@ -241,7 +241,8 @@ typedef struct asking {
 static rs_status ask(void *context, rs_error *err)
 {
     const asking *in = context;
-    return rs_work_report(in->work, "profile", "bytes", 0, in->profile->inputs.size, err);
+    const rsi_inputs *inputs = &in->profile->inputs;
+    return rs_work_report(in->work, "profile", rsi_feed_unit(inputs), 0, inputs->size, err);
 }
 
 /* ---- life -------------------------------------------------------------------------------------

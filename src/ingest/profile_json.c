@@ -195,7 +195,11 @@ static void add_source(tree *in, cJSON *to, const rsi_profile *profile, size_t i
     const rsi_source *source = rsi_mapping_source(profile->mapping, index);
     const rsi_columns *columns = &profile->columns[index];
     cJSON *item = add_object(in, to, NULL);
-    add_string(in, item, "match", source->match);
+    if (source->query != NULL) {
+        add_string(in, item, "query", source->name);
+    } else {
+        add_string(in, item, "match", source->match);
+    }
     add_count(in, item, "rows", columns->row_count);
     cJSON *files = add_array(in, item, "files");
     for (size_t i = 0; i < profile->inputs.count; i++) {
@@ -203,7 +207,10 @@ static void add_source(tree *in, cJSON *to, const rsi_profile *profile, size_t i
         if (input->source == index) {
             cJSON *file = add_object(in, files, NULL);
             add_string(in, file, "path", input->path);
-            add_string(in, file, "format", input->lines ? "jsonl" : "csv");
+            add_string(in, file, "format",
+                       input->address != NULL ? "query"
+                       : input->lines         ? "jsonl"
+                                              : "csv");
             add_count(in, file, "rows", profile->files[i].row_count);
             add_count(in, file, "bad_rows", profile->files[i].bad_count);
         }
