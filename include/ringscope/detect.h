@@ -62,6 +62,18 @@ RS_API RS_MUST_USE rs_status rs_detect(const rs_link_graph *graph, const rs_dete
                                        const rs_work *work, uint32_t *label,
                                        rs_detect_counts *counts, rs_error *err);
 
+/* The same by workers that were forked before, so that other threads may run meanwhile. Start them
+ * while none does; one detection at a time; after one that failed they can only be ended. Labels
+ * are those of rs_detect with the same options. */
+typedef struct rs_detect_crew rs_detect_crew;
+RS_API RS_MUST_USE rs_status rs_detect_crew_start(rs_detect_crew **out,
+                                                  const rs_detect_options *options,
+                                                  const rs_work *work, rs_error *err);
+RS_API void rs_detect_crew_end(rs_detect_crew *crew); /* NULL is fine */
+RS_API RS_MUST_USE rs_status rs_detect_by(rs_detect_crew *crew, const rs_link_graph *graph,
+                                          const rs_work *work, uint32_t *label,
+                                          rs_detect_counts *counts, rs_error *err);
+
 /* Connected components: label[v] is the smallest node of v's component. O(links). */
 RS_API void rs_components(const rs_link_graph *graph, uint32_t *label);
 

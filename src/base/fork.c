@@ -44,12 +44,18 @@ struct answer {
     bool here;
 };
 
+struct rsi_fork_crew {
+    rsi_fork_run run;
+    void *context;
+    struct worker *workers;
+    size_t worker_count;
+};
+
 struct pool {
     const rsi_fork_job *job;
     const rs_work *work;
-    struct worker *workers;
+    rsi_fork_crew *crew;
     struct pollfd *polls;
-    size_t worker_count;
     size_t *order; /* tasks, dearest first */
     size_t given_count;
     struct answer *answers;
@@ -124,7 +130,7 @@ static void reset_signals(void)
 }
 
 /* Keep standard streams and the worker's own socket: the caller's locks and files are not ours. */
-static void close_others(const struct pool *pool, int own)
+static void close_others(const rsi_fork_crew *crew, int own)
 {
 #ifdef __linux__
     if ((own == 3 || close_range(3, (unsigned)own - 1, 0) == 0) &&
@@ -132,12 +138,12 @@ static void close_others(const struct pool *pool, int own)
         return;
     }
 #endif
-    for (size_t i = 0; i < pool->worker_count; i++) {
-        close(pool->workers[i].socket);
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        close(crew->workers[i].socket);
     }
 }
 
-static bool answer_one(const rsi_fork_job *job, int socket, rsi_buffer *in, rsi_buffer *out)
+static bool answer_one(const rsi_fork_crew *crew, int socket, rsi_buffer *in, rsi_buffer *out)
 {
     uint64_t header[2];
     rs_error err = {0};
@@ -156,13 +162,13 @@ static bool answer_one(const rsi_fork_job *job, int socket, rsi_buffer *in, rsi_
         return false;
     }
     rsi_cursor cursor = {in->bytes, in->bytes + header[1]};
-    status = job->run(job->context, (size_t)header[0], cursor, out, &err);
+    status = crew->run(crew->context, (size_t)header[0], cursor, out, &err);
     const void *bytes = status == RS_OK ? (const void *)out->bytes : err.message;
     size_t length = status == RS_OK ? out->length : strlen(err.message);
     return send_message(socket, (uint64_t)(int64_t)status, bytes, length);
 }
 
-static void be_worker(const struct pool *pool, int socket, pid_t parent)
+static void be_worker(const rsi_fork_crew *crew, int socket, pid_t parent)
 {
 #ifdef __linux__
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -171,10 +177,10 @@ static void be_worker(const struct pool *pool, int socket, pid_t parent)
         _exit(1); /* the caller was gone before that took hold */
     }
     reset_signals();
-    close_others(pool, socket);
+    close_others(crew, socket);
     rsi_buffer in = {0};
     rsi_buffer out = {0};
-    while (answer_one(pool->job, socket, &in, &out)) {
+    while (answer_one(crew, socket, &in, &out)) {
     }
     _exit(0); /* not exit: what stands in the caller's buffers is the caller's to write */
 }
@@ -200,7 +206,7 @@ static void hide(const rsi_fork_job *job, bool hidden)
 #endif
 }
 
-static rs_status start_worker(struct pool *pool, rs_error *err)
+static rs_status start_worker(rsi_fork_crew *crew, rs_error *err)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -215,7 +221,7 @@ static rs_status start_worker(struct pool *pool, rs_error *err)
     pid_t pid = fork();
     int fork_errno = errno;
     if (pid == 0) {
-        be_worker(pool, ends[1], parent);
+        be_worker(crew, ends[1], parent);
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(ends[1]);
@@ -223,24 +229,26 @@ static rs_status start_worker(struct pool *pool, rs_error *err)
         close(ends[0]);
         return rs_fail(err, RS_EIO, "cannot start a worker process: %s", strerror(fork_errno));
     }
-    pool->workers[pool->worker_count++] =
+    crew->workers[crew->worker_count++] =
         (struct worker){.pid = pid, .socket = ends[0], .task = IDLE};
     return RS_OK;
 }
 
 /* One worker is enough; fewer than wanted is slower, not wrong. */
-static rs_status start_workers(struct pool *pool, size_t wanted, rs_error *err)
+static rs_status start_workers(rsi_fork_crew *crew, size_t wanted, rs_error *err)
 {
     rs_status status = RS_OK;
+    crew->workers = calloc(wanted, sizeof *crew->workers);
+    if (crew->workers == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu worker processes)", wanted);
+    }
 #ifdef __GLIBC__
     (void)malloc_trim(0); /* pages that were freed would be inherited all the same */
 #endif
-    hide(pool->job, true);
-    while (status == RS_OK && pool->worker_count < wanted) {
-        status = start_worker(pool, err);
+    while (status == RS_OK && crew->worker_count < wanted) {
+        status = start_worker(crew, err);
     }
-    hide(pool->job, false);
-    if (status != RS_OK && pool->worker_count > 0) {
+    if (status != RS_OK && crew->worker_count > 0) {
         status = RS_OK;
         if (err != NULL) {
             *err = (rs_error){0};
@@ -260,17 +268,52 @@ static int reap(struct worker *worker)
     return how;
 }
 
-static void stop_workers(struct pool *pool, bool kill_them)
+static void stop_workers(rsi_fork_crew *crew, bool kill_them)
 {
-    for (size_t i = 0; i < pool->worker_count; i++) {
-        if (kill_them && pool->workers[i].pid != 0) {
-            (void)kill(pool->workers[i].pid, SIGKILL);
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        if (kill_them && crew->workers[i].pid != 0) {
+            (void)kill(crew->workers[i].pid, SIGKILL);
         }
     }
-    for (size_t i = 0; i < pool->worker_count; i++) {
-        if (pool->workers[i].pid != 0) {
-            (void)reap(&pool->workers[i]);
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        if (crew->workers[i].pid != 0) {
+            (void)reap(&crew->workers[i]);
         }
+    }
+    free(crew->workers);
+    crew->workers = NULL;
+    crew->worker_count = 0;
+}
+
+static size_t workers_for(const rs_work *work)
+{
+    size_t wanted = work == NULL || work->threads == 0 ? 1 : work->threads;
+    return wanted > WORKERS_MAX ? WORKERS_MAX : wanted;
+}
+
+rs_status rsi_fork_crew_start(rsi_fork_crew **out, rsi_fork_run run, void *context,
+                              const rs_work *work, rs_error *err)
+{
+    rsi_fork_crew *crew = calloc(1, sizeof *crew);
+    if (crew == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (worker processes)");
+    }
+    crew->run = run;
+    crew->context = context;
+    rs_status status = start_workers(crew, workers_for(work), err);
+    if (status != RS_OK) {
+        rsi_fork_crew_end(crew);
+        return status;
+    }
+    *out = crew;
+    return RS_OK;
+}
+
+void rsi_fork_crew_end(rsi_fork_crew *crew)
+{
+    if (crew != NULL) {
+        stop_workers(crew, true); /* they hold nothing that ending early could harm */
+        free(crew);
     }
 }
 
@@ -383,20 +426,20 @@ static rs_status receive(struct pool *pool, struct worker *worker, rs_error *err
 static rs_status serve(struct pool *pool, rsi_buffer *scratch, rs_error *err)
 {
     rs_status status = RS_OK;
-    for (size_t i = 0; i < pool->worker_count; i++) {
+    for (size_t i = 0; i < pool->crew->worker_count; i++) {
         /* One that waits has nothing left to do: whether it is still there no longer matters. */
-        const struct worker *worker = &pool->workers[i];
+        const struct worker *worker = &pool->crew->workers[i];
         int socket = worker->task == IDLE ? -1 : worker->socket;
         pool->polls[i] = (struct pollfd){.fd = socket, .events = POLLIN};
     }
-    int ready = poll(pool->polls, (nfds_t)pool->worker_count, REPORT_MS);
+    int ready = poll(pool->polls, (nfds_t)pool->crew->worker_count, REPORT_MS);
     if (ready < 0 && errno != EINTR) {
         return rs_fail(err, RS_EIO, "cannot wait for worker processes: %s", strerror(errno));
     }
-    for (size_t i = 0; ready > 0 && i < pool->worker_count; i++) {
+    for (size_t i = 0; ready > 0 && i < pool->crew->worker_count; i++) {
         if (pool->polls[i].revents != 0) {
-            RS_TRY(receive(pool, &pool->workers[i], err));
-            RS_TRY(hand_out(pool, &pool->workers[i], scratch, err));
+            RS_TRY(receive(pool, &pool->crew->workers[i], err));
+            RS_TRY(hand_out(pool, &pool->crew->workers[i], scratch, err));
         }
     }
     RS_TRY(take_ready(pool, err));
@@ -418,15 +461,13 @@ static int compare_cost(const void *x, const void *y, void *context)
     return a < b ? -1 : a > b;
 }
 
-static rs_status prepare(struct pool *pool, size_t wanted, rs_error *err)
+static rs_status prepare(struct pool *pool, rs_error *err)
 {
     size_t count = pool->job->task_count;
-    pool->workers = calloc(wanted, sizeof *pool->workers);
-    pool->polls = calloc(wanted, sizeof *pool->polls);
+    pool->polls = calloc(pool->crew->worker_count, sizeof *pool->polls);
     pool->order = calloc(count, sizeof *pool->order);
     pool->answers = calloc(count, sizeof *pool->answers);
-    if (pool->workers == NULL || pool->polls == NULL || pool->order == NULL ||
-        pool->answers == NULL) {
+    if (pool->polls == NULL || pool->order == NULL || pool->answers == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu tasks for worker processes)", count);
     }
     for (size_t i = 0; i < count; i++) {
@@ -445,33 +486,46 @@ static void release(struct pool *pool)
     free(pool->answers);
     free(pool->order);
     free(pool->polls);
-    free(pool->workers);
+}
+
+static rs_status map(struct pool *pool, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_buffer scratch = {0};
+    RS_TRY(prepare(pool, err));
+    RS_TRY(report(pool, err));
+    for (size_t i = 0; i < pool->crew->worker_count; i++) {
+        RS_TRY(hand_out(pool, &pool->crew->workers[i], &scratch, err));
+    }
+    while (pool->answer_count < pool->job->task_count) {
+        RS_TRY(serve(pool, &scratch, err));
+    }
+    RS_TRY(take_ready(pool, err));
+done:
+    rsi_buffer_free(&scratch);
+    release(pool);
+    return status;
 }
 
 rs_status rsi_fork_map(const rsi_fork_job *job, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    struct pool pool = {.job = job, .work = work};
-    rsi_buffer scratch = {0};
-    size_t wanted = work == NULL || work->threads == 0 ? 1 : work->threads;
-    wanted = wanted > WORKERS_MAX ? WORKERS_MAX : wanted;
+    rsi_fork_crew own = {.run = job->run, .context = job->context};
+    struct pool pool = {.job = job, .work = work, .crew = job->crew};
+    size_t wanted = workers_for(work);
     wanted = wanted > job->task_count ? job->task_count : wanted;
     if (wanted == 0) {
         return RS_OK;
     }
-    RS_TRY(prepare(&pool, wanted, err));
-    RS_TRY(report(&pool, err));
-    RS_TRY(start_workers(&pool, wanted, err));
-    for (size_t i = 0; i < pool.worker_count; i++) {
-        RS_TRY(hand_out(&pool, &pool.workers[i], &scratch, err));
+    if (pool.crew == NULL) {
+        pool.crew = &own;
+        hide(job, true);
+        status = start_workers(&own, wanted, err);
+        hide(job, false);
     }
-    while (pool.answer_count < job->task_count) {
-        RS_TRY(serve(&pool, &scratch, err));
+    if (status == RS_OK) {
+        status = map(&pool, err);
     }
-    RS_TRY(take_ready(&pool, err));
-done:
-    stop_workers(&pool, status != RS_OK);
-    rsi_buffer_free(&scratch);
-    release(&pool);
+    stop_workers(&own, status != RS_OK);
     return status;
 }

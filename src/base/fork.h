@@ -26,13 +26,21 @@ typedef struct rsi_span {
     size_t length;
 } rsi_span;
 
+/* In a worker: the answer to a task. Whatever else it changes is lost with the worker. */
+typedef rs_status (*rsi_fork_run)(void *context, size_t task, rsi_cursor in, rsi_buffer *out,
+                                  rs_error *err);
+
+/* Workers that were forked before their work was known: a process may fork only while no other
+ * thread of it runs, for the child would inherit locks that nobody is left to open. Such workers
+ * have what `context` held when they were made, and nothing but messages since. */
+typedef struct rsi_fork_crew rsi_fork_crew;
+
 typedef struct rsi_fork_job {
     size_t task_count;
     const uint64_t *cost; /* of each task, for balance and progress; NULL: all alike */
     /* In the caller: what the worker needs for `task`. NULL: nothing but the number. */
     rs_status (*give)(void *context, size_t task, rsi_buffer *out, rs_error *err);
-    /* In a worker: the answer. Whatever else it changes is lost with the worker. */
-    rs_status (*run)(void *context, size_t task, rsi_cursor in, rsi_buffer *out, rs_error *err);
+    rsi_fork_run run;
     /* In the caller, for task 0, 1, 2 ... in this order. NULL: answers are dropped. */
     rs_status (*take)(void *context, size_t task, rsi_cursor answer, rs_error *err);
     void *context;
@@ -40,7 +48,16 @@ typedef struct rsi_fork_job {
     size_t hidden_count;
     const char *stage; /* of the progress reports */
     const char *unit;  /* what `cost` counts */
+    /* Who works, by its own `run` and context; NULL: the call forks its workers. One job at a time;
+     * after one that failed a crew can only be ended. */
+    rsi_fork_crew *crew;
 } rsi_fork_job;
+
+/* Fork work->threads workers, while no other thread runs. RS_EIO, RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_fork_crew_start(rsi_fork_crew **out, rsi_fork_run run, void *context,
+                                          const rs_work *work, rs_error *err);
+/* They are gone when it returns. NULL is fine. */
+void rsi_fork_crew_end(rsi_fork_crew *crew);
 
 /* Run all tasks by at most work->threads workers. RS_EIO when the system refuses processes or a
  * worker dies, RS_EINTERRUPTED, RS_ENOMEM, or what `give`, `run` or `take` failed with. */

@@ -177,6 +177,7 @@ static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, c
     const options *o = call->options;
     const rs_findings *findings = &stages->findings;
     char number[RSI_FORMAT_MAX];
+    char *path = NULL;
     size_t suspects = 0;
     while (suspects < findings->ring_count && findings->rings[suspects].score >= RS_SUSPECT) {
         suspects++;
@@ -190,7 +191,7 @@ static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, c
         fprintf(call->out, "components split before clustering: %u\n",
                 findings->detect.split_count);
     }
-    char *path = rs_run_path(call->words[0], id, RS_RUN_REPORT);
+    path = rs_run_path(call->words[0], id, RS_RUN_REPORT);
     if (path == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (path of the report)");
         goto done;
@@ -228,6 +229,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     char *json = NULL;
     rs_run_id id = {0};
     RS_TRY(check_outputs(call, err));
+    RS_TRY(rsi_stages_start(&stages, &settings, call->work, err));
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
                                call->work, err));
     RS_TRY(rsi_stages_middle(&stages, &settings, call->work, err));

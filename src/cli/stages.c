@@ -49,6 +49,12 @@ done:
     return status;
 }
 
+rs_status rsi_stages_start(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
+                           rs_error *err)
+{
+    return rs_detect_crew_start(&stages->crew, &settings->detect, work, err);
+}
+
 rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const char *blacklist,
                               const char *whitelist, const rsi_settings *settings,
                               const rs_work *work, rs_error *err)
@@ -135,7 +141,9 @@ static rs_status find_communities(middle *m, rs_error *err)
                            .weight = g->weight};
     uint64_t start = rsi_clock_us();
     rs_status status =
-        rs_detect(&links, &m->settings->detect, m->meter.work, stages->label, &stages->detect, err);
+        rs_detect_by(stages->crew, &links, &m->each, stages->label, &stages->detect, err);
+    rs_detect_crew_end(stages->crew);
+    stages->crew = NULL;
     time_task(m, 0, "detect", start);
     return status;
 }
@@ -171,10 +179,17 @@ static rs_status middle_task(void *context, size_t index, unsigned worker, rs_er
 {
     middle *m = context;
     (void)worker;
-    return index == 0 ? spread_risk(m, err) : count_oddity(m, err);
+    switch (index) {
+    case 0:
+        return find_communities(m, err);
+    case 1:
+        return spread_risk(m, err);
+    default:
+        return count_oddity(m, err);
+    }
 }
 
-/* Each of two tasks gets half of the threads; the answer does not depend on it. The caller sets
+/* Each of the tasks gets half of the threads; the answer does not depend on it. The caller sets
  * each.context to the meter where it lies. */
 static middle middle_of(rsi_stages *stages, const rsi_settings *settings, const rs_work *work)
 {
@@ -199,10 +214,7 @@ rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, co
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
         goto done;
     }
-    /* It forks its workers, and a process may fork only while no other thread of it runs: the child
-     * would inherit locks that nobody is left to open. So it comes first and alone. */
-    RS_TRY(find_communities(&m, err));
-    RS_TRY(rsi_parallel(work, 2, middle_task, &m, err));
+    RS_TRY(rsi_parallel(work, 3, middle_task, &m, err));
     for (size_t i = 0; i < sizeof m.timings / sizeof m.timings[0]; i++) {
         stages->timings[stages->timing_count++] = m.timings[i];
     }
@@ -254,6 +266,7 @@ done:
 
 void rsi_stages_free(rsi_stages *stages)
 {
+    rs_detect_crew_end(stages->crew);
     rs_findings_free(&stages->findings);
     rs_network_free(&stages->network);
     rs_evidence_graph_free(&stages->collapsed);

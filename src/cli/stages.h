@@ -46,12 +46,17 @@ typedef struct rsi_stages {
     rs_network network;
     uint32_t *oddity; /* by subject */
     uint32_t *label;  /* by node of `collapsed`: its community */
+    rs_detect_crew *crew;
     rs_detect_counts detect;
     rs_findings findings;
     rs_run_timing timings[RSI_STAGES_MAX];
     size_t timing_count;
 } rsi_stages;
 
+/* The workers of the middle, for a run: first of all, while the process is small and has no other
+ * thread. */
+RS_MUST_USE rs_status rsi_stages_start(rsi_stages *stages, const rsi_settings *settings,
+                                       const rs_work *work, rs_error *err);
 /* The store, its graph, the lists (paths may be NULL) and the evidence. */
 RS_MUST_USE rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path,
                                           const char *blacklist, const char *whitelist,
@@ -60,8 +65,7 @@ RS_MUST_USE rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_
 /* The network and the risk that spreads over it: what explain needs. */
 RS_MUST_USE rs_status rsi_stages_spread(rsi_stages *stages, const rsi_settings *settings,
                                         const rs_work *work, rs_error *err);
-/* What follows from the evidence: the communities, then the spread and everybody's oddity side by
- * side. */
+/* What follows from the evidence, side by side: the communities, the spread, everybody's oddity. */
 RS_MUST_USE rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings,
                                         const rs_work *work, rs_error *err);
 /* Rings and everybody's risk, after the others. */

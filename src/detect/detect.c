@@ -40,9 +40,22 @@ struct cut {
     uint32_t *community; /* of each vertex of the contracted graph */
 };
 
+/* All that a worker knows beside what it is given. */
+struct brief {
+    const rs_detect_options *options;
+};
+
+struct rs_detect_crew {
+    struct brief brief;
+    rs_detect_options options;
+    rsi_fork_crew *workers;
+};
+
 struct job {
+    struct brief brief; /* first: workers look no further */
     const rs_link_graph *graph;
     const rs_detect_options *options;
+    rsi_fork_crew *workers; /* NULL: fork them */
     rsi_layout components;
     uint32_t *community; /* of each node: the caller's label array */
     struct cut *cuts;
@@ -53,7 +66,7 @@ struct job {
     uint64_t *cost;
     size_t task_count;
     rs_detect_counts counts;
-}; /* the worker sees what is not hidden: options, and what it is given */
+};
 
 static rsi_piece piece_of(const struct job *job, struct item item)
 {
@@ -130,7 +143,7 @@ static rs_status solve(const rsi_piece *piece, const rs_detect_options *options,
 
 static rs_status run(void *context, size_t task, rsi_cursor in, rsi_buffer *out, rs_error *err)
 {
-    const struct job *job = context;
+    const struct brief *brief = context;
     (void)task;
     rs_status status = RS_OK;
     rsi_piece piece;
@@ -142,7 +155,7 @@ static rs_status run(void *context, size_t task, rsi_cursor in, rsi_buffer *out,
         size_t bytes = ((size_t)piece.vertex_count + 1) * sizeof(uint32_t);
         RS_TRY(rsi_buffer_reserve(out, bytes, err));
         uint32_t *answer = (void *)(out->bytes + out->length);
-        RS_TRY(solve(&piece, job->options, scratch, answer, err));
+        RS_TRY(solve(&piece, brief->options, scratch, answer, err));
         out->length += bytes;
     }
 done:
@@ -336,6 +349,7 @@ static rs_status run_tasks(struct job *job, const rs_work *work, rs_error *err)
         .hidden_count = hide_all(job, hidden),
         .stage = "communities",
         .unit = "links",
+        .crew = job->workers,
     };
     rs_status status = rsi_fork_map(&fork_job, work, err);
     free(hidden);
@@ -386,11 +400,12 @@ static void job_free(struct job *job)
     rsi_layout_free(&job->components);
 }
 
-rs_status rs_detect(const rs_link_graph *graph, const rs_detect_options *options,
-                    const rs_work *work, uint32_t *label, rs_detect_counts *counts, rs_error *err)
+static rs_status detect(const rs_link_graph *graph, const rs_detect_options *options,
+                        rsi_fork_crew *workers, const rs_work *work, uint32_t *label,
+                        rs_detect_counts *counts, rs_error *err)
 {
     rs_status status = RS_OK;
-    struct job job = {.graph = graph, .options = options};
+    struct job job = {.brief = {options}, .graph = graph, .options = options, .workers = workers};
     rsi_source source = {.vertex_count = graph->node_count,
                          .is_member = graph->is_member,
                          .link_count = graph->link_count,
@@ -420,4 +435,42 @@ rs_status rs_detect(const rs_link_graph *graph, const rs_detect_options *options
 done:
     job_free(&job);
     return status;
+}
+
+rs_status rs_detect(const rs_link_graph *graph, const rs_detect_options *options,
+                    const rs_work *work, uint32_t *label, rs_detect_counts *counts, rs_error *err)
+{
+    return detect(graph, options, NULL, work, label, counts, err);
+}
+
+rs_status rs_detect_crew_start(rs_detect_crew **out, const rs_detect_options *options,
+                               const rs_work *work, rs_error *err)
+{
+    rs_detect_crew *crew = calloc(1, sizeof *crew);
+    if (crew == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (worker processes)");
+    }
+    crew->options = *options;
+    crew->brief.options = &crew->options;
+    rs_status status = rsi_fork_crew_start(&crew->workers, run, &crew->brief, work, err);
+    if (status != RS_OK) {
+        free(crew);
+        return status;
+    }
+    *out = crew;
+    return RS_OK;
+}
+
+void rs_detect_crew_end(rs_detect_crew *crew)
+{
+    if (crew != NULL) {
+        rsi_fork_crew_end(crew->workers);
+        free(crew);
+    }
+}
+
+rs_status rs_detect_by(rs_detect_crew *crew, const rs_link_graph *graph, const rs_work *work,
+                       uint32_t *label, rs_detect_counts *counts, rs_error *err)
+{
+    return detect(graph, &crew->options, crew->workers, work, label, counts, err);
 }

@@ -178,6 +178,32 @@ static void takes_answers_in_order_whatever_the_number_of_workers(void **unused)
     }
 }
 
+static void maps_by_workers_that_were_there_before(void **unused)
+{
+    (void)unused;
+    rs_work work = {.threads = 2};
+    job_state state = fresh();
+    rsi_fork_crew *crew = NULL;
+    assert_int_equal(rsi_fork_crew_start(&crew, run, &state, &work, NULL), RS_OK);
+    for (int times = 0; times < 3; times++) {
+        rsi_fork_job job = {.task_count = TASKS,
+                            .give = give,
+                            .take = take,
+                            .context = &state,
+                            .stage = "squares",
+                            .unit = "tasks",
+                            .crew = crew};
+        state.next = 0;
+        state.sum = 0;
+        assert_int_equal(rsi_fork_map(&job, &work, NULL), RS_OK);
+        assert_int_equal(state.next, TASKS);
+        assert_int_equal(state.sum, 100 * (TASKS * (TASKS - 1) / 2));
+    }
+    rsi_fork_crew_end(crew);
+    assert_no_children();
+    rsi_fork_crew_end(NULL);
+}
+
 static void does_nothing_for_no_task(void **unused)
 {
     (void)unused;
@@ -332,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_answers_in_order_whatever_the_number_of_workers),
+        cmocka_unit_test(maps_by_workers_that_were_there_before),
         cmocka_unit_test(does_nothing_for_no_task),
         cmocka_unit_test(carries_answers_larger_than_a_socket_holds),
         cmocka_unit_test(says_what_became_of_a_worker),

@@ -129,6 +129,27 @@ static void gives_connected_communities_named_by_their_smallest_node(void **stat
     }
 }
 
+static void finds_the_same_by_workers_that_were_there_before(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rs_detect_options options = some_options(40);
+    rs_work work = {.threads = 2};
+    rs_detect_crew *crew = NULL;
+    assert_int_equal(rs_detect_crew_start(&crew, &options, &work, NULL), RS_OK);
+    for (uint32_t parts = 1; parts < 40; parts += 6) {
+        uint32_t label[2][NODES_MAX];
+        rs_detect_counts counts;
+        many_components(&graph, parts, parts);
+        rs_link_graph links = links_of(&graph);
+        assert_int_equal(rs_detect(&links, &options, NULL, label[0], &counts, NULL), RS_OK);
+        assert_int_equal(rs_detect_by(crew, &links, &work, label[1], &counts, NULL), RS_OK);
+        assert_memory_equal(label[0], label[1], graph.node_count * sizeof label[0][0]);
+    }
+    rs_detect_crew_end(crew);
+    rs_detect_crew_end(NULL);
+}
+
 static void counts_what_it_did(void **state)
 {
     (void)state;
@@ -352,6 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_connected_communities_named_by_their_smallest_node),
+        cmocka_unit_test(finds_the_same_by_workers_that_were_there_before),
         cmocka_unit_test(counts_what_it_did),
         cmocka_unit_test(gives_the_same_for_any_number_of_threads),
         cmocka_unit_test(does_not_care_where_components_lie),
