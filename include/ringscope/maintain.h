@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "text.h"
 #include "work.h"
 
 #ifdef __cplusplus
@@ -31,6 +32,43 @@ typedef struct rs_drop_result {
 RS_API RS_MUST_USE rs_status rs_drop_batch(const char *store_path, const char *name,
                                            const rs_work *work, rs_drop_result *result,
                                            rs_error *err);
+
+/* A node by the name of its type and its id. */
+typedef struct rs_node_name {
+    const char *type;
+    rs_text id;
+} rs_node_name;
+
+typedef struct rs_compact_options {
+    int64_t window_s; /* events older than this, counted back from the latest, go; 0: all stay */
+    uint64_t keep;    /* so many of the latest batches are not merged with others */
+    bool renumber;    /* number nodes by what they share, so that neighbours are close */
+    bool reverse;     /* keep, for each target, its sources: look-ups by target */
+    const rs_node_name *erased; /* these go, with all that names them; those unknown are passed */
+    size_t erased_count;
+} rs_compact_options;
+#define RS_COMPACT_DEFAULTS                                                                        \
+    {                                                                                              \
+        .renumber = true, .reverse = true                                                          \
+    }
+
+typedef struct rs_compact_result {
+    uint64_t edges_before;
+    uint64_t edges_after;
+    uint64_t nodes_before;
+    uint64_t nodes_after;
+    uint64_t bytes_before; /* of the snapshot on disk */
+    uint64_t bytes_after;
+    size_t merged_count; /* batches whose data now lie in one */
+} rs_compact_result;
+
+/* Write the store anew: one segment a relation, one dictionary part a type, ids that nothing uses
+ * any more dropped. Batches keep their names and digests, so what was sent is still known. Bounded
+ * by work->memory_bytes beside 15 bytes a node; RS_ENOMEM says how much would do. RS_ENOTFOUND,
+ * RS_ELOCKED, RS_EINTERRUPTED (the store is as it was). */
+RS_API RS_MUST_USE rs_status rs_compact(const char *store_path, const rs_compact_options *options,
+                                        const rs_work *work, rs_compact_result *result,
+                                        rs_error *err);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,8 @@
  *
  * Life     rs_store_open takes a snapshot: later batches do not show in it -> rs_store_close
  * Nodes    each node type has its own dense numbers 0 .. node_count-1: batch after batch, in a
- * batch in byte order of the ids Memory   the manifest and block indexes; blocks are read when
+ * batch in byte order of the ids until a compaction numbers them anew
+ * Memory   the manifest and block indexes; blocks are read when
  * asked for Threads  a store handle may be shared by threads for scans; a scan belongs to one
  * thread Trust    the files may be damaged or hostile: every length is checked before use;
  * RS_ECORRUPT names the file, the place, what was expected and what was found
@@ -150,8 +151,9 @@ RS_API void rs_scan_close(rs_scan *scan);
 typedef struct rs_names rs_names;
 RS_API RS_MUST_USE rs_status rs_names_open(rs_names **out, const rs_store *store, size_t type,
                                            rs_error *err);
-/* The next node and its id, in ascending order of nodes; *node is RS_NO_NODE at the end.
- * `id` is lent until the next call. */
+/* The next node and its id: every node once, part by part of the dictionary in byte order of the
+ * ids, which need not be the order of their numbers; *node is RS_NO_NODE at the end. `id` is lent
+ * until the next call. */
 RS_API RS_MUST_USE rs_status rs_names_next(rs_names *names, uint32_t *node, rs_text *id,
                                            rs_error *err);
 RS_API void rs_names_close(rs_names *names);

@@ -282,6 +282,18 @@ done:
                       file->ref.name, number);
 }
 
+rs_status rsi_blockfile_peek(const rsi_blockfile *file, size_t number, uint32_t offset, void *bytes,
+                             size_t length, rs_error *err)
+{
+    const rsi_block_entry *entry = &file->blocks[number];
+    rs_status status = offset > entry->length || length > entry->length - offset
+                           ? rs_fail(err, RS_ECORRUPT, "S-06: %zu bytes at %u of %u were expected",
+                                     length, offset, entry->length)
+                           : read_at(file, entry->offset + offset, bytes, length, err);
+    return rs_context(err, status, "%s file \"%s\": block %zu", rsi_file_kind_name(file->ref.kind),
+                      file->ref.name, number);
+}
+
 rs_status rsi_blockfile_check_digest(const rsi_blockfile *file, rs_error *err)
 {
     rs_status status = RS_OK;

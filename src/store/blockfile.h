@@ -82,6 +82,10 @@ void rsi_blockfile_rest(rsi_blockfile *file, int directory);
 /* Block `number` into `buffer` (replaced), its checksum checked. */
 RS_MUST_USE rs_status rsi_blockfile_read(const rsi_blockfile *file, size_t number,
                                          rsi_buffer *buffer, rs_error *err);
+/* `length` bytes from `offset` of block `number` on, their checksum not looked at. RS_ECORRUPT
+ * where the block has no such bytes. */
+RS_MUST_USE rs_status rsi_blockfile_peek(const rsi_blockfile *file, size_t number, uint32_t offset,
+                                         void *bytes, size_t length, rs_error *err);
 /* Read all of the file and compare its digest with the manifest's. */
 RS_MUST_USE rs_status rsi_blockfile_check_digest(const rsi_blockfile *file, rs_error *err);
 

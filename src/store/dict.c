@@ -91,6 +91,58 @@ void rsi_dict_meta(uint32_t first, uint32_t count, uint8_t meta[RSI_DICT_META_BY
     rsi_store_u32le(meta + 4, count);
 }
 
+/* ---- numbers of so many bits -------------------------------------------------------------- */
+
+unsigned rsi_dict_bits(size_t count)
+{
+    return count <= 2 ? 1 : 64 - (unsigned)__builtin_clzll(count - 1);
+}
+
+rs_status rsi_dict_pack(const uint32_t *values, size_t count, unsigned bits, rsi_buffer *out,
+                        rs_error *err)
+{
+    size_t bytes = (count * bits + 7) / 8;
+    rs_status status = rsi_buffer_reserve(out, bytes + 8, err);
+    if (status != RS_OK) {
+        return status;
+    }
+    uint8_t *at = out->bytes + out->length;
+    uint64_t pending = 0;
+    unsigned filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        pending |= (uint64_t)values[i] << filled;
+        rsi_store_u64le(at, pending);
+        filled += bits;
+        at += filled >> 3;
+        pending >>= filled & ~7u;
+        filled &= 7;
+    }
+    out->length += bytes;
+    return RS_OK;
+}
+
+/* Value i of `length` bytes that hold it. */
+static uint32_t take_bits(const uint8_t *bytes, size_t length, size_t i, unsigned bits)
+{
+    uint8_t copy[8] = {0};
+    size_t at = i * bits;
+    size_t left = length - at / 8;
+    memcpy(copy, bytes + at / 8, left < 8 ? left : 8);
+    return (uint32_t)(rsi_load_u64le(copy) >> at % 8 & (((uint64_t)1 << bits) - 1));
+}
+
+void rsi_dict_meta_permuted(uint32_t first, uint32_t count, uint8_t meta[RSI_DICT_META_PERMUTED])
+{
+    rsi_dict_meta(first, count, meta);
+    rsi_store_u32le(meta + 8, RSI_DICT_FLAG_PERMUTED);
+}
+
+void rsi_dict_inverse_note(size_t count, uint8_t note[RSI_DICT_INVERSE_NOTE])
+{
+    rsi_store_u32le(note, 0);
+    rsi_store_u32le(note + 4, (uint32_t)count);
+}
+
 /* ---- a part ------------------------------------------------------------------------------- */
 
 static rs_text first_id(const rsi_block_entry *entry)
@@ -99,11 +151,47 @@ static rs_text first_id(const rsi_block_entry *entry)
                      .length = entry->note_length - NOTE_HEAD};
 }
 
+/* The blocks behind those of ids say where each number is. */
+static rs_status check_inverse(rsi_dict_part *part, rs_error *err)
+{
+    const rsi_blockfile *file = part->file;
+    uint64_t numbers = 0;
+    for (size_t i = part->id_blocks; i < file->block_count; i++) {
+        const rsi_block_entry *entry = &file->blocks[i];
+        uint64_t left = part->count - numbers;
+        uint64_t expected = left < RSI_DICT_INVERSE_MAX ? left : RSI_DICT_INVERSE_MAX;
+        if (entry->note_length != RSI_DICT_INVERSE_NOTE || rsi_load_u32le(entry->note) != 0 ||
+            expected == 0 || rsi_load_u32le(entry->note + 4) != expected ||
+            entry->length != (expected * part->block_bits + 7) / 8) {
+            return rs_fail(err, RS_ECORRUPT,
+                           "block %zu: the blocks of %" PRIu64 " numbers were expected", i,
+                           expected);
+        }
+        numbers += expected;
+    }
+    if (numbers != part->count) {
+        return rs_fail(err, RS_ECORRUPT,
+                       "%u numbers were expected, the index counts %" PRIu64 " that have a block",
+                       part->count, numbers);
+    }
+    return RS_OK;
+}
+
+static size_t count_id_blocks(const rsi_blockfile *file)
+{
+    size_t count = 0;
+    while (count < file->block_count && file->blocks[count].note_length >= NOTE_HEAD &&
+           rsi_load_u32le(file->blocks[count].note) > 0) {
+        count++;
+    }
+    return count;
+}
+
 static rs_status check_blocks(rsi_dict_part *part, rs_error *err)
 {
     const rsi_blockfile *file = part->file;
     uint64_t rank = 0;
-    for (size_t i = 0; i < file->block_count; i++) {
+    for (size_t i = 0; i < part->id_blocks; i++) {
         const rsi_block_entry *entry = &file->blocks[i];
         uint32_t ids = entry->note_length < NOTE_HEAD ? 0 : rsi_load_u32le(entry->note);
         if (ids == 0 || ids > RSI_DICT_BLOCK_IDS_MAX) {
@@ -120,7 +208,7 @@ static rs_status check_blocks(rsi_dict_part *part, rs_error *err)
             break;
         }
     }
-    part->block_rank[file->block_count] = part->count;
+    part->block_rank[part->id_blocks] = part->count;
     if (rank != part->count) {
         return rs_fail(err, RS_ECORRUPT, "%u ids were expected, the index counts %" PRIu64,
                        part->count, rank);
@@ -132,7 +220,9 @@ rs_status rsi_dict_open(rsi_dict_part *part, const rsi_blockfile *file, rs_error
 {
     rs_status status = RS_OK;
     *part = (rsi_dict_part){.file = file};
-    if (file->meta_length != RSI_DICT_META_BYTES) {
+    part->permuted = file->meta_length == RSI_DICT_META_PERMUTED &&
+                     rsi_load_u32le(file->meta + 8) == RSI_DICT_FLAG_PERMUTED;
+    if (file->meta_length != RSI_DICT_META_BYTES && !part->permuted) {
         status = rs_fail(err, RS_ECORRUPT, "meta of %d bytes was expected, found %u",
                          RSI_DICT_META_BYTES, file->meta_length);
         goto done;
@@ -149,7 +239,13 @@ rs_status rsi_dict_open(rsi_dict_part *part, const rsi_blockfile *file, rs_error
         status = rs_fail(err, RS_ENOMEM, "out of memory (index of a dictionary)");
         goto done;
     }
+    part->id_blocks = part->permuted ? count_id_blocks(file) : file->block_count;
+    part->number_bits = rsi_dict_bits(part->count);
+    part->block_bits = rsi_dict_bits(part->id_blocks);
     RS_TRY(check_blocks(part, err));
+    if (part->permuted) {
+        RS_TRY(check_inverse(part, err));
+    }
 done:
     if (status != RS_OK) {
         rsi_dict_close(part);
@@ -174,7 +270,8 @@ rs_status rsi_dict_block_new(rsi_dict_block **out, rs_error *err)
         return rs_fail(err, RS_ENOMEM, "out of memory (block of a dictionary)");
     }
     block->ids = malloc(RSI_DICT_BLOCK_IDS_MAX * sizeof *block->ids);
-    if (block->ids == NULL) {
+    block->numbers = malloc(RSI_DICT_BLOCK_IDS_MAX * sizeof *block->numbers);
+    if (block->ids == NULL || block->numbers == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (block of a dictionary)");
         goto done;
     }
@@ -194,6 +291,7 @@ void rsi_dict_block_free(rsi_dict_block *block)
         rsi_buffer_free(&block->raw);
         rsi_buffer_free(&block->bytes);
         free(block->ids);
+        free(block->numbers);
         free(block);
     }
 }
@@ -280,6 +378,22 @@ done:
     return status;
 }
 
+/* Numbers of a block's ids: those beside them, or their ranks. */
+static rs_status number_ids(rsi_dict_block *block, const rsi_dict_part *part, size_t number,
+                            size_t beside, rs_error *err)
+{
+    for (size_t i = 0; i < block->count; i++) {
+        block->numbers[i] = part->permuted
+                                ? take_bits(block->packed.bytes, beside, i, part->number_bits)
+                                : part->block_rank[number] + (uint32_t)i;
+        if (block->numbers[i] >= part->count) {
+            return rs_fail(err, RS_ECORRUPT, "id %zu has number %u of %u", i, block->numbers[i],
+                           part->count);
+        }
+    }
+    return RS_OK;
+}
+
 rs_status rsi_dict_load(rsi_dict_block *block, const rsi_dict_part *part, size_t number,
                         rs_error *err)
 {
@@ -290,8 +404,18 @@ rs_status rsi_dict_load(rsi_dict_block *block, const rsi_dict_part *part, size_t
     }
     block->part = NULL;
     RS_TRY(rsi_blockfile_read(part->file, number, &block->packed, err));
-    status = rsi_dict_decode(block, block->packed.bytes, block->packed.length, entry->note,
-                             entry->note_length, err);
+    size_t ids = part->block_rank[number + 1] - part->block_rank[number];
+    size_t beside = part->permuted ? (ids * part->number_bits + 7) / 8 : 0;
+    if (beside > block->packed.length) {
+        status = rs_fail(err, RS_ECORRUPT, "%zu bytes of numbers were expected, found %zu", beside,
+                         block->packed.length);
+    } else {
+        status = rsi_dict_decode(block, block->packed.bytes + beside, block->packed.length - beside,
+                                 entry->note, entry->note_length, err);
+    }
+    if (status == RS_OK) {
+        status = number_ids(block, part, number, beside, err);
+    }
     RS_TRY(rs_context(err, status, "%sdictionary file \"%s\": block %zu",
                       RSI_INVARIANT(status, "S-06"), part->file->ref.name, number));
     block->part = part;
@@ -304,7 +428,7 @@ done:
 static size_t block_of(const rsi_dict_part *part, rs_text id)
 {
     size_t low = 0;
-    size_t high = part->file->block_count;
+    size_t high = part->id_blocks;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (rsi_text_compare(first_id(&part->file->blocks[middle]), id) <= 0) {
@@ -332,7 +456,7 @@ rs_status rsi_dict_find(const rsi_dict_part *part, rsi_dict_block *block, rs_tex
         size_t middle = low + (high - low) / 2;
         int order = rsi_text_compare(block->ids[middle], id);
         if (order == 0) {
-            *node = part->first + part->block_rank[number] + (uint32_t)middle;
+            *node = rsi_dict_number(block, middle);
             break;
         }
         if (order < 0) {
@@ -341,6 +465,59 @@ rs_status rsi_dict_find(const rsi_dict_part *part, rsi_dict_block *block, rs_tex
             high = middle;
         }
     }
+done:
+    return status;
+}
+
+/* ---- from a number to its id -------------------------------------------------------------- */
+
+/* The block of ids that holds number `node`. */
+static rs_status block_of_number(const rsi_dict_part *part, rsi_dict_block *block, uint32_t number,
+                                 size_t *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    if (!part->permuted) {
+        size_t low = 0;
+        size_t high = part->id_blocks;
+        while (high - low > 1) {
+            size_t middle = low + (high - low) / 2;
+            low = part->block_rank[middle] <= number ? middle : low;
+            high = part->block_rank[middle] <= number ? high : middle;
+        }
+        *out = low;
+        return RS_OK;
+    }
+    size_t inverse = part->id_blocks + number / RSI_DICT_INVERSE_MAX;
+    block->part = NULL; /* what is packed is another block's from here on */
+    RS_TRY(rsi_blockfile_read(part->file, inverse, &block->packed, err));
+    *out = take_bits(block->packed.bytes, block->packed.length, number % RSI_DICT_INVERSE_MAX,
+                     part->block_bits);
+    if (*out >= part->id_blocks) {
+        status =
+            rs_fail(err, RS_ECORRUPT,
+                    "S-14: dictionary file \"%s\": block %zu: number %u is in block %zu of %zu",
+                    part->file->ref.name, inverse, number, *out, part->id_blocks);
+    }
+done:
+    return status;
+}
+
+rs_status rsi_dict_name(const rsi_dict_part *part, rsi_dict_block *block, uint32_t node,
+                        rs_text *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t number = 0;
+    RS_TRY(block_of_number(part, block, node - part->first, &number, err));
+    RS_TRY(rsi_dict_load(block, part, number, err));
+    for (size_t i = 0; i < block->count; i++) {
+        if (rsi_dict_number(block, i) == node) {
+            *id = block->ids[i];
+            goto done;
+        }
+    }
+    status = rs_fail(err, RS_ECORRUPT,
+                     "S-14: dictionary file \"%s\": block %zu holds no number %u, as it should",
+                     part->file->ref.name, number, node);
 done:
     return status;
 }

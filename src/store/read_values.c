@@ -72,6 +72,29 @@ void rs_values_close(rs_values *values)
     free(values);
 }
 
+rs_status rsi_store_values(const rs_store *store, size_t file, size_t block,
+                           rsi_values_coder *coder, rsi_buffer *bytes, const rsi_value **values,
+                           size_t *count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_blockfile *from = &store->files[file];
+    const rsi_block_entry *entry = &from->blocks[block];
+    const rsi_manifest *manifest = &store->manifest;
+    uint32_t type = manifest->attributes[manifest->files[file].object].type;
+    uint32_t node_count = manifest->types[type].node_count;
+    RS_TRY(rsi_blockfile_read(from, block, bytes, err));
+    status = rsi_values_decode(coder, bytes->bytes, bytes->length, entry->note, entry->note_length,
+                               values, count, err);
+    if (status == RS_OK && (*values)[*count - 1].node >= node_count) { /* nodes ascend */
+        status = rs_fail(err, RS_ECORRUPT, "a value of node %u, where there are %u",
+                         (*values)[*count - 1].node, node_count);
+    }
+    status = rs_context(err, status, "%sattribute file \"%s\": block %zu",
+                        RSI_INVARIANT(status, "S-06"), from->ref.name, block);
+done:
+    return status;
+}
+
 /* See to it that the stream's next value is unpacked, if it has one. */
 static rs_status fill(value_stream *stream, uint32_t node_count, rs_error *err)
 {

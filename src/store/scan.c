@@ -46,12 +46,15 @@ void rs_scan_close(rs_scan *scan)
 }
 
 /* Numbers of nodes that are none would make readers write beyond their arrays. */
-static rs_status check_ends(const rs_store *store, size_t relation, const rsi_edge_columns *edges,
-                            rs_error *err)
+static rs_status check_ends(const rs_store *store, const rsi_file_entry *file,
+                            const rsi_edge_columns *edges, rs_error *err)
 {
-    const rsi_relation_entry *entry = &store->manifest.relations[relation];
-    uint32_t sources = store->manifest.types[entry->src_type].node_count;
-    uint32_t targets = store->manifest.types[entry->dst_type].node_count;
+    const rsi_relation_entry *entry = &store->manifest.relations[file->object];
+    bool reverse = file->ref.kind == RSI_FILE_REVERSE;
+    uint32_t src_type = reverse ? entry->dst_type : entry->src_type;
+    uint32_t dst_type = reverse ? entry->src_type : entry->dst_type;
+    uint32_t sources = store->manifest.types[src_type].node_count;
+    uint32_t targets = store->manifest.types[dst_type].node_count;
     uint32_t largest = 0;
     for (size_t i = 0; i < edges->count; i++) {
         largest = edges->dst[i] > largest ? edges->dst[i] : largest;
@@ -64,10 +67,9 @@ static rs_status check_ends(const rs_store *store, size_t relation, const rsi_ed
     return RS_OK;
 }
 
-/* Read and unpack one block of a segment. */
-static rs_status load_block(const rs_store *store, size_t file, size_t block, unsigned columns,
-                            rsi_segment_coder *coder, rsi_buffer *bytes, rsi_edge_columns *edges,
-                            rs_error *err)
+rs_status rsi_store_edges(const rs_store *store, size_t file, size_t block, unsigned columns,
+                          rsi_segment_coder *coder, rsi_buffer *bytes, rsi_edge_columns *edges,
+                          rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_blockfile *segment = &store->files[file];
@@ -75,10 +77,10 @@ static rs_status load_block(const rs_store *store, size_t file, size_t block, un
     RS_TRY(rsi_blockfile_read(segment, block, bytes, err));
     status = rsi_segment_decode(coder, bytes->bytes, bytes->length, &note, columns, edges, err);
     if (status == RS_OK) {
-        status = check_ends(store, store->manifest.files[file].object, edges, err);
+        status = check_ends(store, &store->manifest.files[file], edges, err);
     }
-    status = rs_context(err, status, "%ssegment file \"%s\": block %zu",
-                        RSI_INVARIANT(status, "S-06"), segment->ref.name, block);
+    status = rs_context(err, status, "%s%s file \"%s\": block %zu", RSI_INVARIANT(status, "S-06"),
+                        rsi_file_kind_name(segment->ref.kind), segment->ref.name, block);
 done:
     return status;
 }
@@ -95,8 +97,8 @@ rs_status rs_scan_next(rs_scan *scan, rs_edges *run, rs_error *err)
     if (scan->file == store->opened) {
         return RS_OK;
     }
-    rs_status status = load_block(store, scan->file, scan->block, scan->columns, scan->coder,
-                                  &scan->bytes, &edges, err);
+    rs_status status = rsi_store_edges(store, scan->file, scan->block, scan->columns, scan->coder,
+                                       &scan->bytes, &edges, err);
     if (status == RS_OK) {
         *run = (rs_edges){.count = edges.count,
                           .src = edges.src,
@@ -209,8 +211,8 @@ static rs_status search_segment(row_search *search, size_t rows_file, size_t seg
         if (note.first_src > search->src || note.last_src < search->src) {
             continue;
         }
-        RS_TRY(
-            load_block(search->store, segment, b, 0, search->coder, &search->bytes, &edges, err));
+        RS_TRY(rsi_store_edges(search->store, segment, b, 0, search->coder, &search->bytes, &edges,
+                               err));
         if (holds_edge(&edges, search->src, search->dst)) {
             RS_TRY(take_rows(search, rows_file, b, &edges, err));
         }

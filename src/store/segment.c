@@ -436,3 +436,49 @@ done:
     return rs_context(err, status, "%s%s file \"%s\"", RSI_INVARIANT(status, "S-09"),
                       rsi_file_kind_name(file->ref.kind), file->ref.name);
 }
+
+/* ---- without unpacking -------------------------------------------------------------------- */
+
+/* The length of the column at *at, its own four bytes included; steps over it. */
+static rs_status look_at_column(const rsi_blockfile *file, size_t block, uint32_t *at,
+                                uint64_t *bytes, rs_error *err)
+{
+    uint8_t length[4];
+    rs_status status = rsi_blockfile_peek(file, block, *at, length, sizeof length, err);
+    if (status != RS_OK) {
+        return status;
+    }
+    uint64_t whole = (uint64_t)rsi_load_u32le(length) + sizeof length;
+    if (whole > file->blocks[block].length - *at) {
+        return rs_fail(err, RS_ECORRUPT, "S-06: %s file \"%s\": block %zu: a column is too long",
+                       rsi_file_kind_name(file->ref.kind), file->ref.name, block);
+    }
+    *at += (uint32_t)whole;
+    *bytes += whole;
+    return RS_OK;
+}
+
+rs_status rsi_segment_look(const rsi_blockfile *file, size_t block, rsi_segment_shape *shape,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint8_t head[BLOCK_HEAD];
+    uint32_t at = BLOCK_HEAD;
+    *shape = (rsi_segment_shape){.structure_bytes = BLOCK_HEAD};
+    RS_TRY(rsi_blockfile_peek(file, block, 0, head, sizeof head, err));
+    shape->columns = head[4] & (FLAG_TIME | FLAG_AMOUNT | FLAG_PRECISION);
+    for (int i = 0; i < 4; i++) {
+        RS_TRY(look_at_column(file, block, &at, &shape->structure_bytes, err));
+    }
+    if ((shape->columns & FLAG_TIME) != 0) {
+        RS_TRY(look_at_column(file, block, &at, &shape->time_bytes, err));
+    }
+    if ((shape->columns & FLAG_AMOUNT) != 0) {
+        RS_TRY(look_at_column(file, block, &at, &shape->amount_bytes, err));
+    }
+    if ((shape->columns & FLAG_PRECISION) != 0) {
+        RS_TRY(look_at_column(file, block, &at, &shape->time_bytes, err));
+    }
+done:
+    return status;
+}

@@ -71,4 +71,15 @@ RS_MUST_USE rs_status rsi_segment_check(const rsi_blockfile *file, rsi_segment_m
                                         rs_error *err);
 rsi_segment_note rsi_segment_note_load(const uint8_t *bytes);
 
+/* What a block is made of, from its heads alone: nothing is unpacked, no checksum is looked at. */
+typedef struct rsi_segment_shape {
+    unsigned columns;         /* RSI_HAS_... */
+    uint64_t structure_bytes; /* heads of the block and columns src, degree, head, gap */
+    uint64_t time_bytes;      /* precision too */
+    uint64_t amount_bytes;
+} rsi_segment_shape;
+enum { RSI_HAS_TIME = 1, RSI_HAS_AMOUNT = 2, RSI_HAS_PRECISION = 4 };
+RS_MUST_USE rs_status rsi_segment_look(const rsi_blockfile *file, size_t block,
+                                       rsi_segment_shape *shape, rs_error *err);
+
 #endif

@@ -407,7 +407,7 @@ static rs_status advance_names(rs_names *names, rs_error *err)
     const rs_store *store = names->store;
     while (names->file < store->opened) {
         const rsi_dict_part *part = &store->parts[names->file];
-        if (names->block_number < part->file->block_count) {
+        if (names->block_number < part->id_blocks) {
             rs_status status = rsi_dict_load(names->block, part, names->block_number++, err);
             names->next = 0;
             return rs_context(err, status, "store \"%s\"", store->path);
@@ -430,8 +430,7 @@ rs_status rs_names_next(rs_names *names, uint32_t *node, rs_text *id, rs_error *
             return status;
         }
     }
-    const rsi_dict_part *part = names->block->part;
-    *node = part->first + part->block_rank[names->block->number] + (uint32_t)names->next;
+    *node = rsi_dict_number(names->block, names->next);
     *id = names->block->ids[names->next++];
     return RS_OK;
 }

@@ -24,6 +24,16 @@ struct rs_store {
 /* The next file of `kind` and `object` from `from` on, or the number of files. */
 size_t rsi_store_next_file(const rs_store *store, rsi_file_kind kind, size_t object, size_t from);
 
+/* Read and unpack one block of a segment, or of a reverse file, whose "src" is the target. */
+RS_MUST_USE rs_status rsi_store_edges(const rs_store *store, size_t file, size_t block,
+                                      unsigned columns, rsi_segment_coder *coder, rsi_buffer *bytes,
+                                      rsi_edge_columns *edges, rs_error *err);
+
+/* Read and unpack one block of an attribute file; the values are lent by the coder. */
+RS_MUST_USE rs_status rsi_store_values(const rs_store *store, size_t file, size_t block,
+                                       rsi_values_coder *coder, rsi_buffer *bytes,
+                                       const rsi_value **values, size_t *count, rs_error *err);
+
 /* Input files of a batch and of those merged into it. */
 size_t rsi_store_source_count(const rs_store *store, uint32_t home);
 /* In a rows file: this edge is of a batch that was merged in and kept no rows. */

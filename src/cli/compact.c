@@ -1,0 +1,100 @@
+/* compact.c - `ringscope compact`: write a store anew, smaller and faster, saying the same.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+
+#include "base/try.h"
+#include "cli/cli.h"
+#include "ringscope/maintain.h"
+
+enum { YES, NO };
+
+typedef struct compact_options {
+    int64_t window_s;
+    uint64_t keep;
+    int renumber;
+    int reverse;
+} compact_options;
+
+static const rsi_option options[] = {
+    {.name = "window",
+     .value = RSI_SPAN,
+     .argument = "SPAN",
+     .offset = offsetof(compact_options, window_s),
+     .min = 1,
+     .max = 1e12,
+     .help = "forget events older than SPAN (90d), counted back from the latest event; what has no "
+             "time stays; by default all stay"},
+    {.name = "keep",
+     .value = RSI_COUNT,
+     .argument = "N",
+     .offset = offsetof(compact_options, keep),
+     .max = 1000,
+     .help = "leave the N latest batches apart, so that each can still be dropped; by default 0"},
+    {.name = "renumber",
+     .value = RSI_CHOICE,
+     .argument = "yes|no",
+     .offset = offsetof(compact_options, renumber),
+     .help = "number nodes by what they share, which makes the store smaller; by default yes"},
+    {.name = "reverse",
+     .value = RSI_CHOICE,
+     .argument = "yes|no",
+     .offset = offsetof(compact_options, reverse),
+     .help = "keep for each target who points at it, so that it is looked up at once; by default "
+             "yes"},
+    {.name = NULL},
+};
+
+static void print_change(const rsi_call *call, const char *name, uint64_t before, uint64_t after)
+{
+    char now[RSI_FORMAT_MAX];
+    char then[RSI_FORMAT_MAX];
+    fprintf(call->out, "%s %s", name, rsi_format_count(now, after));
+    if (before != after) {
+        fprintf(call->out, " (were %s)", rsi_format_count(then, before));
+    }
+    fputc('\n', call->out);
+}
+
+static rs_status run(rsi_call *call, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const compact_options *given = call->options;
+    rs_compact_options compact = RS_COMPACT_DEFAULTS;
+    rs_compact_result result = {0};
+    char number[RSI_FORMAT_MAX];
+    compact.window_s = given->window_s;
+    compact.keep = given->keep;
+    compact.renumber = given->renumber == YES;
+    compact.reverse = given->reverse == YES;
+    status = rs_compact(call->words[0], &compact, call->work, &result, err);
+    RS_TRY(rsi_store_status(status, err));
+    print_change(call, "edges   ", result.edges_before, result.edges_after);
+    print_change(call, "nodes   ", result.nodes_before, result.nodes_after);
+    if (result.merged_count > 0) {
+        fprintf(call->out, "merged   %zu batches\n", result.merged_count);
+    }
+    fprintf(call->out, "store    %s", rsi_format_bytes(number, result.bytes_after));
+    fprintf(call->out, " (was %s)\n", rsi_format_bytes(number, result.bytes_before));
+done:
+    return status;
+}
+
+const rsi_command rsi_command_compact = {
+    .name = "compact",
+    .summary = "merge the batches of a store, drop what nothing uses any more",
+    .words = "STORE [options]",
+    .about = "Write STORE anew: one sorted segment a relation, one dictionary a type, without ids "
+             "that\n"
+             "nothing uses any more. What `run` reports stays the same, byte for byte, unless "
+             "--window\n"
+             "forgets something. Batches keep their names: sending one again still changes "
+             "nothing. A kill\n"
+             "at any moment leaves the store as it was or compacted; readers go on reading what "
+             "they opened.",
+    .word_min = 1,
+    .word_max = 1,
+    .options = options,
+    .options_size = sizeof(compact_options),
+    .run = run,
+};
