@@ -46,6 +46,11 @@ typedef struct rsi_csv_record {
 RS_MUST_USE rs_status rsi_csv_scan_new(rsi_csv_scan **out, char delimiter, size_t capacity,
                                        rs_error *err);
 void rsi_csv_scan_free(rsi_csv_scan *scan);
+/* How many bytes are looked at at once. A scanner takes the most that the processor has; tests hold
+ * them equal. False, and nothing changes, where the processor or the delimiter does not allow it.
+ */
+typedef enum rsi_csv_lanes { RSI_CSV_BYTES, RSI_CSV_SSE2, RSI_CSV_AVX2 } rsi_csv_lanes;
+bool rsi_csv_scan_lanes(rsi_csv_scan *scan, rsi_csv_lanes lanes);
 /* Start on a piece of less than 4 GiB, lent until the next start. */
 void rsi_csv_scan_start(rsi_csv_scan *scan, const char *bytes, size_t length);
 /* The next record; false at the end, and when memory for quoted text gave out (*no_memory). */

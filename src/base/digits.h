@@ -1,7 +1,7 @@
 /* digits.h - runs of ASCII digits -> integers, eight at a time, without a branch a digit.
  *
- * `..._padded` functions read up to 16 bytes from the first of a text on, whatever its length: the
- * caller knows that they can be read. What they do not take has to go to rsi_decimal_parse or
+ * `..._padded` reads 8 bytes from the first of a text on, whatever its length: the caller knows
+ * that they can be read. What is not taken here has to go to rsi_decimal_parse or
  * rsi_timestamp_parse, which take everything and say what is wrong.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -13,8 +13,6 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-
-enum { RSI_PADDED_BYTES = 16 };
 
 /* Eight digits as one little-endian word, the first lowest: pairs, then fours, then the whole.
  * False where one is no digit; *value is anything then. */

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/digits.h"
+
 static const char *const NOT_A_TIME = "is not a time (Unix number or ISO 8601)";
 static const char *const OUT_OF_RANGE =
     "is a time beyond the years 0000 to 9999 (is time_unit right?)";
@@ -26,40 +28,6 @@ static bool is_digit(char c)
 static const char *in_range(int64_t unix_s)
 {
     return unix_s < RSI_TIME_MIN || unix_s > RSI_TIME_MAX ? OUT_OF_RANGE : NULL;
-}
-
-/* Eight ASCII digits at once: pairs, then fours, then the whole. False where one is no digit. */
-static bool eight_digits(const char *bytes, uint64_t *value)
-{
-    uint64_t word = 0;
-    for (int i = 0; i < 8; i++) { /* one load on a little-endian machine */
-        word |= (uint64_t)(unsigned char)bytes[i] << (8 * i);
-    }
-    uint64_t low = word - UINT64_C(0x3030303030303030);
-    uint64_t high = word + UINT64_C(0x4646464646464646);
-    if (((low | high) & UINT64_C(0x8080808080808080)) != 0) {
-        return false;
-    }
-    low = low * 10 + (low >> 8);
-    uint64_t mask = UINT64_C(0x000000FF000000FF);
-    *value = ((low & mask) * UINT64_C(0x000F424000000064) +
-              (low >> 16 & mask) * UINT64_C(0x0000271000000001)) >>
-             32;
-    *value &= UINT64_C(0xFFFFFFFF);
-    return true;
-}
-
-/* Ten digits: the seconds of any day between 2001 and 2286. */
-static bool parse_ten(rs_text text, int64_t *number)
-{
-    uint64_t value;
-    if (text.length != 10 || !is_digit(text.bytes[8]) || !is_digit(text.bytes[9]) ||
-        !eight_digits(text.bytes, &value)) {
-        return false;
-    }
-    *number = (int64_t)(value * 100 + (uint64_t)(text.bytes[8] - '0') * 10 +
-                        (uint64_t)(text.bytes[9] - '0'));
-    return true;
 }
 
 /* An integer with an optional fraction, floored. `huge` tells that it has more digits than any
@@ -271,7 +239,8 @@ const char *rsi_timestamp_parse(rs_text text, rsi_time_unit unit, rsi_timestamp 
 {
     int64_t number;
     bool huge = false;
-    if (parse_ten(text, &number) || parse_number(text, &number, &huge)) {
+    if ((text.length == 10 && rsi_ten_digits(text.bytes, &number)) ||
+        parse_number(text, &number, &huge)) {
         return huge ? OUT_OF_RANGE : from_number(number, unit, time);
     }
     return from_iso(text, time);

@@ -537,6 +537,7 @@ static inline const rsi_settled *line_relation(const char *bytes, const uint32_t
 static inline bool line_edge(const char *bytes, const uint32_t *ends, const line_rule *rule,
                              int64_t latest, rsi_edge_row *edge, bool *there)
 {
+    static const rs_text NOTHING = {"", 0};
     edge->src = field_at(bytes, ends, rule->src);
     edge->dst = field_at(bytes, ends, rule->dst);
     *there = edge->src.length > 0 && edge->dst.length > 0;
@@ -547,7 +548,10 @@ static inline bool line_edge(const char *bytes, const uint32_t *ends, const line
     edge->time = RS_NO_TIME;
     edge->precision_s = 1;
     edge->amount = RS_NO_AMOUNT;
-    edge->key = rule->key == NO_FIELD ? (rs_text){"", 0} : field_at(bytes, ends, rule->key);
+    edge->key = NOTHING;
+    if (rule->key != NO_FIELD) {
+        edge->key = field_at(bytes, ends, rule->key);
+    }
     if (found == NULL ||
         (edge->src.length | edge->dst.length | edge->key.length) >= RSI_ID_BYTES_MAX) {
         return false;

@@ -62,15 +62,19 @@ static inline void rsi_settled_ends(rs_text text, uint64_t *head, uint64_t *tail
     }
 }
 
-/* The same where 16 bytes can be read from the text on, and it is no longer than that. */
+/* The same where 16 bytes can be read from the text on, and it is no longer than that. No branch:
+ * lengths change from row to row, and a wrong guess costs more than all the rest. */
 static inline void rsi_settled_ends_padded(rs_text text, uint64_t *head, uint64_t *tail)
 {
-    size_t length = text.length;
-    size_t more = length > 8 ? length - 8 : 0;
-    *head = rsi_load_u64le(text.bytes) &
-            (length < 8 ? (UINT64_C(1) << (8 * length)) - 1 : ~UINT64_C(0));
-    *tail = rsi_load_u64le(text.bytes + 8) &
-            (more < 8 ? (UINT64_C(1) << (8 * more)) - 1 : ~UINT64_C(0));
+#define KEEP(bytes) ((UINT64_C(1) << (8 * (bytes))) - 1)
+    static const uint64_t keep[25] = {0,          0,          0,          0,          0,
+                                      0,          0,          0,          0,          KEEP(1),
+                                      KEEP(2),    KEEP(3),    KEEP(4),    KEEP(5),    KEEP(6),
+                                      KEEP(7),    UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                                      UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+#undef KEEP
+    *head = rsi_load_u64le(text.bytes) & keep[text.length + 8];
+    *tail = rsi_load_u64le(text.bytes + 8) & keep[text.length];
 }
 
 static inline uint64_t rsi_settled_mix(uint64_t hash, uint64_t value)

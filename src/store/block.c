@@ -13,6 +13,8 @@
 #include "store/batch_internal.h"
 #include "store/intcodec.h"
 
+enum { EDGE_WORDS = 7 }; /* what the digest of an edge's row is over (docs/FORMAT.md) */
+
 static rs_status no_memory(rs_error *err)
 {
     return rs_fail(err, RS_ENOMEM, "out of memory (rows of a block)");
@@ -291,33 +293,14 @@ static inline void note_range(rsi_block_rows *rows, const rsi_edge_row *row)
     }
 }
 
-static inline rs_status add_edge(rsi_block *block, const rsi_edge_row *row, rs_error *err)
+/* The hash of an edge's row, added. Apart from digest_row, because a length that is known saves a
+ * third of the hash. */
+static inline void digest_edge(rsi_block *block, uint64_t fields[EDGE_WORDS])
 {
-    rs_status status = RS_OK;
-    rsi_block_rows *rows = NULL;
-    uint32_t src = 0;
-    uint32_t dst = 0;
-    uint64_t key_hash = 0;
-    uint32_t precision_s = row->time == RS_NO_TIME || row->precision_s == 0 ? 1 : row->precision_s;
-    RS_TRY(check_id(row->src, err));
-    RS_TRY(check_id(row->dst, err));
-    RS_TRY(check_id(row->key, err));
-    RS_TRY(rows_of(block, row->relation, &rows, err));
-    uint64_t src_hash = rsi_hash64_inline(row->src.bytes, row->src.length);
-    uint64_t dst_hash = rsi_hash64_inline(row->dst.bytes, row->dst.length);
-    RS_TRY(add_key(rows->src_keys, row->src, src_hash, &src, err));
-    RS_TRY(add_key(rows->dst_keys, row->dst, dst_hash, &dst, err));
-    if (rows->has_extras || block->keep_rows || precision_s != 1 || row->key.length > 0) {
-        RS_TRY(add_extra(block, rows, row, precision_s, &key_hash, err));
+    for (size_t i = 0; i < EDGE_WORDS; i++) {
+        rsi_store_u64le(&fields[i], fields[i]);
     }
-    rows->rows[rows->count++] = (rsi_block_row){src, dst, row->time, row->amount};
-    note_range(rows, row);
-    digest_row(block,
-               (uint64_t[]){rows->hash, src_hash, dst_hash, (uint64_t)row->time,
-                            (uint64_t)row->amount, precision_s, key_hash},
-               7);
-done:
-    return status;
+    rsi_digest_add(&block->digest, rsi_hash_128_inline(fields, EDGE_WORDS * sizeof *fields));
 }
 
 rs_status rsi_block_edge(rsi_block *block, const rsi_edge_row *row, rs_error *err)
@@ -325,12 +308,33 @@ rs_status rsi_block_edge(rsi_block *block, const rsi_edge_row *row, rs_error *er
     return rsi_block_edges(block, row, 1, err);
 }
 
-rs_status rsi_block_edges(rsi_block *block, const rsi_edge_row *rows, size_t count, rs_error *err)
+rs_status rsi_block_edges(rsi_block *block, const rsi_edge_row *edges, size_t count, rs_error *err)
 {
     rs_status status = RS_OK;
-    for (size_t i = 0; status == RS_OK && i < count; i++) {
-        status = add_edge(block, &rows[i], err);
+    for (const rsi_edge_row *row = edges; row < edges + count; row++) {
+        rsi_block_rows *rows = NULL;
+        rsi_block_row ends = {.time = row->time, .amount = row->amount};
+        uint64_t key_hash = 0;
+        uint32_t precision_s =
+            row->time == RS_NO_TIME || row->precision_s == 0 ? 1 : row->precision_s;
+        RS_TRY(check_id(row->src, err));
+        RS_TRY(check_id(row->dst, err));
+        RS_TRY(check_id(row->key, err));
+        RS_TRY(rows_of(block, row->relation, &rows, err));
+        uint64_t src_hash = rsi_hash64_inline(row->src.bytes, row->src.length);
+        uint64_t dst_hash = rsi_hash64_inline(row->dst.bytes, row->dst.length);
+        RS_TRY(add_key(rows->src_keys, row->src, src_hash, &ends.src, err));
+        RS_TRY(add_key(rows->dst_keys, row->dst, dst_hash, &ends.dst, err));
+        if (rows->has_extras || block->keep_rows || precision_s != 1 || row->key.length > 0) {
+            RS_TRY(add_extra(block, rows, row, precision_s, &key_hash, err));
+        }
+        rows->rows[rows->count++] = ends;
+        note_range(rows, row);
+        digest_edge(block,
+                    (uint64_t[EDGE_WORDS]){rows->hash, src_hash, dst_hash, (uint64_t)row->time,
+                                           (uint64_t)row->amount, precision_s, key_hash});
     }
+done:
     return status;
 }
 

@@ -1,9 +1,11 @@
-/* The CSV scanner: any bytes, cut in pieces of any size, give the same records; every field lies in
- * its piece or in the scanner's own memory.
+/* The CSV scanner: any bytes, cut in pieces of any size, looked at one by one or many at once, in
+ * runs or record by record, give the same records; every field lies in its piece or in the
+ * scanner's own memory.
  *
  * Input: one byte for the size of the pieces, one for the delimiter, the rest is the file.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,25 +42,51 @@ static void add_record(digest *to, const rsi_csv_record *record, uint64_t lines)
     to->count++;
 }
 
-static digest read_all(const char *bytes, size_t length, size_t piece_bytes, char delimiter)
+/* Plain records in runs where there are some, and what is between them. */
+static bool next_record(rsi_csv_scan *scan, rsi_csv_run *run, size_t field_count,
+                        rsi_csv_record *record)
+{
+    bool no_memory = false;
+    if (run->count == 0 && field_count > 0) {
+        *run = rsi_csv_scan_run(scan, field_count);
+    }
+    if (run->count == 0) {
+        return rsi_csv_scan_next(scan, record, &no_memory);
+    }
+    rsi_csv_scan_first(scan, run, record);
+    run->count--;
+    run->ends += run->stride;
+    run->line++;
+    return true;
+}
+
+/* How a file is read; none of it may show. */
+typedef struct way {
+    size_t piece_bytes;
+    rsi_csv_lanes lanes;
+    size_t field_count; /* of runs; 0: record by record */
+} way;
+
+static digest read_all(const char *bytes, size_t length, char delimiter, way by)
 {
     rsi_stream *stream = NULL;
     rsi_pieces *pieces = NULL;
     rsi_csv_scan *scan = NULL;
     rsi_piece piece = {0};
-    rsi_pieces_options options = {.delimiter = delimiter, .piece_bytes = piece_bytes};
+    rsi_pieces_options options = {.delimiter = delimiter, .piece_bytes = by.piece_bytes};
     digest all = {0};
     bool too_long = false;
-    bool no_memory = false;
     if (rsi_stream_open_memory(&stream, "fuzz", bytes, length, NULL) == RS_OK &&
         rsi_pieces_new(&pieces, stream, &options, NULL) == RS_OK &&
         rsi_csv_scan_new(&scan, delimiter, 64, NULL) == RS_OK) {
         rs_status status;
+        (void)rsi_csv_scan_lanes(scan, by.lanes);
         while ((status = rsi_pieces_next(pieces, &piece, &too_long, NULL)) == RS_OK &&
                piece.length > 0) {
             rsi_csv_record record;
+            rsi_csv_run run = {0};
             rsi_csv_scan_start(scan, piece.bytes, piece.length);
-            while (rsi_csv_scan_next(scan, &record, &no_memory)) {
+            while (next_record(scan, &run, by.field_count, &record)) {
                 add_record(&all, &record, all.lines);
             }
             all.lines += rsi_csv_scan_lines(scan);
@@ -82,10 +110,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     const char *bytes = (const char *)data + 2;
     char delimiter = delimiters[data[1] % 4];
-    digest whole = read_all(bytes, size - 2, size + 16, delimiter);
-    digest cut = read_all(bytes, size - 2, 1 + (size_t)data[0], delimiter);
-    if (memcmp(&whole, &cut, sizeof whole) != 0) {
-        abort();
+    digest whole = read_all(bytes, size - 2, delimiter, (way){size + 16, RSI_CSV_BYTES, 0});
+    const way others[] = {{1 + (size_t)data[0], RSI_CSV_AVX2, 0},
+                          {size + 16, RSI_CSV_SSE2, 1 + data[1] / 4 % 8u},
+                          {1 + (size_t)data[0], RSI_CSV_BYTES, 1 + data[1] / 4 % 8u}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        digest other = read_all(bytes, size - 2, delimiter, others[i]);
+        if (memcmp(&whole, &other, sizeof whole) != 0) {
+            abort();
+        }
     }
     return 0;
 }

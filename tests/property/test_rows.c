@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "base/decimal.h"
+#include "base/digits.h"
 #include "base/hash.h"
 #include "base/pieces.h"
 #include "base/random.h"
@@ -22,6 +24,7 @@
 #include "ingest/chunk.h"
 #include "ingest/mapping.h"
 #include "ingest/rows.h"
+#include "ingest/settled.h"
 #include "store/dict.h"
 
 enum { FIELDS = 7, BYTES_MAX = 1 << 21 };
@@ -344,10 +347,119 @@ static void reads_plain_lines_as_it_reads_others(void **state)
     assert_true(bad > 1000);
 }
 
+/* All records of some bytes, by a number of bytes at once. */
+static uint64_t scan_all(const char *bytes, size_t length, char delimiter, rsi_csv_lanes lanes,
+                         uint64_t *count)
+{
+    rsi_csv_scan *scan = NULL;
+    rsi_csv_record record;
+    bool no_memory = false;
+    uint64_t digest = 0;
+    *count = 0;
+    assert_int_equal(rsi_csv_scan_new(&scan, delimiter, 64, NULL), RS_OK);
+    if (!rsi_csv_scan_lanes(scan, lanes)) {
+        assert_true(rsi_csv_scan_lanes(scan, RSI_CSV_BYTES));
+    }
+    rsi_csv_scan_start(scan, bytes, length);
+    while (rsi_csv_scan_next(scan, &record, &no_memory)) {
+        uint64_t numbers[] = {record.start, record.end, record.field_count, record.line,
+                              record.problem != NULL};
+        add(&digest, numbers, sizeof numbers);
+        for (size_t i = 0; i < record.field_count && i < 64; i++) {
+            add(&digest, record.fields[i].bytes, record.fields[i].length);
+        }
+        ++*count;
+    }
+    assert_false(no_memory);
+    bool ascii = rsi_csv_scan_ascii(scan);
+    add(&digest, &ascii, sizeof ascii);
+    rsi_csv_scan_free(scan);
+    return digest;
+}
+
+static void looks_at_bytes_one_by_one_and_many_at_once_alike(void **state)
+{
+    static const char delimiters[] = ",;\t|:-J";
+    static const char common[] = ",;\t|:-J\"\n\r*2\x0B\x1A\x8A\xAC\x00";
+    static char bytes[40000];
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        rsi_random random;
+        rsi_random_seed(&random, seed, 2);
+        size_t length = rsi_random_below(&random, seed % 8 == 0 ? sizeof bytes : 300);
+        uint32_t often = rsi_random_below(&random, 900);
+        for (size_t i = 0; i < length; i++) {
+            bytes[i] = rsi_random_chance(&random, often)
+                           ? common[rsi_random_below(&random, sizeof common)]
+                           : (char)rsi_random_below(&random, seed % 2 == 0 ? 128 : 256);
+        }
+        char delimiter = delimiters[seed % (sizeof delimiters - 1)];
+        uint64_t counts[3];
+        uint64_t slow = scan_all(bytes, length, delimiter, RSI_CSV_BYTES, &counts[0]);
+        assert_int_equal(scan_all(bytes, length, delimiter, RSI_CSV_SSE2, &counts[1]), slow);
+        assert_int_equal(scan_all(bytes, length, delimiter, RSI_CSV_AVX2, &counts[2]), slow);
+        assert_true(counts[0] == counts[1] && counts[0] == counts[2]);
+    }
+}
+
+/* ---- digits -----------------------------------------------------------------------------------
+ */
+
+static void reads_short_amounts_as_it_reads_others(void **state)
+{
+    static const char alphabet[] = "0123456789012345678901234567890123456789....-+e x/:";
+    uint64_t taken = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < 300000; seed++) {
+        rsi_random random;
+        char cell[16];
+        int64_t units = 0;
+        int64_t expected = 0;
+        rsi_random_seed(&random, seed, 3);
+        for (size_t i = 0; i < sizeof cell; i++) {
+            cell[i] = alphabet[rsi_random_below(&random, sizeof alphabet - 1)];
+        }
+        size_t length = rsi_random_below(&random, 11);
+        unsigned decimals = rsi_random_below(&random, 10);
+        if (rsi_short_decimal_padded(cell, length, decimals, &units)) {
+            assert_null(rsi_decimal_parse((rs_text){cell, length}, decimals, &expected));
+            assert_int_equal(units, expected);
+            taken++;
+        }
+    }
+    assert_true(taken > 10000);
+    int64_t units = 0;
+    assert_true(rsi_short_decimal_padded("12345.67........", 8, 2, &units) && units == 1234567);
+    assert_true(rsi_short_decimal_padded("5,..............", 1, 2, &units) && units == 500);
+    assert_false(rsi_short_decimal_padded("................", 1, 2, &units));
+    assert_false(rsi_short_decimal_padded("1.505...........", 5, 2, &units));
+    assert_false(rsi_short_decimal_padded("1,..............", 0, 2, &units));
+}
+
+static void finds_names_by_their_ends(void **state)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    (void)state;
+    for (size_t length = 0; length <= RSI_SETTLED_SHORT; length++) {
+        uint64_t ends[4];
+        char exact[RSI_SETTLED_SHORT + 1] = {0};
+        memcpy(exact, letters, length);
+        rsi_settled_ends((rs_text){letters, length}, &ends[0], &ends[1]);
+        rsi_settled_ends_padded((rs_text){letters, length}, &ends[2], &ends[3]);
+        assert_int_equal(ends[0], rsi_load_u64le(exact));
+        assert_int_equal(ends[1], rsi_load_u64le(exact + 8));
+        assert_int_equal(ends[2], ends[0]);
+        assert_int_equal(ends[3], ends[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_plain_lines_as_it_reads_others),
+        cmocka_unit_test(looks_at_bytes_one_by_one_and_many_at_once_alike),
+        cmocka_unit_test(reads_short_amounts_as_it_reads_others),
+        cmocka_unit_test(finds_names_by_their_ends),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
 }
