@@ -46,6 +46,13 @@ typedef struct rs_invariant {
 RS_API size_t rs_invariant_count(void);
 RS_API rs_invariant rs_invariant_at(size_t index);
 
+/* Check the store at `path` against the S- invariants, its files' digests among them; `deep`
+ * unpacks every block, too, and holds its content against the rest. Adds to `list`. RS_ENOTFOUND
+ * where there is no directory; RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. Memory: a block of each
+ * dictionary part, and 1 bit an id (4 bytes and a bit after a compaction that renumbered). */
+RS_API RS_MUST_USE rs_status rs_store_check(const char *path, bool deep, const rs_work *work,
+                                            rs_violations *list, rs_error *err);
+
 /* Check every run that the store keeps: `latest`, sidecars, and every byte of every file of a run.
  * Adds to `list`. A store without runs is fine. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
 RS_API RS_MUST_USE rs_status rs_runs_verify(const char *store_path, const rs_work *work,

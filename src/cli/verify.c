@@ -1,63 +1,161 @@
-/* verify.c - `ringscope verify`: every byte of a store, its runs included, against checksums and
- * invariants.
+/* verify.c - `ringscope verify`: a store, its runs included, against checksums and invariants.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/try.h"
 #include "cli/cli.h"
 #include "ringscope/verify.h"
 
-/* The first finding of the runs, as an error. */
-static rs_status runs_damage(const char *path, const rs_violations *found, rs_error *err)
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+typedef struct options {
+    bool deep;
+    bool list;
+    int format;
+} options;
+
+static const rsi_option table[] = {
+    {.name = "deep",
+     .value = RSI_FLAG,
+     .offset = offsetof(options, deep),
+     .help = "unpack every block, too, and hold its content against the rest"},
+    {.name = "list",
+     .value = RSI_FLAG,
+     .offset = offsetof(options, list),
+     .help = "print the invariants that are checked, and touch no store; STORE may be left out"},
+    {.name = "format",
+     .value = RSI_CHOICE,
+     .argument = "text|json",
+     .offset = offsetof(options, format),
+     .help = "text for a person, or one JSON object with every violation; default text"},
+    {0},
+};
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+static void print_json_string(FILE *out, const char *key, const char *text)
+{
+    fprintf(out, "\"%s\":", key);
+    rsi_print_json_text(out, rsi_text(text));
+}
+
+static void print_invariants(FILE *out, bool json)
+{
+    fputs(json ? "[" : "", out);
+    for (size_t i = 0; i < rs_invariant_count(); i++) {
+        rs_invariant one = rs_invariant_at(i);
+        if (!json) {
+            fprintf(out, "%s  %s\n", one.id, one.text);
+            continue;
+        }
+        fputs(i == 0 ? "{" : ",{", out);
+        print_json_string(out, "id", one.id);
+        fputc(',', out);
+        print_json_string(out, "text", one.text);
+        fputc('}', out);
+    }
+    fputs(json ? "]\n" : "", out);
+}
+
+static void print_json(FILE *out, const char *path, bool deep, const rs_violations *found)
+{
+    fputc('{', out);
+    print_json_string(out, "store", path);
+    fprintf(out, ",\"deep\":%s,\"ok\":%s,\"count\":%" PRIu64 ",\"violations\":[",
+            deep ? "true" : "false", found->count == 0 ? "true" : "false", found->count);
+    for (size_t i = 0; i < found->kept_count; i++) {
+        fputs(i == 0 ? "\n{" : ",\n{", out);
+        print_json_string(out, "id", found->kept[i].id);
+        fputc(',', out);
+        print_json_string(out, "file", found->kept[i].file);
+        fputc(',', out);
+        print_json_string(out, "text", found->kept[i].text);
+        fputc('}', out);
+    }
+    fputs("]}\n", out);
+}
+
+static void print_text(FILE *out, const char *path, const rs_violations *found)
+{
+    if (found->count == 0) {
+        fputs("OK ", out);
+        rsi_print_text(out, rsi_text(path));
+        fputc('\n', out);
+        return;
+    }
+    for (size_t i = 0; i < found->kept_count; i++) {
+        fprintf(out, "%s  ", found->kept[i].id);
+        rsi_print_text(out, rsi_text(found->kept[i].file));
+        fputs("  ", out);
+        rsi_print_text(out, rsi_text(found->kept[i].text));
+        fputc('\n', out);
+    }
+    if (found->kept_count < found->count) {
+        fprintf(out, "and %" PRIu64 " more\n", found->count - found->kept_count);
+    }
+}
+
+/* ---- the call -------------------------------------------------------------------------------- */
+
+static rs_status damaged(const char *path, const rs_violations *found, rs_error *err)
 {
     if (found->count == 0) {
         return RS_OK;
     }
-    return rs_fail(err, RS_ECORRUPT, "store \"%s\": %s: %s: %.700s", path, found->kept[0].file,
-                   found->kept[0].id, found->kept[0].text);
+    const rs_violation *first = &found->kept[0];
+    rs_fail(err, RS_ECORRUPT, "store \"%s\": \"%s\": %s: %.700s", path, first->file, first->id,
+            first->text);
+    if (found->count > 1) {
+        rs_error one = *err;
+        rs_fail(err, RS_ECORRUPT, "%.900s (first of %" PRIu64 " findings)", one.message,
+                found->count);
+    }
+    return RS_ECORRUPT;
 }
 
 static rs_status run(rsi_call *call, rs_error *err)
 {
-    const char *path = call->words[0];
-    uint64_t damage_count = 0;
-    rs_violations found = {0};
-    rs_error first = {.status = RS_OK};
-    rs_status damage = rs_store_verify(path, call->work, &damage_count, &first);
     rs_status status = RS_OK;
-    if (damage == RS_OK || damage == RS_ECORRUPT) {
-        RS_TRY(rs_runs_verify(path, call->work, &found, err));
-        damage_count += found.count;
+    rs_violations found = {0};
+    const options *chosen = call->options;
+    bool json = chosen->format == FORMAT_JSON;
+    if (chosen->list) {
+        print_invariants(call->out, json);
+        return RS_OK;
     }
-    if (damage != RS_OK) {
-        *err = first;
-        status = damage;
+    if (call->word_count == 0) {
+        return rs_fail(err, RS_EUSAGE,
+                       "verify: something is missing; usage: ringscope verify STORE [options]");
+    }
+    const char *path = call->words[0];
+    RS_TRY(rsi_store_status(rs_store_check(path, chosen->deep, call->work, &found, err), err));
+    RS_TRY(rs_runs_verify(path, call->work, &found, err));
+    if (json) {
+        print_json(call->out, path, chosen->deep, &found);
     } else {
-        status = runs_damage(path, &found, err);
+        print_text(call->out, path, &found);
     }
-    if (status == RS_OK) {
-        fputs("OK ", call->out);
-        rsi_print_text(call->out, rsi_text(path));
-        fputc('\n', call->out);
-    } else if (status == RS_ECORRUPT && damage_count > 1) {
-        first = *err;
-        rs_fail(err, status, "%.800s (first of %" PRIu64 " findings)", first.message, damage_count);
-    }
+    RS_TRY(damaged(path, &found, err));
 done:
     rs_violations_free(&found);
-    return rsi_store_status(status, err);
+    return status;
 }
 
 const rsi_command rsi_command_verify = {
     .name = "verify",
-    .summary = "read every byte of a store and check it",
-    .words = "STORE",
-    .about = "Read every byte of STORE, the runs that it keeps included, and check each checksum "
-             "and invariant.\n"
-             "Prints a line that begins with OK, or the first finding on standard error with exit "
-             "status 5.",
-    .word_min = 1,
+    .summary = "check every byte of a store against checksums and invariants",
+    .words = "STORE [options]",
+    .about =
+        "Reads every byte of STORE, the runs that it keeps included, and holds it against its\n"
+        "checksums, its digests, and the invariants of its structure; with --deep against\n"
+        "every invariant of its content, too. Prints a line that begins with OK, or a line\n"
+        "for each violation (the first thousand): the invariant, the file, what was expected\n"
+        "and what was found. Exit status 5 where there is one.",
+    .word_min = 0,
     .word_max = 1,
+    .options = table,
+    .options_size = sizeof(options),
     .run = run,
 };

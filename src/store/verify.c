@@ -1,354 +1,173 @@
-/* verify.c - read every byte of a store and hold it against every invariant.
+/* verify.c - a store against every invariant: its structure and digests, or every byte unpacked.
  *
- * Each invariant has a number that its messages begin with (docs/FORMAT.md): S-01 to S-03 are held
- * whenever a store is opened, S-05 and S-06 whenever a block is read, the others here only.
- * Cost: all blocks unpacked once. Memory: a block per batch and type, and one scan.
+ * Structure is what opening a store holds; it and the digests of all files are checked always, what
+ * is inside blocks only when asked to look deep. What cannot be opened is told, and the rest
+ * checked all the same.
+ * Cost: every byte read once, read and unpacked once more when looking deep.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store/verify.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/try.h"
 
-/* ---- findings ----------------------------------------------------------------------------- */
-
-typedef struct damage_list {
-    uint64_t count;
-    rs_status status;
-    rs_error first;
-} damage_list;
-
-/* Keep the first finding, count them all. Only damage is a finding: anything else ends the check.
- */
-static bool note(damage_list *findings, rs_status status, const rs_error *error)
+/* Every dense number of a type must be some part's; event keys may leave gaps (FORMAT.md). */
+static rs_status check_numbers(rsi_verifier *v, size_t type, rs_error *err)
 {
-    if (status == RS_OK) {
-        return true;
-    }
-    if (findings->status == RS_OK || status != RS_ECORRUPT) {
-        findings->first = *error;
-        findings->status = status;
-    }
-    findings->count += status == RS_ECORRUPT;
-    return status == RS_ECORRUPT;
-}
-
-/* ---- relations ---------------------------------------------------------------------------- */
-
-/* What a scan has seen of a relation so far. */
-typedef struct edges_seen {
-    uint64_t count;
-    int64_t time_min;
-    int64_t time_max;
-    uint32_t batch; /* of the run before: order holds within a segment */
-    bool begun;
-    int64_t last[4]; /* src, dst, time, amount of the edge before */
-} edges_seen;
-
-static void edge_key(const rs_edges *run, size_t i, int64_t key[4])
-{
-    key[0] = run->src[i];
-    key[1] = run->dst[i];
-    key[2] = run->time == NULL ? RS_NO_TIME : run->time[i];
-    key[3] = run->amount == NULL ? RS_NO_AMOUNT : run->amount[i];
-}
-
-static bool is_behind(const int64_t before[4], const int64_t key[4])
-{
-    for (int i = 0; i < 4; i++) {
-        if (before[i] != key[i]) {
-            return before[i] < key[i];
+    const rs_store *store = v->store;
+    const rsi_type_entry *entry = &store->manifest.types[type];
+    bool keys = entry->hidden && store->manifest.version > 1;
+    uint64_t next = 0;
+    size_t i = rsi_store_next_file(store, RSI_FILE_DICTIONARY, type, 0);
+    for (; i < store->opened; i = rsi_store_next_file(store, RSI_FILE_DICTIONARY, type, i + 1)) {
+        const rsi_dict_part *part = &store->parts[i];
+        if (v->broken[i]) {
+            return RS_OK; /* nobody knows what it held */
         }
-    }
-    return true; /* an edge may come twice */
-}
-
-static rs_status check_run(const rs_edges *run, edges_seen *seen, rs_error *err)
-{
-    bool follows = seen->begun && seen->batch == run->batch;
-    for (size_t i = 0; i < run->count; i++) {
-        int64_t key[4];
-        edge_key(run, i, key);
-        if (follows && !is_behind(seen->last, key)) {
-            return rs_fail(err, RS_ECORRUPT,
-                           "S-09: edge %" PRIu64 " (%" PRId64 " to %" PRId64
-                           ") is not behind the one before",
-                           seen->count + i, key[0], key[1]);
+        if (keys ? part->first < next : part->first != next) {
+            return rsi_violation(v->list, "S-07", store->files[i].ref.name, err,
+                                 "ids from number %" PRIu64 " on were expected, found %u", next,
+                                 part->first);
         }
-        if (key[2] != RS_NO_TIME) {
-            seen->time_min = key[2] < seen->time_min ? key[2] : seen->time_min;
-            seen->time_max = key[2] > seen->time_max ? key[2] : seen->time_max;
-        }
-        memcpy(seen->last, key, sizeof key);
-        follows = true;
+        next = (uint64_t)part->first + part->count;
     }
-    seen->begun = true;
-    seen->batch = run->batch;
-    seen->count += run->count;
+    if (keys ? next > entry->node_count : next != entry->node_count) {
+        return rsi_violation(v->list, "S-07", RSI_MANIFEST_NAME, err,
+                             "type \"%s\": %u nodes were expected, dictionaries hold %" PRIu64,
+                             entry->name, entry->node_count, next);
+    }
     return RS_OK;
 }
 
-static rs_status check_edges(const rs_store *store, size_t relation, rs_error *err)
+/* The sum over the metas of a relation's segments. */
+static rs_status check_count(rsi_verifier *v, size_t relation, rs_error *err)
 {
-    rs_status status = RS_OK;
-    rs_scan *scan = NULL;
-    rs_edges run = {0};
+    const rs_store *store = v->store;
     const rsi_relation_entry *entry = &store->manifest.relations[relation];
-    edges_seen seen = {.time_min = INT64_MAX, .time_max = INT64_MIN};
-    RS_TRY(rs_scan_open(&scan, store, relation, RS_SCAN_TIME | RS_SCAN_AMOUNT, err));
-    do {
-        RS_TRY(rs_scan_next(scan, &run, err));
-        RS_TRY(check_run(&run, &seen, err));
-    } while (run.count > 0);
-    bool timed = seen.time_min <= seen.time_max;
-    if (seen.count != entry->edge_count ||
-        (timed ? seen.time_min : RS_NO_TIME) != entry->time_min ||
-        (timed ? seen.time_max : RS_NO_TIME) != entry->time_max) {
-        status = rs_fail(err, RS_ECORRUPT,
-                         "S-10: the manifest says %" PRIu64 " edges from %" PRId64 " to %" PRId64
-                         ", segments hold %" PRIu64 " from %" PRId64 " to %" PRId64,
-                         entry->edge_count, entry->time_min, entry->time_max, seen.count,
-                         timed ? seen.time_min : RS_NO_TIME, timed ? seen.time_max : RS_NO_TIME);
+    uint64_t edges = 0;
+    size_t i = rsi_store_next_file(store, RSI_FILE_SEGMENT, relation, 0);
+    for (; i < store->opened; i = rsi_store_next_file(store, RSI_FILE_SEGMENT, relation, i + 1)) {
+        if (v->broken[i]) {
+            return RS_OK;
+        }
+        edges += rsi_segment_meta_load(store->files[i].meta).edge_count;
     }
-done:
-    rs_scan_close(scan);
-    return rs_context(err, status, "relation \"%s\"", entry->name);
+    return edges == entry->edge_count
+               ? RS_OK
+               : rsi_violation(v->list, "S-10", RSI_MANIFEST_NAME, err,
+                               "relation \"%s\": %" PRIu64
+                               " edges were expected, segments hold %" PRIu64,
+                               entry->name, entry->edge_count, edges);
 }
 
-/* ---- ids: all parts of a type merged ------------------------------------------------------ */
-
-typedef struct id_stream {
-    const rsi_dict_part *part;
-    rsi_dict_block *block;
-    size_t next_block;
-    size_t at;
-} id_stream;
-
-static rs_text head_of(const id_stream *stream)
-{
-    return stream->block->ids[stream->at];
-}
-
-/* Move on by one; *ended where there is none left. */
-static rs_status step(id_stream *stream, bool *ended, rs_error *err)
+static rs_status check_digests(rsi_verifier *v, rs_error *err)
 {
     rs_status status = RS_OK;
-    stream->at++;
-    *ended = false;
-    if (stream->at >= stream->block->count) {
-        *ended = stream->next_block == stream->part->file->block_count;
-        if (!*ended) {
-            status = rsi_dict_load(stream->block, stream->part, stream->next_block++, err);
-            stream->at = 0;
+    rs_error found = {.status = RS_OK};
+    const rs_store *store = v->store;
+    for (size_t i = 0; i < store->opened; i++) {
+        RS_TRY(rs_work_report(v->work, "verify", "files", i, store->opened, err));
+        if (!v->broken[i]) {
+            rs_status read = rsi_blockfile_check_digest(&store->files[i], &found);
+            RS_TRY(
+                rsi_violation_note(v->list, "S-04", store->files[i].ref.name, read, &found, err));
         }
     }
+done:
     return status;
 }
 
-/* Restore the heap, least id on top, whose entry `at` may be too large. */
-static void sift(id_stream *heap, size_t count, size_t at)
-{
-    for (;;) {
-        size_t least = at;
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++) {
-            if (rsi_text_compare(head_of(&heap[child]), head_of(&heap[least])) < 0) {
-                least = child;
-            }
-        }
-        if (least == at) {
-            return;
-        }
-        id_stream moved = heap[at];
-        heap[at] = heap[least];
-        heap[least] = moved;
-        at = least;
-    }
-}
-
-static rs_status merge_ids(id_stream *heap, size_t count, rs_error *err)
+static rs_status check_structure(rsi_verifier *v, bool deep, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_buffer last = {0};
-    bool begun = false;
-    for (size_t i = count; i-- > 0;) {
-        sift(heap, count, i);
+    const rsi_manifest *manifest = &v->store->manifest;
+    for (size_t i = 0; i < manifest->type_count; i++) {
+        RS_TRY(check_numbers(v, i, err));
     }
-    while (count > 0) {
-        rs_text id = head_of(&heap[0]);
-        rs_text before = {(const char *)last.bytes, last.length};
-        bool ended = false;
-        if (begun && rsi_text_compare(before, id) >= 0) {
-            status =
-                rs_fail(err, RS_ECORRUPT, "S-08: \"%s\" repeats an id or holds one out of order",
-                        heap[0].part->file->ref.name);
-            goto done;
-        }
-        last.length = 0;
-        RS_TRY(rsi_buffer_add(&last, id.bytes, id.length, err));
-        begun = true;
-        RS_TRY(step(&heap[0], &ended, err));
-        if (ended) {
-            id_stream emptied = heap[0];
-            heap[0] = heap[--count];
-            heap[count] = emptied; /* the caller frees it */
-        }
-        sift(heap, count, 0);
+    for (size_t i = 0; i < manifest->relation_count && !deep; i++) {
+        RS_TRY(check_count(v, i, err)); /* a deep look counts the edges themselves */
     }
+    RS_TRY(check_digests(v, err));
 done:
-    rsi_buffer_free(&last);
     return status;
 }
 
-static rs_status check_ids(const rs_store *store, size_t type, rs_error *err)
+static rs_status check_content(rsi_verifier *v, rs_error *err)
 {
     rs_status status = RS_OK;
-    size_t count = 0;
-    id_stream *heap = calloc(store->opened + 1, sizeof *heap);
-    if (heap == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (ids of a type)");
+    const rs_store *store = v->store;
+    RS_TRY(rsi_segment_coder_new(&v->segments, err));
+    RS_TRY(rsi_values_coder_new(&v->values, err));
+    RS_TRY(rsi_rows_coder_new(&v->rows, err));
+    for (size_t i = 0; i < store->manifest.type_count; i++) {
+        RS_TRY(rsi_verify_ids(v, i, err));
     }
-    size_t i = rsi_store_next_file(store, RSI_FILE_DICTIONARY, type, 0);
-    for (; i < store->opened; i = rsi_store_next_file(store, RSI_FILE_DICTIONARY, type, i + 1)) {
-        bool ended = false;
-        id_stream *stream = &heap[count];
-        *stream = (id_stream){.part = &store->parts[i], .at = SIZE_MAX - 1};
-        RS_TRY(rsi_dict_block_new(&stream->block, err));
-        count++;
-        RS_TRY(step(stream, &ended, err));
-        if (ended) { /* a part without ids */
-            rsi_dict_block_free(stream->block);
-            count--;
-        }
+    for (size_t i = 0; i < store->manifest.relation_count; i++) {
+        RS_TRY(rsi_verify_edges(v, i, err));
     }
-    RS_TRY(merge_ids(heap, count, err));
-done:
-    for (size_t k = 0; k < count; k++) {
-        rsi_dict_block_free(heap[k].block);
+    for (size_t i = 0; i < store->manifest.attribute_count; i++) {
+        RS_TRY(rsi_verify_values(v, i, err));
     }
-    free(heap);
-    return rs_context(err, status, "type \"%s\"", store->manifest.types[type].name);
-}
-
-/* ---- values and rows ---------------------------------------------------------------------- */
-
-static rs_status check_values(const rs_store *store, size_t attribute, rs_error *err)
-{
-    rs_status status = RS_OK;
-    rs_values *values = NULL;
-    uint32_t node = 0;
-    rs_text text = {0};
-    uint64_t expected = 0;
-    uint64_t found = 0;
-    const rsi_attribute_entry *entry = &store->manifest.attributes[attribute];
-    RS_TRY(rs_values_open(&values, store, attribute, err));
-    do {
-        RS_TRY(rs_values_next(values, &node, &text, err));
-    } while (node != RS_NO_NODE);
-    size_t i = rsi_store_next_file(store, RSI_FILE_ATTRIBUTE, attribute, 0);
-    for (; i < store->opened;
-         i = rsi_store_next_file(store, RSI_FILE_ATTRIBUTE, attribute, i + 1)) {
-        const rsi_blockfile *file = &store->files[i];
-        expected += file->meta_length == RSI_VALUES_META_BYTES ? rsi_load_u64le(file->meta) : 0;
-        for (size_t b = 0; b < file->block_count; b++) {
-            found += rsi_load_u32le(file->blocks[b].note); /* the note was held against the block */
-        }
-    }
-    if (expected != entry->value_count || found != expected) {
-        status = rs_fail(err, RS_ECORRUPT,
-                         "S-11: the manifest says %" PRIu64 " values, files say %" PRIu64
-                         " and hold %" PRIu64,
-                         entry->value_count, expected, found);
-    }
-done:
-    rs_values_close(values);
-    return rs_context(err, status, "attribute \"%s\"", entry->name);
-}
-
-static rs_status check_rows(const rs_store *store, size_t number, rs_error *err)
-{
-    rs_status status = RS_OK;
-    const rsi_blockfile *file = &store->files[number];
-    uint32_t home = store->manifest.files[number].batch;
-    size_t sources = rsi_store_source_count(store, home);
-    rsi_rows_coder *coder = NULL;
-    rsi_buffer bytes = {0};
-    RS_TRY(rsi_rows_coder_new(&coder, err));
-    for (size_t b = 0; b < file->block_count; b++) {
-        const uint64_t *files = NULL;
-        const uint64_t *lines = NULL;
-        size_t count = rsi_load_u32le(file->blocks[b].note); /* its length was checked on opening */
-        RS_TRY(rsi_blockfile_read(file, b, &bytes, err));
-        RS_TRY(rsi_rows_decode(coder, bytes.bytes, bytes.length, count, &files, &lines, err));
-        for (size_t i = 0; i < count; i++) {
-            if (files[i] >= sources && !rsi_rows_none(store, home, files[i], lines[i])) {
-                status =
-                    rs_fail(err, RS_ECORRUPT, "S-12: block %zu names input file %" PRIu64 " of %zu",
-                            b, files[i], sources);
-                goto done;
-            }
+    for (size_t i = 0; i < store->opened; i++) {
+        if (store->manifest.files[i].ref.kind == RSI_FILE_ROWS && !v->broken[i]) {
+            RS_TRY(rsi_verify_rows(v, i, err));
         }
     }
 done:
-    rsi_rows_coder_free(coder);
-    rsi_buffer_free(&bytes);
-    return rs_context(err, status, "rows file \"%s\"", file->ref.name);
-}
-
-/* ---- everything --------------------------------------------------------------------------- */
-
-static rs_status check_file(const rs_store *store, size_t number, rs_error *err)
-{
-    rs_status status = rsi_blockfile_check_digest(&store->files[number], err);
-    if (status == RS_OK && store->manifest.files[number].ref.kind == RSI_FILE_ROWS) {
-        status = check_rows(store, number, err);
-    }
+    rsi_segment_coder_free(v->segments);
+    rsi_values_coder_free(v->values);
+    rsi_rows_coder_free(v->rows);
+    rsi_buffer_free(&v->bytes);
     return status;
 }
 
-rs_status rsi_verify_store(const rs_store *store, const rs_work *work, uint64_t *damage,
-                           rs_error *err)
+/* What this file does not check, rs_store_open might: no store that it refuses is sound. */
+static rs_status check_opening(const char *path, rs_violations *list, rs_error *err)
 {
-    damage_list found = {0};
-    rs_error one = {.status = RS_OK};
-    bool go_on = true;
-    const rsi_manifest *manifest = &store->manifest;
-    for (size_t i = 0; go_on && i < store->opened; i++) {
-        go_on =
-            note(&found, rs_work_report(work, "verify", "files", i, store->opened, &one), &one) &&
-            note(&found, check_file(store, i, &one), &one);
+    rs_store *store = NULL;
+    rs_error found = {.status = RS_OK};
+    rs_status status = rs_store_open(&store, path, &found);
+    rs_store_close(store);
+    return rsi_violation_note(list, "S-01", RSI_MANIFEST_NAME, status, &found, err);
+}
+
+rs_status rs_store_check(const char *path, bool deep, const rs_work *work, rs_violations *list,
+                         rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_partial partial = {0};
+    RS_TRY(rsi_partial_open(&partial, path, list, err));
+    if (partial.store != NULL) {
+        rsi_verifier v = {
+            .store = partial.store, .broken = partial.broken, .list = list, .work = work};
+        RS_TRY(check_structure(&v, deep, err));
+        if (deep) {
+            RS_TRY(check_content(&v, err));
+        }
+        if (list->count == 0) {
+            RS_TRY(check_opening(path, list, err));
+        }
     }
-    for (size_t i = 0; go_on && i < manifest->type_count; i++) {
-        go_on = note(&found, check_ids(store, i, &one), &one);
-    }
-    for (size_t i = 0; go_on && i < manifest->relation_count; i++) {
-        go_on = note(&found, check_edges(store, i, &one), &one);
-    }
-    for (size_t i = 0; go_on && i < manifest->attribute_count; i++) {
-        go_on = note(&found, check_values(store, i, &one), &one);
-    }
-    *damage = found.count;
-    if (found.status != RS_OK && err != NULL) {
-        *err = found.first;
-    }
-    return found.status;
+done:
+    rsi_partial_close(&partial);
+    return rs_context(err, status, "verify");
 }
 
 rs_status rs_store_verify(const char *path, const rs_work *work, uint64_t *damage_count,
                           rs_error *err)
 {
-    rs_store *store = NULL;
-    uint64_t damage = 0;
-    rs_status status = rs_store_open(&store, path, err);
-    if (status == RS_OK) {
-        status = rs_context(err, rsi_verify_store(store, work, &damage, err), "store \"%s\"", path);
-        rs_store_close(store);
-    } else if (status == RS_ECORRUPT) {
-        damage = 1; /* what does not open hides the rest */
+    rs_violations list = {0};
+    rs_status status = rs_store_check(path, true, work, &list, err);
+    if (status == RS_OK && list.count > 0) {
+        const rs_violation *first = &list.kept[0];
+        status = rs_fail(err, RS_ECORRUPT, "store \"%s\": \"%s\": %s: %.700s", path, first->file,
+                         first->id, first->text);
     }
     if (damage_count != NULL) {
-        *damage_count = damage;
+        *damage_count = list.count;
     }
+    rs_violations_free(&list);
     return status;
 }

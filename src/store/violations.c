@@ -26,6 +26,10 @@ static const rs_invariant invariants[] = {
     {"S-10", "edge counts and times of the manifest are those of the segments"},
     {"S-11", "values ascend by node, nodes exist, counts match"},
     {"S-12", "rows files have the blocks and edges of their segments and name known input files"},
+    {"S-13", "a batch that was merged names a home, which is a batch that was not"},
+    {"S-14",
+     "the numbers of a part are each one id's, and a permuted part names the block of each"},
+    {"S-15", "a reverse file holds each pair of its segment once, by target"},
     {"R-01", "runs/latest names a run that is there"},
     {"R-02", "the sidecar of a run has its form, its digest matches, and it names its run"},
     {"R-03", "every file of a run has the size and the digest that its sidecar names"},
@@ -123,7 +127,14 @@ rs_status rsi_violation_note(rs_violations *list, const char *id, const char *fi
         }
         return status;
     }
+    char text[sizeof found->message];
     const char *at = named_in(found->message);
+    size_t before = at != NULL ? (size_t)(at - found->message) : 0;
     snprintf(named, sizeof named, "%.4s", at != NULL ? at : id);
-    return keep(list, named, file, at != NULL ? at + strlen("S-00: ") : found->message, err);
+    memcpy(text, found->message, sizeof text);
+    if (at != NULL) {
+        const char *rest = at + strlen("S-00: ");
+        memmove(text + before, text + (rest - found->message), strlen(rest) + 1);
+    }
+    return keep(list, named, file, text, err);
 }
