@@ -29,10 +29,11 @@ typedef struct line_rule {
     size_t time;
     size_t amount;
     size_t key;
-    size_t name; /* the one cell that settles the relation */
+    size_t parts[RSI_SETTLED_PARTS]; /* the cells that settle the relation */
     uint8_t decimals;
     rsi_time_unit unit;
     const rsi_settled_table *table;
+    rs_text *cells; /* room for a look-up under several */
 } line_rule;
 
 #define NO_FIELD SIZE_MAX
@@ -42,6 +43,7 @@ enum { LINES_AT_ONCE = 32 };
 struct rsi_rower {
     line_rule *line_rules;    /* one a relation rule */
     rsi_edge_row *line_edges; /* of LINES_AT_ONCE lines */
+    rs_text *cells;           /* by slot; for the rules above */
     const rsi_source *source;
     const rsi_registry *registry;
     int64_t time_max;
@@ -293,12 +295,13 @@ rs_status rsi_rower_new(rsi_rower **out, const rsi_source *source, const rsi_reg
     rower->line_edges =
         calloc(source->relation_count * LINES_AT_ONCE + 1, sizeof *rower->line_edges);
     rower->line_rules = calloc(source->relation_count + 1, sizeof *rower->line_rules);
+    rower->cells = calloc(source->column_count + 1, sizeof *rower->cells);
     rower->edge_types = calloc(source->relation_count + 1, sizeof *rower->edge_types);
     rower->nodes = calloc(source->node_count + 1, sizeof *rower->nodes);
     rower->values = calloc(value_count, sizeof *rower->values);
     if (rower->relation_caches == NULL || rower->node_caches == NULL || rower->edges == NULL ||
         rower->edge_types == NULL || rower->nodes == NULL || rower->values == NULL ||
-        rower->line_rules == NULL || rower->line_edges == NULL) {
+        rower->line_rules == NULL || rower->line_edges == NULL || rower->cells == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (rules)");
         goto done;
     }
@@ -328,6 +331,7 @@ void rsi_rower_free(rsi_rower *rower)
     free(rower->edges);
     free(rower->line_rules);
     free(rower->line_edges);
+    free(rower->cells);
     free(rower->edge_types);
     free(rower->nodes);
     free(rower->values);
@@ -469,19 +473,18 @@ bool rsi_rower_bind(rsi_rower *rower, const size_t *field_of_slot)
     for (size_t i = 0; i < source->relation_count; i++) {
         const rsi_relation_rule *rule = &source->relations[i];
         const rsi_settled_table *table = &rower->relation_caches[i];
-        if (table->parts > 1) {
-            return false;
+        rower->line_rules[i] = (line_rule){.src = field_of(field_of_slot, rule->src.slot),
+                                           .dst = field_of(field_of_slot, rule->dst.slot),
+                                           .time = field_of(field_of_slot, rule->time_slot),
+                                           .amount = field_of(field_of_slot, rule->amount_slot),
+                                           .key = field_of(field_of_slot, rule->key_slot),
+                                           .decimals = rule->decimals,
+                                           .unit = rule->unit,
+                                           .cells = rower->cells,
+                                           .table = table};
+        for (size_t part = 0; part < table->parts; part++) {
+            rower->line_rules[i].parts[part] = field_of_slot[table->slots[part]];
         }
-        rower->line_rules[i] = (line_rule){
-            .src = field_of(field_of_slot, rule->src.slot),
-            .dst = field_of(field_of_slot, rule->dst.slot),
-            .time = field_of(field_of_slot, rule->time_slot),
-            .amount = field_of(field_of_slot, rule->amount_slot),
-            .key = field_of(field_of_slot, rule->key_slot),
-            .name = table->parts == 0 ? NO_FIELD : field_of(field_of_slot, table->slots[0]),
-            .decimals = rule->decimals,
-            .unit = rule->unit,
-            .table = table};
     }
     return source->node_count == 0;
 }
@@ -516,18 +519,28 @@ static inline bool line_amount(rs_text cell, const line_rule *rule, int64_t *amo
            rsi_decimal_parse(cell, rule->decimals, amount) == NULL;
 }
 
-/* What the relation of a line is; NULL: take the long way. */
+/* Several cells, or a long one. */
+static const rsi_settled *line_relation_slowly(const char *bytes, const uint32_t *ends,
+                                               const line_rule *rule)
+{
+    for (size_t i = 0; i < rule->table->parts; i++) {
+        rule->cells[rule->table->slots[i]] = field_at(bytes, ends, rule->parts[i]);
+    }
+    return rsi_settled_find(rule->table, rule->cells);
+}
+
+/* What the relation of a line is; NULL where that is not known yet: take the long way. */
 static inline const rsi_settled *line_relation(const char *bytes, const uint32_t *ends,
                                                const line_rule *rule)
 {
-    if (rule->name == NO_FIELD) {
+    if (rule->table->parts == 0) {
         return &rule->table->only;
     }
-    rs_text name = field_at(bytes, ends, rule->name);
+    rs_text name = field_at(bytes, ends, rule->parts[0]);
     uint64_t head;
     uint64_t tail;
-    if (name.length > RSI_SETTLED_SHORT) {
-        return NULL;
+    if (rule->table->parts > 1 || name.length > RSI_SETTLED_SHORT) {
+        return line_relation_slowly(bytes, ends, rule);
     }
     rsi_settled_ends_padded(name, &head, &tail);
     return rsi_settled_find_ends(rule->table, name.length, head, tail);
