@@ -116,6 +116,18 @@ typedef struct rs_store_size {
 } rs_store_size;
 RS_API rs_store_size rs_store_bytes(const rs_store *store);
 
+/* What a relation's edges take on disk, by column. `structure` is who points at whom and all that
+ * files have beside their columns; time includes its precision. `reverse` serves look-ups by
+ * target and holds `pair_count` distinct pairs. */
+typedef struct rs_relation_size {
+    uint64_t structure, time, amount;
+    uint64_t reverse;
+    uint64_t pair_count;
+} rs_relation_size;
+/* O(blocks) small reads; nothing is unpacked. */
+RS_API RS_MUST_USE rs_status rs_store_relation_bytes(const rs_store *store, size_t relation,
+                                                     rs_relation_size *size, rs_error *err);
+
 /* The dense number of `id` among the nodes of `type`, or RS_NO_NODE. O(log n) block reads. */
 RS_API RS_MUST_USE rs_status rs_store_find(const rs_store *store, size_t type, rs_text id,
                                            uint32_t *node, rs_error *err);

@@ -51,13 +51,12 @@ static rs_status print_text(const rs_store *store, FILE *out, rs_error *err)
     return status;
 }
 
-static void json_time(FILE *out, const char *name, int64_t unix_s)
+static void json_time(FILE *out, const char *key, int64_t unix_s)
 {
-    char text[RSI_FORMAT_MAX];
     if (unix_s == RS_NO_TIME) {
-        fprintf(out, ",\"%s\":null", name);
+        fprintf(out, ",\"%s\":null", key);
     } else {
-        fprintf(out, ",\"%s\":\"%s\"", name, rsi_format_time(text, unix_s));
+        fprintf(out, ",\"%s\":%" PRId64, key, unix_s);
     }
 }
 
@@ -70,8 +69,8 @@ static void print_json(const rs_store *store, FILE *out)
         rsi_print_json_text(out, rsi_text(batch.name));
         fprintf(out, ",\"sequence\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"edges\":%" PRIu64,
                 batch.sequence, batch.row_count, batch.edge_count);
-        json_time(out, "first", batch.time_min);
-        json_time(out, "last", batch.time_max);
+        json_time(out, "time_min", batch.time_min);
+        json_time(out, "time_max", batch.time_max);
         fprintf(out, ",\"merged\":%s}", batch.home != i ? "true" : "false");
     }
     fputs("]}\n", out);

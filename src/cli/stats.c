@@ -1,7 +1,7 @@
 /* stats.c - `ringscope stats`: what a store holds and what it takes on disk.
  *
- * Only the manifest is read: O(types + relations + attributes + batches); with --sharing every
- * relation (stats_sharing.c).
+ * The manifest and the heads of blocks are read, nothing is unpacked; with --sharing every relation
+ * is (stats_sharing.c).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
@@ -146,6 +146,43 @@ static rs_status print_batches(const rs_store *store, FILE *out, rs_error *err)
     return status;
 }
 
+static void each_cell(rsi_table *table, uint64_t bytes, uint64_t count)
+{
+    if (bytes > 0 && count > 0) {
+        rsi_table_cell(table, "%.2f", (double)bytes / (double)count);
+    } else {
+        rsi_table_cell(table, "-");
+    }
+}
+
+/* Bytes an edge, the structure apart from what stands beside it. */
+static rs_status print_columns(const rs_store *store, FILE *out, rs_error *err)
+{
+    static const char *const titles[] = {"bytes per edge", "currency", "structure", "time",
+                                         "amount",         "in all",   "reverse"};
+    rs_status status = RS_OK;
+    rsi_table *table = rsi_table_new("llrrrrr");
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        rsi_table_cell(table, "%s", titles[i]);
+    }
+    for (size_t i = 0; i < rs_store_relation_count(store); i++) {
+        rs_relation_info relation = rs_store_relation(store, i);
+        rs_relation_size size = {0};
+        RS_TRY(rs_store_relation_bytes(store, i, &size, err));
+        rsi_table_cell(table, "%s", relation.name);
+        rsi_table_cell(table, "%s", relation.currency[0] != '\0' ? relation.currency : "-");
+        each_cell(table, size.structure, relation.edge_count);
+        each_cell(table, size.time, relation.edge_count);
+        each_cell(table, size.amount, relation.edge_count);
+        each_cell(table, size.structure + size.time + size.amount, relation.edge_count);
+        each_cell(table, size.reverse, relation.edge_count);
+    }
+    RS_TRY(rsi_table_print(table, out, 0, err));
+done:
+    rsi_table_free(table);
+    return status;
+}
+
 static rs_status print_sizes(const rs_store *store, FILE *out, rs_error *err)
 {
     char number[RSI_FORMAT_MAX];
@@ -187,6 +224,10 @@ static rs_status print_text(const rs_store *store, FILE *out, rs_error *err)
     }
     fputc('\n', out);
     RS_TRY(print_batches(store, out, err));
+    if (rs_store_relation_count(store) > 0) {
+        fputc('\n', out);
+        RS_TRY(print_columns(store, out, err));
+    }
     fputc('\n', out);
     RS_TRY(print_sizes(store, out, err));
 done:
@@ -210,8 +251,10 @@ static void json_time(FILE *out, const char *key, int64_t unix_s)
     }
 }
 
-static void json_relations(const rs_store *store, FILE *out)
+static rs_status json_relations(const rs_store *store, FILE *out, rs_error *err)
 {
+    rs_status status = RS_OK;
+    rs_relation_size size = {0};
     fputs("],\"relations\":[", out);
     for (size_t i = 0; i < rs_store_relation_count(store); i++) {
         rs_relation_info relation = rs_store_relation(store, i);
@@ -227,8 +270,14 @@ static void json_relations(const rs_store *store, FILE *out)
                 relation.edge_count);
         json_time(out, "time_min", relation.time_min);
         json_time(out, "time_max", relation.time_max);
-        fputc('}', out);
+        RS_TRY(rs_store_relation_bytes(store, i, &size, err));
+        fprintf(out,
+                ",\"bytes\":{\"structure\":%" PRIu64 ",\"time\":%" PRIu64 ",\"amount\":%" PRIu64
+                ",\"reverse\":%" PRIu64 "}}",
+                size.structure, size.time, size.amount, size.reverse);
     }
+done:
+    return status;
 }
 
 static void json_attributes(const rs_store *store, FILE *out)
@@ -254,8 +303,9 @@ static void json_batches(const rs_store *store, FILE *out)
     }
 }
 
-static void print_json(const rs_store *store, FILE *out)
+static rs_status print_json(const rs_store *store, FILE *out, rs_error *err)
 {
+    rs_status status = RS_OK;
     rs_store_size size = rs_store_bytes(store);
     json_field(out, "{\"digest\":", rs_store_digest(store));
     fputs(",\"types\":[", out);
@@ -264,7 +314,7 @@ static void print_json(const rs_store *store, FILE *out)
         json_field(out, i > 0 ? ",{\"name\":" : "{\"name\":", type.name);
         fprintf(out, ",\"nodes\":%" PRIu32 "}", type.node_count);
     }
-    json_relations(store, out);
+    RS_TRY(json_relations(store, out, err));
     json_attributes(store, out);
     json_batches(store, out);
     fprintf(out,
@@ -273,6 +323,8 @@ static void print_json(const rs_store *store, FILE *out)
             ",\"total\":%" PRIu64 "}",
             total_edges(store), size.relations, size.dictionary, size.attributes, size.rows,
             size.manifest, total_bytes(size));
+done:
+    return status;
 }
 
 static rs_status run(rsi_call *call, rs_error *err)
@@ -282,7 +334,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     rs_store *store = NULL;
     RS_TRY(rsi_open_store(&store, call->words[0], err));
     if (given->format == FORMAT_JSON) {
-        print_json(store, call->out);
+        RS_TRY(print_json(store, call->out, err));
     } else {
         RS_TRY(print_text(store, call->out, err));
     }

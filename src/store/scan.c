@@ -112,6 +112,44 @@ rs_status rs_scan_next(rs_scan *scan, rs_edges *run, rs_error *err)
     return rs_context(err, status, "store \"%s\"", store->path);
 }
 
+/* ---- sizes ---------------------------------------------------------------------------------- */
+
+static rs_status add_sizes(const rsi_blockfile *file, rs_relation_size *size, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_segment_shape shape = {0};
+    size->structure += file->ref.bytes;
+    for (size_t block = 0; block < file->block_count; block++) {
+        RS_TRY(rsi_segment_look(file, block, &shape, err));
+        size->time += shape.time_bytes;
+        size->amount += shape.amount_bytes;
+        size->structure -= shape.time_bytes + shape.amount_bytes;
+    }
+done:
+    return status;
+}
+
+rs_status rs_store_relation_bytes(const rs_store *store, size_t relation, rs_relation_size *size,
+                                  rs_error *err)
+{
+    rs_status status = RS_OK;
+    *size = (rs_relation_size){0};
+    for (size_t i = 0; i < store->opened; i++) {
+        const rsi_file_entry *file = &store->manifest.files[i];
+        if (file->object != relation) {
+            continue;
+        }
+        if (file->ref.kind == RSI_FILE_SEGMENT) {
+            RS_TRY(add_sizes(&store->files[i], size, err));
+        } else if (file->ref.kind == RSI_FILE_REVERSE) {
+            size->reverse += file->ref.bytes;
+            size->pair_count += rsi_segment_meta_load(store->files[i].meta).edge_count;
+        }
+    }
+done:
+    return rs_context(err, status, "store \"%s\"", store->path);
+}
+
 /* ---- rows --------------------------------------------------------------------------------- */
 
 /* What a search for the rows of one edge needs all along. */
