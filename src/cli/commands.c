@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
 
+extern const rsi_command rsi_command_backup;
 extern const rsi_command rsi_command_batches;
 extern const rsi_command rsi_command_compact;
 extern const rsi_command rsi_command_drop_batch;
@@ -16,9 +17,19 @@ extern const rsi_command rsi_command_stats;
 extern const rsi_command rsi_command_verify;
 
 static const rsi_command *const table[] = {
-    &rsi_command_ingest, &rsi_command_run,      &rsi_command_show,       &rsi_command_explain,
-    &rsi_command_stats,  &rsi_command_batches,  &rsi_command_drop_batch, &rsi_command_compact,
-    &rsi_command_verify, &rsi_command_generate, &rsi_command_evaluate,   NULL,
+    &rsi_command_ingest,
+    &rsi_command_run,
+    &rsi_command_show,
+    &rsi_command_explain,
+    &rsi_command_stats,
+    &rsi_command_batches,
+    &rsi_command_drop_batch,
+    &rsi_command_compact,
+    &rsi_command_verify,
+    &rsi_command_backup,
+    &rsi_command_generate,
+    &rsi_command_evaluate,
+    NULL,
 };
 
 const rsi_command *const *rsi_commands(void)
