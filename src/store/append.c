@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/parallel.h"
 #include "base/try.h"
@@ -94,6 +95,27 @@ static bool time_fits(const rsi_block_rows *rows)
     return (uint64_t)rows->time_max - (uint64_t)rows->time_min < UINT32_MAX - 1;
 }
 
+/* Large chunks are pages of their own: what a run or a commit frees is the system's at once. */
+enum { MAPPED_MIN = 1 << 17 };
+
+static void *take_memory(size_t bytes)
+{
+    if (bytes < MAPPED_MIN) {
+        return malloc(bytes);
+    }
+    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void rsi_chunk_free(rsi_chunk *chunk)
+{
+    if (chunk != NULL && chunk->bytes >= MAPPED_MIN) {
+        (void)munmap(chunk, chunk->bytes);
+    } else {
+        free(chunk);
+    }
+}
+
 /* A chunk with the columns that `rows` need, in one piece of memory. The widest columns come first,
  * so that each is aligned. */
 static rsi_chunk *new_chunk(const rsi_block_rows *rows)
@@ -106,11 +128,13 @@ static rsi_chunk *new_chunk(const rsi_block_rows *rows)
     size_t narrow =
         8 + (timed && !time_wide ? 4u : 0u) + (rows->amount_max > 0 && !amount_wide ? 4u : 0u);
     size_t extra = rows->has_extras ? sizeof(rsi_row_extra) : 0;
-    rsi_chunk *chunk = malloc(sizeof *chunk + count * (wide + narrow + extra));
+    size_t bytes = sizeof(rsi_chunk) + count * (wide + narrow + extra);
+    rsi_chunk *chunk = take_memory(bytes);
     if (chunk == NULL) {
         return NULL;
     }
-    *chunk = (rsi_chunk){.count = rows->count, .time_base = timed ? rows->time_min : 0};
+    *chunk =
+        (rsi_chunk){.bytes = bytes, .count = rows->count, .time_base = timed ? rows->time_min : 0};
     uint8_t *at = (uint8_t *)(chunk + 1);
     chunk->extra = extra > 0 ? (rsi_row_extra *)(void *)at : NULL;
     at += count * extra;
@@ -215,6 +239,10 @@ static rs_status make_chunks(append_state *state, uint32_t relation_count, rs_er
         RS_TRY(plan_relation(state, i, err));
     }
     RS_TRY(rsi_parallel(&state->batch->work, state->job_count, make_chunk, state, err));
+    for (size_t i = 0; i < state->job_count; i++) {
+        rsi_batch_relation_state *relation = state->batch->relations[state->jobs[i].type];
+        relation->bytes += relation->chunks[state->jobs[i].slot]->bytes;
+    }
 done:
     free(state->jobs);
     state->jobs = NULL;
@@ -236,10 +264,13 @@ static rs_status take_values(rsi_batch_attribute_state *attribute, const rsi_blo
         attribute->chunks = chunks;
     }
     size_t entry_bytes = values->count * sizeof(rsi_value_entry);
-    rsi_value_chunk *chunk = malloc(sizeof *chunk + entry_bytes + values->text_bytes);
+    size_t bytes = sizeof(rsi_value_chunk) + entry_bytes + values->text_bytes;
+    rsi_value_chunk *chunk = malloc(bytes);
     if (chunk == NULL) {
         return no_memory(err);
     }
+    chunk->bytes = bytes;
+    attribute->bytes += bytes;
     chunk->count = values->count;
     chunk->text = (char *)&chunk->entries[values->count];
     uint64_t offset = 0;
@@ -291,6 +322,7 @@ rs_status rsi_batch_append(rsi_batch *batch, rsi_block *const *blocks, size_t co
     for (size_t i = 0; i < count; i++) {
         rsi_digest_add(&batch->digest, blocks[i]->digest);
     }
+    RS_TRY(rsi_batch_relieve(batch, err));
 done:
     batch->spoiled = batch->spoiled || status != RS_OK;
     return status;
@@ -299,11 +331,12 @@ done:
 void rsi_chunks_free(rsi_batch_relation_state *relation)
 {
     for (size_t i = 0; i < relation->chunk_count; i++) {
-        free(relation->chunks[i]);
+        rsi_chunk_free(relation->chunks[i]);
     }
     free(relation->chunks);
     relation->chunks = NULL;
     relation->chunk_count = 0;
+    relation->bytes = 0;
 }
 
 void rsi_value_chunks_free(rsi_batch_attribute_state *attribute)
@@ -314,4 +347,5 @@ void rsi_value_chunks_free(rsi_batch_attribute_state *attribute)
     free(attribute->chunks);
     attribute->chunks = NULL;
     attribute->chunk_count = 0;
+    attribute->bytes = 0;
 }

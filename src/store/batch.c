@@ -207,6 +207,7 @@ static rs_status add_relation(rsi_batch *batch, const rsi_relation_spec *spec, r
     made->dst_type = spec->dst_type;
     made->hash = relation_hash(batch, spec);
     RS_TRY(name_type(batch, spec->name, true, &made->key_type, err));
+    made->number = batch->relation_count;
     batch->relations[batch->relation_count++] = made;
     made = NULL;
 done:
@@ -273,6 +274,7 @@ static rs_status name_attribute(rsi_batch *batch, uint32_t type, rs_text name, u
     made->name = copy;
     made->type = type;
     made->hash = rsi_hash64(name.bytes, name.length, batch->types[type]->hash);
+    made->number = batch->attribute_count;
     batch->attributes[batch->attribute_count++] = made;
     return RS_OK;
 }
@@ -336,6 +338,7 @@ rs_status rsi_batch_open(rsi_batch **out, const char *store_path, bool keep_rows
     }
     batch->directory = -1;
     batch->lock = -1;
+    batch->spill.descriptor = -1;
     batch->keep_rows = keep_rows;
     batch->manifest = (rsi_manifest)RSI_MANIFEST_EMPTY;
     batch->work = work == NULL ? (rs_work){0} : *work;
@@ -353,12 +356,18 @@ done:
     return rs_context(err, status, "store \"%s\"", store_path);
 }
 
-static void free_type(rsi_batch_type_state *type)
+void rsi_type_forget(rsi_batch_type_state *type)
 {
     for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
         rsi_shard_free(&type->shards[i]);
     }
     free(type->nodes);
+    type->nodes = NULL;
+}
+
+static void free_type(rsi_batch_type_state *type)
+{
+    rsi_type_forget(type);
     free(type->name);
     free(type);
 }
@@ -368,6 +377,7 @@ void rsi_batch_close(rsi_batch *batch)
     if (batch == NULL) {
         return;
     }
+    rsi_batch_free_runs(batch);
     rsi_writer_leave(batch);
     for (uint32_t i = 0; i < batch->type_count; i++) {
         free_type(batch->types[i]);
@@ -384,6 +394,7 @@ void rsi_batch_close(rsi_batch *batch)
         free(batch->files[i]);
     }
     free(batch->files);
+    free(batch->file_ranks);
     rsi_manifest_free(&batch->manifest);
     pthread_mutex_destroy(&batch->mutex);
     free(batch->path);

@@ -4,8 +4,9 @@
  *          order by rsi_batch_append -> rsi_batch_commit; rsi_batch_close without a commit leaves
  *          the store as it was
  * Order    new ids are numbered in the order of their bytes, from the type's node count on; the
- * bytes written depend on the rows as a set: not on their order, the blocks or the threads Memory
- * 8 to 24 bytes a row, and the batch's own distinct ids; never the store's dictionary
+ *           bytes written depend on the rows as a set: not on their order, the blocks, the threads
+ * or the memory Memory   8 to 24 bytes a row, and the batch's own distinct ids, within the work's
+ * budget; never the store's dictionary
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_STORE_BATCH_H
@@ -58,6 +59,10 @@ typedef struct rsi_value_row {
 RS_MUST_USE rs_status rsi_batch_open(rsi_batch **out, const char *store_path, bool keep_rows,
                                      const rs_work *work, rs_error *err);
 void rsi_batch_close(rsi_batch *batch);
+
+/* So much of the work's memory budget is the caller's own (0 until said). What the batch holds
+ * beyond the rest goes to disk, beside the store's files, and is merged by the commit. */
+void rsi_batch_reserve(rsi_batch *batch, uint64_t bytes);
 
 /* Numbers for names, the same number for the same name; any thread may call. RS_EINPUT where a
  * relation of that name is known with another kind, RS_EUSAGE over a limit (docs/FORMAT.md). */

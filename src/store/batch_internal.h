@@ -14,6 +14,7 @@
 #include "store/batch.h"
 #include "store/dict.h"
 #include "store/manifest.h"
+#include "store/runs.h"
 #include "store/shard.h"
 #include "store/values.h"
 
@@ -32,6 +33,7 @@ typedef struct rsi_row_extra {
 
 /* One allocation; a column that no row needs is NULL, and a column takes 4 bytes where it can. */
 typedef struct rsi_chunk {
+    size_t bytes; /* of all of it */
     uint32_t count;
     int64_t time_base;
     uint32_t *src; /* local numbers; after mapping dense ones; RS_NO_NODE: the row was dropped */
@@ -52,6 +54,7 @@ typedef struct rsi_value_entry {
 } rsi_value_entry;
 
 typedef struct rsi_value_chunk {
+    size_t bytes; /* of all of it */
     size_t count;
     char *text;
     rsi_value_entry entries[];
@@ -63,6 +66,7 @@ typedef struct rsi_batch_type_state {
     char *name;
     bool hidden;
     bool subject;
+    bool used;     /* a run has ids of it */
     uint64_t hash; /* of the name and what it is */
     rsi_shard shards[RSI_SHARD_COUNT];
     uint32_t object; /* at commit: number in the new manifest */
@@ -84,6 +88,9 @@ typedef struct rsi_batch_relation_state {
     uint32_t key_type; /* hidden type of the relation's name */
     uint64_t hash;
     uint32_t object;
+    uint32_t number; /* among the batch's */
+    uint32_t order;  /* among the batch's, by names: that of `object`, before there is one */
+    uint64_t bytes;  /* of its chunks */
     size_t chunk_count;
     rsi_chunk **chunks;
 } rsi_batch_relation_state;
@@ -93,6 +100,10 @@ typedef struct rsi_batch_attribute_state {
     uint32_t type;
     uint64_t hash;
     uint32_t object;
+    uint32_t number; /* among the batch's */
+    bool kind_known; /* of the values in runs */
+    rs_value_kind kind;
+    uint64_t bytes; /* of its chunks */
     size_t chunk_count;
     rsi_value_chunk **chunks;
 } rsi_batch_attribute_state;
@@ -121,6 +132,15 @@ struct rsi_batch {
     rsi_batch_attribute_state *attributes[RSI_ATTRIBUTES_MAX];
     char **files;
     rsi_hash128 digest; /* sum over rows, mod 2^128 */
+    /* What did not fit into memory. */
+    uint64_t reserved_bytes; /* of the budget, that the caller needs */
+    uint64_t peak_bytes;     /* what a commit would have needed after the latest append */
+    uint64_t growth_bytes;   /* the most by which one append raised it */
+    uint64_t dropped_count;  /* in runs */
+    rsi_spill spill;
+    size_t run_count;
+    rsi_batch_run *runs;
+    uint32_t *file_ranks; /* at commit: the place of each file among their names */
 };
 
 /* ---- blocks ------------------------------------------------------------------------------- */
@@ -193,6 +213,7 @@ typedef struct rsi_output {
     rsi_batch *batch;
     rsi_hash128 digest;
     uint64_t sequence;
+    rsi_batch_run *run;        /* not NULL: no commit, but what is in memory becomes this run */
     rsi_manifest *next;        /* the manifest in the making */
     rsi_blockwriter **writers; /* one per file, open until synced */
     size_t writer_count;
@@ -208,10 +229,10 @@ RS_MUST_USE rs_status rsi_output_finish(rsi_output *output, rsi_blockwriter *wri
                                         uint32_t object, const void *meta, size_t meta_length,
                                         rs_error *err);
 
-/* Sort the ids of one type, resolve those that earlier batches know, write the part of the others;
- * frees the ids. */
+/* Sort the ids of one type, resolve those that earlier batches know, write the part of the others,
+ * or list them in a run; frees the ids. */
 RS_MUST_USE rs_status rsi_commit_type(rsi_output *output, rsi_batch_type_state *type,
-                                      rs_error *err);
+                                      rsi_type_run *run, rs_error *err);
 /* Local numbers in all chunks become dense ones. */
 RS_MUST_USE rs_status rsi_commit_map(rsi_output *output, rs_error *err);
 /* Drop rows whose event key was seen. */
@@ -224,8 +245,60 @@ RS_MUST_USE rs_status rsi_commit_attribute(rsi_output *output, rsi_batch_attribu
 /* The manifest that follows: the store's and the batch's names merged; sets every `object`. */
 RS_MUST_USE rs_status rsi_commit_schema(rsi_batch *batch, rsi_manifest *next, rs_error *err);
 
+void rsi_chunk_free(rsi_chunk *chunk); /* NULL is fine */
 void rsi_chunks_free(rsi_batch_relation_state *relation);
 void rsi_value_chunks_free(rsi_batch_attribute_state *attribute);
+
+/* One attribute's file in the making: blocks one after the other. */
+typedef struct rsi_values_file {
+    rsi_output *output;
+    uint32_t object;
+    rsi_values_coder *coder;
+    rsi_blockwriter *writer;
+    rsi_buffer block;
+    uint64_t count;
+} rsi_values_file;
+RS_MUST_USE rs_status rsi_values_begin(rsi_values_file *file, rsi_output *output, uint32_t object,
+                                       rs_error *err);
+/* The next block, of the first *taken of `values`: at least RSI_VALUES_MAX of them, or
+ * RSI_VALUES_TEXT_CUT bytes of text, or all that are left. */
+RS_MUST_USE rs_status rsi_values_block(rsi_values_file *file, const rsi_value *values, size_t count,
+                                       size_t *taken, rs_error *err);
+/* Finish the file and enter it in the manifest. */
+RS_MUST_USE rs_status rsi_values_end(rsi_values_file *file, rs_value_kind kind, rs_error *err);
+void rsi_values_close(rsi_values_file *file);
+
+/* Free what a commit or a run has made of a type but its counts. */
+void rsi_type_forget(rsi_batch_type_state *type);
+/* Names of input files in order; in *ranks the place of each among them. The caller frees both. */
+RS_MUST_USE rs_status rsi_rank_files(const rsi_batch *batch, char ***sorted, uint32_t **ranks,
+                                     rs_error *err);
+/* Files of rows in all chunks become their ranks. */
+void rsi_renew_files(rsi_batch *batch, const uint32_t *ranks);
+/* Sets `order` of all relations. */
+void rsi_order_relations(rsi_batch *batch);
+
+/* ---- runs --------------------------------------------------------------------------------- */
+
+/* Make a run of what is in memory where the batch would else pass its budget; to be asked after
+ * each append. */
+RS_MUST_USE rs_status rsi_batch_relieve(rsi_batch *batch, rs_error *err);
+/* Make a run of what is in memory, if anything is. */
+RS_MUST_USE rs_status rsi_batch_flush(rsi_batch *batch, rs_error *err);
+void rsi_batch_free_runs(rsi_batch *batch);
+bool rsi_batch_holds(const rsi_batch *batch); /* any row or id in memory */
+
+/* The same steps for a run: ids in order, those no earlier batch knows; edges; values. */
+RS_MUST_USE rs_status rsi_run_relation(rsi_output *output, rsi_batch_relation_state *relation,
+                                       rsi_relation_run *run, rs_error *err);
+RS_MUST_USE rs_status rsi_run_attribute(rsi_output *output, rsi_batch_attribute_state *attribute,
+                                        rsi_attribute_run *run, rs_error *err);
+/* And of all runs together: the dictionary and ranks of all types, segments, values. */
+RS_MUST_USE rs_status rsi_merge_types(rsi_output *output, rs_error *err);
+RS_MUST_USE rs_status rsi_merge_relation(rsi_output *output, rsi_batch_relation_state *relation,
+                                         rs_error *err);
+RS_MUST_USE rs_status rsi_merge_attribute(rsi_output *output, rsi_batch_attribute_state *attribute,
+                                          rs_error *err);
 
 /* ---- on disk ------------------------------------------------------------------------------ */
 

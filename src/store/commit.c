@@ -103,26 +103,48 @@ static int compare_strings(const void *a, const void *b)
 }
 
 /* File names in an order of their own: threads may have registered them in any. */
+rs_status rsi_rank_files(const rsi_batch *batch, char ***sorted, uint32_t **ranks, rs_error *err)
+{
+    size_t count = batch->file_count;
+    *sorted = malloc((count + 1) * sizeof **sorted);
+    *ranks = malloc((count + 1) * sizeof **ranks);
+    if (*sorted == NULL || *ranks == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (names of files)");
+    }
+    if (count > 0) {
+        memcpy(*sorted, batch->files, count * sizeof **sorted);
+        qsort(*sorted, count, sizeof **sorted, compare_strings);
+    }
+    for (size_t i = 0; i < count; i++) {
+        char **at = bsearch(&batch->files[i], *sorted, count, sizeof **sorted, compare_strings);
+        (*ranks)[i] = (uint32_t)(at - *sorted);
+    }
+    return RS_OK;
+}
+
+void rsi_renew_files(rsi_batch *batch, const uint32_t *ranks)
+{
+    for (uint32_t r = 0; r < batch->relation_count; r++) {
+        for (size_t c = 0; c < batch->relations[r]->chunk_count; c++) {
+            rsi_chunk *chunk = batch->relations[r]->chunks[c];
+            for (uint32_t i = 0; chunk->extra != NULL && i < chunk->count; i++) {
+                chunk->extra[i].file = ranks[chunk->extra[i].file];
+            }
+        }
+    }
+}
+
 static rs_status enter_sources(rsi_output *output, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_batch *batch = output->batch;
     rsi_manifest *next = output->next;
+    char **sorted = NULL;
     if (!batch->keep_rows || batch->file_count == 0) {
         return RS_OK;
     }
-    char **sorted = malloc(batch->file_count * sizeof *sorted);
-    uint32_t *renewed = malloc(batch->file_count * sizeof *renewed);
-    if (sorted == NULL || renewed == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (names of files)");
-        goto done;
-    }
-    memcpy(sorted, batch->files, batch->file_count * sizeof *sorted);
-    qsort(sorted, batch->file_count, sizeof *sorted, compare_strings);
+    RS_TRY(rsi_rank_files(batch, &sorted, &batch->file_ranks, err));
     for (uint32_t i = 0; i < batch->file_count; i++) {
-        char **at =
-            bsearch(&batch->files[i], sorted, batch->file_count, sizeof *sorted, compare_strings);
-        renewed[i] = (uint32_t)(at - sorted);
         rsi_source_entry *source = &next->sources[next->source_count];
         *source = (rsi_source_entry){.batch = (uint32_t)next->batch_count};
         source->name = strdup(sorted[i]);
@@ -132,17 +154,9 @@ static rs_status enter_sources(rsi_output *output, rs_error *err)
         }
         next->source_count++;
     }
-    for (uint32_t r = 0; r < batch->relation_count; r++) {
-        for (size_t c = 0; c < batch->relations[r]->chunk_count; c++) {
-            rsi_chunk *chunk = batch->relations[r]->chunks[c];
-            for (uint32_t i = 0; chunk->extra != NULL && i < chunk->count; i++) {
-                chunk->extra[i].file = renewed[chunk->extra[i].file];
-            }
-        }
-    }
+    rsi_renew_files(batch, batch->file_ranks);
 done:
     free(sorted);
-    free(renewed);
     return status;
 }
 
@@ -162,7 +176,7 @@ static rs_status write_types(rsi_output *output, rs_error *err)
         rsi_batch_type_state *type = batch->types[i];
         if (type->object < output->next->type_count) {
             RS_TRY(report(output, "dictionary", i, batch->type_count, err));
-            RS_TRY(rsi_commit_type(output, type, err));
+            RS_TRY(rsi_commit_type(output, type, NULL, err));
             output->next->types[type->object].node_count = type->known_count + type->fresh_count;
         }
     }
@@ -170,25 +184,42 @@ done:
     return status;
 }
 
+static rs_status sync_files(rsi_output *output, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(report(output, "sync", 0, 1, err));
+    RS_TRY(rsi_parallel(&output->batch->work, output->writer_count, sync_file, output, err));
+    RS_TRY(report(output, "sync", 1, 1, err)); /* the last point at which the caller can stop it */
+done:
+    return status;
+}
+
+/* From what is in memory, or from runs on disk: the bytes are the same. */
 static rs_status write_data(rsi_output *output, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_batch *batch = output->batch;
-    RS_TRY(write_types(output, err));
-    RS_TRY(rsi_commit_map(output, err));
-    RS_TRY(enter_sources(output, err));
-    RS_TRY(rsi_commit_keys(output, err));
+    bool runs = batch->run_count > 0;
+    if (runs) {
+        RS_TRY(enter_sources(output, err));
+        RS_TRY(rsi_merge_types(output, err));
+    } else {
+        RS_TRY(write_types(output, err));
+        RS_TRY(rsi_commit_map(output, err));
+        RS_TRY(enter_sources(output, err));
+        RS_TRY(rsi_commit_keys(output, err));
+    }
     for (uint32_t i = 0; i < batch->relation_count; i++) {
         RS_TRY(report(output, "relations", i, batch->relation_count, err));
-        RS_TRY(rsi_commit_relation(output, batch->relations[i], err));
+        RS_TRY(runs ? rsi_merge_relation(output, batch->relations[i], err)
+                    : rsi_commit_relation(output, batch->relations[i], err));
     }
     for (uint32_t i = 0; i < batch->attribute_count; i++) {
         RS_TRY(report(output, "attributes", i, batch->attribute_count, err));
-        RS_TRY(rsi_commit_attribute(output, batch->attributes[i], err));
+        RS_TRY(runs ? rsi_merge_attribute(output, batch->attributes[i], err)
+                    : rsi_commit_attribute(output, batch->attributes[i], err));
     }
-    RS_TRY(report(output, "sync", 0, 1, err));
-    RS_TRY(rsi_parallel(&batch->work, output->writer_count, sync_file, output, err));
-    RS_TRY(report(output, "sync", 1, 1, err)); /* the last point at which the caller can stop it */
+    RS_TRY(sync_files(output, err));
 done:
     return status;
 }
@@ -254,7 +285,11 @@ static rs_status commit_content(rsi_output *output, const char *name, uint64_t r
     if (output->writers == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (files of the batch)");
     }
+    if (batch->run_count > 0) {
+        RS_TRY(rsi_batch_flush(batch, err)); /* the last run is what memory still holds */
+    }
     RS_TRY(rsi_commit_schema(batch, output->next, err));
+    rsi_order_relations(batch);
     RS_TRY(write_data(output, err));
     order_files(output);
     RS_TRY(enter_batch(output, name, row_count, err));
@@ -285,7 +320,7 @@ rs_status rsi_batch_commit(rsi_batch *batch, const char *name, uint64_t row_coun
     batch->spoiled = true; /* what a commit has consumed cannot be committed again */
     RS_TRY(commit_content(&output, result->name, row_count, err));
     result->edge_count = output.edge_count;
-    result->dropped_count = output.dropped_count;
+    result->dropped_count = output.dropped_count + batch->dropped_count;
 done:
     for (size_t i = 0; i < output.writer_count; i++) {
         rsi_blockwriter_close(output.writers[i]);

@@ -18,9 +18,7 @@ typedef struct keyed_event {
     uint32_t row;
 } keyed_event;
 
-enum { FIELDS = 9 };
-
-static void fields_of(const keyed_event *event, uint64_t fields[FIELDS])
+static void fields_of(const keyed_event *event, uint64_t fields[RSI_EVENT_FIELDS])
 {
     const rsi_chunk *chunk = event->chunk;
     uint32_t i = event->row;
@@ -35,18 +33,19 @@ static void fields_of(const keyed_event *event, uint64_t fields[FIELDS])
     if (chunk->amount64 != NULL && chunk->amount64[i] != RS_NO_AMOUNT) {
         amount = rsi_zigzag(chunk->amount64[i]) + 1;
     }
-    uint64_t filled[FIELDS] = {event->relation->object, chunk->src[i], chunk->dst[i], time, amount,
-                               extra->precision_s,      extra->file,   extra->line,   0};
+    uint64_t filled[RSI_EVENT_FIELDS] = {
+        event->relation->order, chunk->src[i], chunk->dst[i], time, amount,
+        extra->precision_s,     extra->file,   extra->line};
     memcpy(fields, filled, sizeof filled);
 }
 
 static bool is_before(const keyed_event *a, const keyed_event *b)
 {
-    uint64_t x[FIELDS];
-    uint64_t y[FIELDS];
+    uint64_t x[RSI_EVENT_FIELDS];
+    uint64_t y[RSI_EVENT_FIELDS];
     fields_of(a, x);
     fields_of(b, y);
-    for (int i = 0; i < FIELDS; i++) {
+    for (int i = 0; i < RSI_EVENT_FIELDS; i++) {
         if (x[i] != y[i]) {
             return x[i] < y[i];
         }
@@ -82,8 +81,37 @@ static void weigh(const keyed_event *candidate, uint32_t known, keyed_event *bes
     }
 }
 
-static rs_status drop_repeats(rsi_batch *batch, uint32_t key_type, uint64_t *dropped, rs_error *err)
+/* For a run: which event of each key it keeps, by rank of the key. */
+static rs_status write_events(rsi_batch *batch, const keyed_event *best, uint32_t count,
+                              rsi_extent *events, rs_error *err)
 {
+    enum { AT_ONCE = 1024 };
+    rs_status status = RS_OK;
+    rsi_event *some = malloc(AT_ONCE * sizeof *some);
+    if (some == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (event keys)");
+    }
+    events->length = (uint64_t)count * sizeof *some;
+    events->offset = rsi_spill_reserve(&batch->spill, events->length);
+    for (uint32_t from = 0; from < count; from += AT_ONCE) {
+        uint32_t here = count - from < AT_ONCE ? count - from : AT_ONCE;
+        for (uint32_t i = 0; i < here; i++) {
+            fields_of(&best[from + i], some[i].fields);
+            some[i].fields[0] = best[from + i].relation->number; /* orders may change yet */
+        }
+        RS_TRY(rsi_spill_write(&batch->spill, events->offset + from * (uint64_t)sizeof *some, some,
+                               here * sizeof *some, err));
+    }
+done:
+    free(some);
+    return status;
+}
+
+static rs_status drop_repeats(rsi_output *output, uint32_t key_type, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_batch *batch = output->batch;
+    uint64_t *dropped = &output->dropped_count;
     const rsi_batch_type_state *keys = batch->types[key_type];
     keyed_event *best = calloc((size_t)keys->fresh_count + 1, sizeof *best);
     if (best == NULL) {
@@ -99,8 +127,12 @@ static rs_status drop_repeats(rsi_batch *batch, uint32_t key_type, uint64_t *dro
             }
         }
     }
+    if (output->run != NULL) {
+        status =
+            write_events(batch, best, keys->fresh_count, &output->run->types[key_type].events, err);
+    }
     free(best);
-    return RS_OK;
+    return status;
 }
 
 rs_status rsi_commit_keys(rsi_output *output, rs_error *err)
@@ -109,7 +141,7 @@ rs_status rsi_commit_keys(rsi_output *output, rs_error *err)
     rsi_batch *batch = output->batch;
     for (uint32_t t = 0; status == RS_OK && t < batch->type_count; t++) {
         if (batch->types[t]->hidden && batch->types[t]->nodes != NULL) {
-            status = drop_repeats(batch, t, &output->dropped_count, err);
+            status = drop_repeats(output, t, err);
         }
     }
     return status;

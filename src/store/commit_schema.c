@@ -45,6 +45,9 @@ static size_t find_type(const rsi_type_entry *types, size_t count, const char *n
 
 static bool has_ids(const rsi_batch_type_state *type)
 {
+    if (type->used) {
+        return true;
+    }
     for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
         if (type->shards[i].id_count > 0) {
             return true;
@@ -190,6 +193,31 @@ static rs_status merge_relations(const rsi_batch *batch, rsi_manifest *next, rs_
     }
 done:
     return status;
+}
+
+/* -1, 0, 1 by the names that the manifest orders by. */
+static int compare_states(const rsi_batch *batch, const rsi_batch_relation_state *a,
+                          const rsi_batch_relation_state *b)
+{
+    int order = strcmp(a->name, b->name);
+    if (order == 0) {
+        order = strcmp(batch->types[a->src_type]->name, batch->types[b->src_type]->name);
+    }
+    if (order == 0) {
+        order = strcmp(batch->types[a->dst_type]->name, batch->types[b->dst_type]->name);
+    }
+    return order != 0 ? order : strcmp(a->currency, b->currency);
+}
+
+void rsi_order_relations(rsi_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->relation_count; i++) {
+        batch->relations[i]->order = 0;
+        for (uint32_t j = 0; j < batch->relation_count; j++) {
+            batch->relations[i]->order +=
+                compare_states(batch, batch->relations[j], batch->relations[i]) < 0;
+        }
+    }
 }
 
 /* ---- attributes --------------------------------------------------------------------------- */

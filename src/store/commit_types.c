@@ -29,6 +29,7 @@ typedef struct types_worker {
 typedef struct types_state {
     rsi_output *output;
     rsi_batch_type_state *type;
+    rsi_type_run *run; /* NULL: a part of the store's dictionary is written */
     rsi_id *ids;
     rsi_id *other; /* scratch of the sort, then the new ids where not all are */
     size_t count;
@@ -270,6 +271,72 @@ done:
     return status;
 }
 
+/* ---- or a run's list of them -------------------------------------------------------------- */
+
+/* A length that a byte holds stands in one; else 255, and both lengths follow as u16. */
+static rs_status list_id(rsi_buffer *out, rs_text last, rs_text id, rs_error *err)
+{
+    size_t shared = rsi_text_shared(last, id);
+    size_t rest = id.length - shared;
+    rs_status status = rsi_buffer_reserve(out, 6 + rest, err);
+    if (status != RS_OK) {
+        return status;
+    }
+    uint8_t *at = out->bytes + out->length;
+    bool wide = shared >= 255 || rest >= 255;
+    at[0] = wide ? 255 : (uint8_t)shared;
+    at[1] = wide ? 255 : (uint8_t)rest;
+    at += 2;
+    if (wide) {
+        rsi_store_u16le(at, (uint16_t)shared);
+        rsi_store_u16le(at + 2, (uint16_t)rest);
+        at += 4;
+    }
+    if (rest > 0) {
+        memcpy(at, id.bytes + shared, rest);
+    }
+    out->length = (size_t)(at - out->bytes) + rest;
+    return RS_OK;
+}
+
+static rs_status spill_piece(void *context, size_t piece, unsigned worker_number, rs_error *err)
+{
+    rs_status status = RS_OK;
+    types_state *state = context;
+    rsi_spill *spill = &state->output->batch->spill;
+    rsi_buffer *out = &state->workers[worker_number].parcel;
+    const rsi_shard *shards = state->type->shards;
+    size_t to =
+        state->fresh_count - piece * PIECE < PIECE ? state->fresh_count : (piece + 1) * PIECE;
+    rs_text last = {.bytes = NULL};
+    out->length = 0;
+    for (size_t i = piece * PIECE; i < to; i++) {
+        if (i + AHEAD < to) {
+            __builtin_prefetch(rsi_shard_at(shards, state->fresh[i + AHEAD].local));
+        }
+        rs_text id = rsi_shard_text(shards, state->fresh[i].local);
+        RS_TRY(list_id(out, last, id, err));
+        last = id;
+    }
+    rsi_extent *extent = &state->run->extents[piece];
+    *extent = (rsi_extent){rsi_spill_reserve(spill, out->length), out->length};
+    RS_TRY(rsi_spill_write(spill, extent->offset, out->bytes, out->length, err));
+done:
+    return status;
+}
+
+static rs_status spill_ids(types_state *state, rs_error *err)
+{
+    rsi_type_run *run = state->run;
+    run->fresh_count = (uint32_t)state->fresh_count;
+    run->extent_count = (state->fresh_count + PIECE - 1) / PIECE;
+    run->extents = calloc(run->extent_count, sizeof *run->extents);
+    if (run->extents == NULL) {
+        return no_memory(err);
+    }
+    return rsi_parallel(&state->output->batch->work, run->extent_count, spill_piece, state, err);
+}
+
 /* ---- all of it ---------------------------------------------------------------------------- */
 
 static rs_status make_workers(types_state *state, rs_error *err)
@@ -320,10 +387,11 @@ static void free_state(types_state *state)
     free(state->other);
 }
 
-rs_status rsi_commit_type(rsi_output *output, rsi_batch_type_state *type, rs_error *err)
+rs_status rsi_commit_type(rsi_output *output, rsi_batch_type_state *type, rsi_type_run *run,
+                          rs_error *err)
 {
     rs_status status = RS_OK;
-    types_state state = {.output = output, .type = type};
+    types_state state = {.output = output, .type = type, .run = run};
     const rs_work *work = &output->batch->work;
     RS_TRY(list_ids(&state, err));
     RS_TRY(rsi_ids_sort(state.ids, state.other, state.count, type->shards, work, err));
@@ -331,7 +399,7 @@ rs_status rsi_commit_type(rsi_output *output, rsi_batch_type_state *type, rs_err
     RS_TRY(open_parts(&state, err));
     RS_TRY(number_ids(&state, err));
     if (state.fresh_count > 0) {
-        RS_TRY(write_part(&state, err));
+        RS_TRY(state.run != NULL ? spill_ids(&state, err) : write_part(&state, err));
     }
 done:
     free_state(&state);

@@ -23,7 +23,7 @@ int rsi_text_compare(rs_text a, rs_text b)
     return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-static size_t shared_prefix(rs_text a, rs_text b)
+size_t rsi_text_shared(rs_text a, rs_text b)
 {
     size_t common = a.length < b.length ? a.length : b.length;
     size_t shared = 0;
@@ -47,7 +47,7 @@ static rs_status front_code(const rs_text *ids, size_t count, rsi_buffer *raw, r
     size_t bytes = 0;
     uint16_t shared[RSI_DICT_BLOCK_IDS_MAX];
     for (size_t i = 0; i < count; i++) {
-        shared[i] = i == 0 ? 0 : (uint16_t)shared_prefix(ids[i - 1], ids[i]);
+        shared[i] = i == 0 ? 0 : (uint16_t)rsi_text_shared(ids[i - 1], ids[i]);
         bytes += ids[i].length;
     }
     raw->length = 0;

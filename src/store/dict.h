@@ -25,6 +25,8 @@
 
 /* Bytewise; a prefix comes first. */
 int rsi_text_compare(rs_text a, rs_text b);
+/* How many bytes they begin with in common. */
+size_t rsi_text_shared(rs_text a, rs_text b);
 
 /* Append the packed block of sorted, distinct `ids` to `block` and its note to `note`. `scratch` is
  * replaced. */

@@ -65,7 +65,7 @@ done:
     return status;
 }
 
-static rs_status write_parcel(rsi_blockwriter *writer, const rsi_buffer *parcel, rs_error *err)
+rs_status rsi_parcel_write(rsi_blockwriter *writer, rsi_buffer *parcel, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_cursor cursor = {parcel->bytes, parcel->bytes + parcel->length};
@@ -76,6 +76,7 @@ static rs_status write_parcel(rsi_blockwriter *writer, const rsi_buffer *parcel,
         const uint8_t *bytes = rsi_take(&cursor, length);
         RS_TRY(rsi_blockwriter_add(writer, bytes, length, note, note_length, err));
     }
+    parcel->length = 0;
 done:
     return status;
 }
@@ -89,7 +90,7 @@ rs_status rsi_outbox_put(rsi_outbox *outbox, size_t number, rsi_buffer *parcel, 
     *parcel = (rsi_buffer){0};
     while (status == RS_OK && outbox->next < outbox->count && outbox->parcels[outbox->next].there) {
         rsi_buffer *bytes = &outbox->parcels[outbox->next].bytes;
-        status = write_parcel(outbox->writer, bytes, err);
+        status = rsi_parcel_write(outbox->writer, bytes, err);
         rsi_buffer_free(bytes);
         outbox->next++;
     }

@@ -19,6 +19,8 @@ void rsi_outbox_free(rsi_outbox *outbox);
 /* Add a block to a parcel in the making. */
 RS_MUST_USE rs_status rsi_parcel_add(rsi_buffer *parcel, const rsi_buffer *block, const void *note,
                                      size_t note_length, rs_error *err);
+/* Write its blocks and leave it empty: for who has no need of an outbox. */
+RS_MUST_USE rs_status rsi_parcel_write(rsi_blockwriter *writer, rsi_buffer *parcel, rs_error *err);
 /* Hand over parcel `number`, once for each; the outbox takes its memory and leaves it empty. Any
  * thread. */
 RS_MUST_USE rs_status rsi_outbox_put(rsi_outbox *outbox, size_t number, rsi_buffer *parcel,

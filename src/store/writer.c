@@ -46,10 +46,16 @@ static bool is_data_name(const char *name)
     return false;
 }
 
+/* Of no meaning to anybody but the writer that made it, which is gone. */
+static bool is_temporary(const char *name)
+{
+    return strcmp(name, RSI_MANIFEST_TEMPORARY) == 0 || strcmp(name, RSI_SPILL_NAME) == 0;
+}
+
 static bool is_ours(const char *name)
 {
-    return is_data_name(name) || strcmp(name, RSI_MANIFEST_TEMPORARY) == 0 ||
-           strcmp(name, LOCK_NAME) == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    return is_data_name(name) || is_temporary(name) || strcmp(name, LOCK_NAME) == 0 ||
+           strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 static bool is_live(const rsi_manifest *manifest, const char *name)
@@ -87,8 +93,8 @@ static rs_status remove_leftovers(const rsi_batch *batch, rs_error *err)
     bool held = is_read(batch->directory);
     for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
         const char *name = entry->d_name;
-        bool leftover = strcmp(name, RSI_MANIFEST_TEMPORARY) == 0 ||
-                        (!held && is_data_name(name) && !is_live(&batch->manifest, name));
+        bool leftover =
+            is_temporary(name) || (!held && is_data_name(name) && !is_live(&batch->manifest, name));
         if (leftover && unlinkat(batch->directory, name, 0) != 0 && errno != ENOENT) {
             status = rs_fail(err, RS_EIO, "cannot remove the leftover \"%s\": %s", name,
                              strerror(errno));

@@ -54,9 +54,13 @@ static int teardown(void **state)
     return 0;
 }
 
+static bool in_runs;
+
 static rs_status ingest(size_t from, size_t to, rs_error *err)
 {
     world_options options = WORLD_DEFAULTS;
+    options.runs = in_runs;
+    options.block_rows = in_runs ? 8 : options.block_rows;
     rsi_commit commit = {0};
     options.keep_rows = true;
     return world_ingest(path, rows + from, to - from, &options, &commit, err);
@@ -93,6 +97,13 @@ static void survives_every_failed_allocation_of_a_batch(void **state)
         rs_error err = {0};
         assert_int_equal(rs_store_verify(path, NULL, NULL, &err), RS_OK);
     }
+}
+
+static void survives_every_failed_allocation_of_a_batch_in_runs(void **state)
+{
+    in_runs = true;
+    survives_every_failed_allocation_of_a_batch(state);
+    in_runs = false;
 }
 
 /* Everything that a reader can ask for, with no allocation of the test's own. */
@@ -149,6 +160,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(survives_every_failed_allocation_of_a_batch, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(survives_every_failed_allocation_of_a_batch_in_runs, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(survives_every_failed_allocation_of_a_reader, setup,
                                         teardown),

@@ -114,6 +114,89 @@ static void writes_the_same_bytes_for_any_order_blocks_and_threads(void **state)
     world_remove(first);
 }
 
+/* Keys that come twice and more, within a run and across runs. */
+static void fill_with_keys(world_row *some, size_t count, uint64_t seed, uint64_t ids)
+{
+    world_fill(some, count, seed, ids);
+    for (size_t i = 0; i < count; i++) {
+        if (i % 3 == 0) {
+            snprintf(some[i].key, sizeof some[i].key, "key-%zu", i * 7 % 600);
+        }
+    }
+}
+
+static void writes_the_same_bytes_through_runs(void **state)
+{
+    static const world_options ways[] = {
+        {.threads = 1, .block_rows = 100, .blocks_per_append = 1},
+        {.threads = 2, .block_rows = 97, .blocks_per_append = 8},
+        {.threads = 3, .block_rows = 11, .blocks_per_append = 2},
+        {.threads = 2, .block_rows = ROWS, .blocks_per_append = 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < 4 * sizeof ways / sizeof *ways; i++) {
+        char first[256];
+        char other[256];
+        world_options options = WORLD_DEFAULTS;
+        options.keep_rows = i % 2 == 0;
+        options.late_names = i / 2 % 2 == 0;
+        world_path(first, "first");
+        world_path(other, "other");
+        fill_with_keys(rows, ROWS, i, 20 + i * 60);
+        /* A batch before them, so that some ids and keys are known. */
+        ingest(first, rows, ROWS / 3, options);
+        ingest(other, rows, ROWS / 3, options);
+        ingest(first, rows + ROWS / 3, ROWS - ROWS / 3, options);
+        world_shuffle(rows + ROWS / 3, ROWS - ROWS / 3, i);
+        world_options runs = ways[i / 4];
+        runs.runs = true;
+        runs.keep_rows = options.keep_rows;
+        runs.late_names = options.late_names;
+        ingest(other, rows + ROWS / 3, ROWS - ROWS / 3, runs);
+        assert_same_bytes(first, other);
+        assert_same_bytes(other, first);
+        assert_sound(other);
+        world_remove(first);
+        world_remove(other);
+    }
+}
+
+/* One source has more edges than a thread would hold at once, many of them alike. */
+static void merges_runs_of_a_hub(void **state)
+{
+    enum { HUB = 150000 };
+    char first[256];
+    char other[256];
+    (void)state;
+    world_row *many = malloc(HUB * sizeof *many);
+    assert_non_null(many);
+    world_path(first, "first");
+    world_path(other, "other");
+    fill_with_keys(many, HUB, 3, 3000);
+    for (size_t i = 0; i < HUB; i++) {
+        if (many[i].relation < 2 && i % 20 != 0) {
+            many[i].relation = 0;
+            snprintf(many[i].src, sizeof many[i].src, "hub");
+            many[i].src_length = 3;
+            many[i].time = many[i].time % 3;
+            many[i].amount %= 2;
+        } else if (many[i].relation > 1) {
+            many[i].relation = i % 3 == 0 ? many[i].relation : 0;
+        }
+    }
+    world_options options = {.threads = 2, .block_rows = 6000, .blocks_per_append = 8};
+    options.keep_rows = true;
+    ingest(first, many, HUB, options);
+    options.runs = true;
+    world_shuffle(many, HUB, 5);
+    ingest(other, many, HUB, options);
+    assert_same_bytes(first, other);
+    assert_sound(other);
+    world_remove(first);
+    world_remove(other);
+    free(many);
+}
+
 static void says_the_same_in_one_batch_or_ten(void **state)
 {
     char one[256];
@@ -214,6 +297,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_back_what_went_in),
         cmocka_unit_test(writes_the_same_bytes_for_any_order_blocks_and_threads),
+        cmocka_unit_test(writes_the_same_bytes_through_runs),
+        cmocka_unit_test(merges_runs_of_a_hub),
         cmocka_unit_test(says_the_same_in_one_batch_or_ten),
         cmocka_unit_test(finds_every_id_and_no_other),
         cmocka_unit_test(keeps_edges_in_order),

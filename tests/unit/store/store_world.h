@@ -137,17 +137,23 @@ typedef struct world_options {
     size_t blocks_per_append;
     const char *batch;
     bool keep_rows;
+    bool runs;       /* what each append brings goes to disk at once, to be merged by the commit */
+    bool late_names; /* names are registered in the order in which rows need them */
 } world_options;
 #define WORLD_DEFAULTS                                                                             \
     {                                                                                              \
         .threads = 1, .block_rows = 97, .blocks_per_append = 3                                     \
     }
 
+enum { WORLD_FILES = 3, WORLD_BUDGET = 1 << 30 };
+
 typedef struct world_names {
     uint32_t types[3];
     uint32_t relations[WORLD_RELATIONS];
     uint32_t attributes[WORLD_ATTRIBUTES];
     uint32_t file;
+    uint32_t files[WORLD_FILES]; /* of late names: one a row, by its line */
+    bool late;
 } world_names;
 
 static inline rs_text world_text(const char *text)
@@ -208,15 +214,50 @@ static inline rs_status world_put(rsi_block *block, const world_names *names, co
                          .time = row->time,
                          .precision_s = row->precision_s,
                          .amount = row->amount,
-                         .file = names->file,
+                         .file = names->late ? names->files[row->line % WORLD_FILES] : names->file,
                          .line = row->line,
                          .key = {row->key, strlen(row->key)}};
     return rsi_block_edge(block, &edge, err);
 }
 
+/* The names that one row needs. */
+static inline rs_status world_register_for(rsi_batch *batch, world_names *names,
+                                           const world_row *row, rs_error *err)
+{
+    static const char *const attributes[WORLD_ATTRIBUTES] = {"age", "os"};
+    static const char *const files[WORLD_FILES] = {"in/b.csv", "in/c.csv", "in/a.csv"};
+    uint32_t file = (uint32_t)(row->line % WORLD_FILES);
+    uint32_t dst = 0;
+    rs_status status = rsi_batch_file(batch, files[file], &names->files[file], err);
+    if (status == RS_OK && row->relation == WORLD_NODE) {
+        return rsi_batch_type(batch, world_text("address"), &names->types[2], err);
+    }
+    status = status == RS_OK ? rsi_batch_type(batch, world_text("account"), &names->types[0], err)
+                             : status;
+    status = status == RS_OK ? rsi_batch_subject(batch, names->types[0], err) : status;
+    if (status != RS_OK || row->relation == WORLD_VALUE) {
+        size_t a = row->line % WORLD_ATTRIBUTES;
+        return status != RS_OK
+                   ? status
+                   : rsi_batch_attribute(batch, names->types[0], world_text(attributes[a]),
+                                         &names->attributes[a], err);
+    }
+    status = rsi_batch_type(batch, world_text(world_relations[row->relation].dst), &dst, err);
+    rsi_relation_spec spec = {.name = world_text(world_relations[row->relation].name),
+                              .currency = world_text(world_relations[row->relation].currency),
+                              .kind = world_relations[row->relation].kind,
+                              .place = row->relation == 3,
+                              .src_type = names->types[0],
+                              .dst_type = dst,
+                              .decimals = 2};
+    return status != RS_OK
+               ? status
+               : rsi_batch_relation(batch, &spec, &names->relations[row->relation], err);
+}
+
 enum { WORLD_BLOCKS = 8 };
 
-static inline rs_status world_append(rsi_batch *batch, const world_names *names, rsi_block **blocks,
+static inline rs_status world_append(rsi_batch *batch, world_names *names, rsi_block **blocks,
                                      const world_row *rows, size_t count,
                                      const world_options *options, rs_error *err)
 {
@@ -226,6 +267,12 @@ static inline rs_status world_append(rsi_batch *batch, const world_names *names,
         for (; status == RS_OK && used < options->blocks_per_append && at < count; used++) {
             rsi_block_reset(blocks[used]);
             for (size_t i = 0; status == RS_OK && i < options->block_rows && at < count; i++) {
+                if (options->late_names) {
+                    status = world_register_for(batch, names, &rows[at], err);
+                }
+                if (status != RS_OK) {
+                    break;
+                }
                 status = world_put(blocks[used], names, &rows[at++], err);
             }
         }
@@ -242,9 +289,13 @@ static inline rs_status world_ingest(const char *path, const world_row *rows, si
     rsi_batch *batch = NULL;
     rsi_block *blocks[WORLD_BLOCKS] = {NULL};
     world_names names = {0};
-    rs_work work = {.threads = options->threads};
+    rs_work work = {.threads = options->threads, .memory_bytes = options->runs ? WORLD_BUDGET : 0};
     rs_status status = rsi_batch_open(&batch, path, options->keep_rows, &work, err);
-    if (status == RS_OK) {
+    names.late = options->late_names;
+    if (status == RS_OK && options->runs) {
+        rsi_batch_reserve(batch, WORLD_BUDGET); /* nothing is left for the batch */
+    }
+    if (status == RS_OK && !options->late_names) {
         status = world_register(batch, &names, err);
     }
     for (size_t i = 0; status == RS_OK && i < options->blocks_per_append; i++) {

@@ -1,0 +1,103 @@
+/* rankmap.c - numbers that ascend, in the form of Elias and Fano.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "store/rankmap.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { SAMPLE = 64 };
+
+rs_status rsi_rankmap_init(rsi_rankmap *map, uint32_t count, uint64_t limit, uint64_t likely,
+                           rs_error *err)
+{
+    unsigned low_bits = 0;
+    while (count > 0 && low_bits < 31 && likely >> (low_bits + 1) >= count) {
+        low_bits++;
+    }
+    /* Pages of `upper` beyond the last number are never touched. */
+    uint64_t upper_bits = (uint64_t)count + (limit >> low_bits) + 64;
+    *map = (rsi_rankmap){.capacity = count, .low_bits = low_bits, .upper_bits = upper_bits};
+    map->upper = calloc(upper_bits / 64 + 2, sizeof *map->upper);
+    map->lower = calloc((uint64_t)count * low_bits / 64 + 2, sizeof *map->lower);
+    map->samples = calloc(count / SAMPLE + 1, sizeof *map->samples);
+    if (map->upper == NULL || map->lower == NULL || map->samples == NULL) {
+        rsi_rankmap_free(map);
+        return rs_fail(err, RS_ENOMEM, "out of memory (numbers of %u ids)", count);
+    }
+    return RS_OK;
+}
+
+void rsi_rankmap_free(rsi_rankmap *map)
+{
+    free(map->upper);
+    free(map->lower);
+    free(map->samples);
+    *map = (rsi_rankmap){0};
+}
+
+void rsi_rankmap_add(rsi_rankmap *map, uint32_t number)
+{
+    uint64_t place = ((uint64_t)number >> map->low_bits) + map->count;
+    assert(map->count < map->capacity && place < map->upper_bits);
+    map->upper[place / 64] |= (uint64_t)1 << place % 64;
+    if (map->count % SAMPLE == 0) {
+        map->samples[map->count / SAMPLE] = place;
+    }
+    if (map->low_bits > 0) {
+        uint64_t low = number & (((uint64_t)1 << map->low_bits) - 1);
+        uint64_t at = (uint64_t)map->count * map->low_bits;
+        map->lower[at / 64] |= low << at % 64;
+        if (at % 64 + map->low_bits > 64) {
+            map->lower[at / 64 + 1] |= low >> (64 - at % 64);
+        }
+    }
+    map->count++;
+}
+
+/* Where the bit after `skip` others stands in a word that has it. */
+static unsigned bit_after(uint64_t word, unsigned skip)
+{
+    unsigned base = 0;
+    for (unsigned half = 32; half >= 8; half /= 2) {
+        unsigned here = (unsigned)__builtin_popcountll(word & (((uint64_t)1 << half) - 1));
+        unsigned up = here <= skip ? half : 0; /* it stands in the upper half */
+        skip -= up != 0 ? here : 0;
+        base += up;
+        word >>= up;
+    }
+    while (skip-- > 0) {
+        word &= word - 1;
+    }
+    return base + (unsigned)__builtin_ctzll(word);
+}
+
+uint32_t rsi_rankmap_at(const rsi_rankmap *map, uint32_t i)
+{
+    uint64_t place = map->samples[i / SAMPLE];
+    unsigned skip = i % SAMPLE;
+    uint64_t at = place / 64;
+    uint64_t word = map->upper[at] & UINT64_MAX << place % 64;
+    unsigned ones = (unsigned)__builtin_popcountll(word);
+    while (ones <= skip) {
+        skip -= ones;
+        word = map->upper[++at];
+        ones = (unsigned)__builtin_popcountll(word);
+    }
+    uint64_t high = at * 64 + bit_after(word, skip) - i;
+    uint64_t low = 0;
+    if (map->low_bits > 0) {
+        uint64_t bit = (uint64_t)i * map->low_bits;
+        low = map->lower[bit / 64] >> bit % 64;
+        low |= bit % 64 == 0 ? 0 : map->lower[bit / 64 + 1] << (64 - bit % 64);
+        low &= ((uint64_t)1 << map->low_bits) - 1;
+    }
+    return (uint32_t)(high << map->low_bits | low);
+}
+
+uint64_t rsi_rankmap_bytes(const rsi_rankmap *map)
+{
+    uint64_t last = map->count == 0 ? 0 : rsi_rankmap_at(map, map->count - 1);
+    uint64_t bits = (uint64_t)map->count * (map->low_bits + 2) + (last >> map->low_bits);
+    return bits / 8 + sizeof *map;
+}
