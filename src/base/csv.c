@@ -439,18 +439,19 @@ bool rsi_csv_scan_next(rsi_csv_scan *scan, rsi_csv_record *record, bool *no_memo
  */
 
 /* Whether the marks from `ends` on are those of one plain record: `last` delimiters, a CR where
- * `crlf`, and LF. */
+ * `crlf`, and LF. Looks at few marks beyond the record's own, so that short records under a long
+ * header cost what they should. */
 static inline bool is_plain(const char *bytes, char delimiter, const uint32_t *ends, size_t last,
                             bool crlf)
 {
     unsigned char other = 0;
     size_t i = 0;
-    for (; i + 4 <= last; i += 4) {
+    for (; i + 4 <= last && other == 0; i += 4) {
         other |=
             (unsigned char)((bytes[ends[i]] ^ delimiter) | (bytes[ends[i + 1]] ^ delimiter) |
                             (bytes[ends[i + 2]] ^ delimiter) | (bytes[ends[i + 3]] ^ delimiter));
     }
-    for (; i < last; i++) {
+    for (; i < last && other == 0; i++) {
         other |= (unsigned char)(bytes[ends[i]] ^ delimiter);
     }
     if (crlf && (bytes[ends[last]] != '\r' || ends[last + 1] != ends[last] + 1)) {
