@@ -158,6 +158,34 @@ RS_API RS_MUST_USE rs_status rs_scan_open(rs_scan **out, const rs_store *store, 
 RS_API RS_MUST_USE rs_status rs_scan_next(rs_scan *scan, rs_edges *run, rs_error *err);
 RS_API void rs_scan_close(rs_scan *scan);
 
+/* ---- the edges of one node, by index --------------------------------------------------------- */
+
+typedef enum rs_side {
+    RS_SIDE_SRC, /* edges where the node is src */
+    RS_SIDE_DST  /* edges where the node is dst */
+} rs_side;
+
+/* Reads the index and the blocks that hold the edges, nothing else. By dst that needs the reverse
+ * files that a compaction writes; batches without them are read whole. `columns` as for a scan. A
+ * lookup belongs to one thread. RS_EUSAGE where the relation has no such node. */
+typedef struct rs_lookup rs_lookup;
+RS_API RS_MUST_USE rs_status rs_lookup_open(rs_lookup **out, const rs_store *store, size_t relation,
+                                            rs_side side, uint32_t node, unsigned columns,
+                                            rs_error *err);
+/* The next edges, lent until the next call; an empty run (count 0) at the end. Within a batch they
+ * stand in order of (src, dst, time, amount). */
+RS_API RS_MUST_USE rs_status rs_lookup_next(rs_lookup *lookup, rs_edges *run, rs_error *err);
+RS_API void rs_lookup_close(rs_lookup *lookup);
+
+/* From numbers to ids, one block of the dictionary at a time. */
+typedef struct rs_namer rs_namer;
+RS_API RS_MUST_USE rs_status rs_namer_open(rs_namer **out, const rs_store *store, size_t type,
+                                           rs_error *err);
+/* The id of `node`, which is below the type's node count; lent until the next call. */
+RS_API RS_MUST_USE rs_status rs_namer_name(rs_namer *namer, uint32_t node, rs_text *id,
+                                           rs_error *err);
+RS_API void rs_namer_close(rs_namer *namer);
+
 /* ---- ids, all of a type, one at a time ---------------------------------------------------- */
 
 typedef struct rs_names rs_names;
