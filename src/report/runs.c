@@ -87,7 +87,7 @@ static rs_status make_folder(const char *path, rs_error *err)
 }
 
 /* Remove a run's folder and the files in it; what is not there is no failure. */
-static void remove_run(const char *path)
+void rsi_run_remove(const char *path)
 {
     DIR *folder = opendir(path);
     if (folder == NULL) {
@@ -118,7 +118,7 @@ static void remove_leftovers(const char *runs)
         bool dead =
             process > 0 && process != getpid() && kill((pid_t)process, 0) != 0 && errno == ESRCH;
         if (dead && make_path(&path, "%s/%s", runs, entry->d_name) == RS_OK) {
-            remove_run(path);
+            rsi_run_remove(path);
             free(path);
         }
     }
@@ -402,7 +402,7 @@ done:
 }
 
 /* Put the folder `made` where `path` is; what stood there goes. */
-static rs_status publish(const char *made, const char *path, rs_error *err)
+static rs_status exchange(const char *made, const char *path, rs_error *err)
 {
     if (rename(made, path) == 0) {
         return RS_OK;
@@ -411,16 +411,32 @@ static rs_status publish(const char *made, const char *path, rs_error *err)
         return rs_fail(err, RS_EIO, "rename to \"%s\": %s", path, strerror(errno));
     }
     if (renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
-        remove_run(made);
+        rsi_run_remove(made);
         return RS_OK;
     }
     /* A file system that cannot exchange: the old one goes first. A kill in between costs a run
      * that its inputs make again, never a half of one. */
-    remove_run(path);
+    rsi_run_remove(path);
     if (rename(made, path) != 0) {
         return rs_fail(err, RS_EIO, "rename to \"%s\": %s", path, strerror(errno));
     }
     return RS_OK;
+}
+
+rs_status rsi_run_publish(const char *made, const char *path, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *runs = strdup(path);
+    if (runs == NULL) {
+        return no_memory(err);
+    }
+    *strrchr(runs, '/') = '\0';
+    RS_TRY(sync_folder(made, err));
+    RS_TRY(exchange(made, path, err));
+    RS_TRY(sync_folder(runs, err));
+done:
+    free(runs);
+    return status;
 }
 
 static rs_status point_latest(const char *runs, const rs_run_id *id, rs_error *err)
@@ -449,9 +465,7 @@ static rs_status publish_run(const char *store_path, const char *runs, const cha
     if (make_path(&path, "%s/%s", runs, id->text) != RS_OK) {
         return no_memory(err);
     }
-    RS_TRY(sync_folder(made, err));
-    RS_TRY(publish(made, path, err));
-    RS_TRY(sync_folder(runs, err));
+    RS_TRY(rsi_run_publish(made, path, err));
     RS_TRY(sync_folder(store_path, err));
     RS_TRY(point_latest(runs, id, err));
 done:
@@ -474,7 +488,7 @@ rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_fi
     }
     RS_TRY(make_folder(runs, err));
     remove_leftovers(runs);
-    remove_run(made);
+    rsi_run_remove(made);
     RS_TRY(make_folder(made, err));
     RS_TRY(write_inputs(made, graph, options, notes, err));
     RS_TRY(digest_run(graph, options, notes, id, err));
@@ -483,7 +497,7 @@ rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_fi
     RS_TRY(publish_run(store_path, runs, made, id, err));
 done:
     if (made != NULL) {
-        remove_run(made); /* gone where it was published */
+        rsi_run_remove(made); /* gone where it was published */
     }
     free(made);
     free(runs);

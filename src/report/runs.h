@@ -36,6 +36,11 @@ RS_MUST_USE rs_status rsi_run_read(const char *store_path, const rs_run_id *id, 
 RS_MUST_USE rs_status rsi_run_hold(const char *store_path, const rs_run_id *id, rs_run_file file,
                                    const rsi_file_note *note, rs_error *err);
 
+/* Put the synced folder `made` where the run `path` is, in one step; what stood there goes. */
+RS_MUST_USE rs_status rsi_run_publish(const char *made, const char *path, rs_error *err);
+/* Remove a run's folder and the files in it; what is not there is no failure. */
+void rsi_run_remove(const char *path);
+
 /* "report.json", ... */
 const char *rsi_run_file_name(rs_run_file file);
 

@@ -1,0 +1,194 @@
+/* erase.c - `ringscope erase`: take a person out of the store, the dictionary and past runs.
+ *
+ * The record is begun before anything is changed and closed when all is done; a call that was
+ * killed is made again, and finds what is left to do.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/try.h"
+#include "cli/cli.h"
+#include "ringscope/erase.h"
+
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+typedef struct options {
+    const char *reason;
+    int format;
+} options;
+
+static const rsi_option table[] = {
+    {.name = "reason",
+     .value = RSI_WORD,
+     .argument = "TEXT",
+     .offset = offsetof(options, reason),
+     .help = "why; stands in the record of erasures, so it must not name the person",
+     .required = true},
+    {.name = "format",
+     .value = RSI_CHOICE,
+     .argument = "text|json",
+     .offset = offsetof(options, format),
+     .help = "how to print the result; default text"},
+    {0},
+};
+
+/* Who goes. */
+typedef struct persons {
+    size_t count;
+    char **types; /* owned */
+    rs_node_name *nodes;
+    rs_stub *stubs;
+} persons;
+
+static void free_persons(persons *all)
+{
+    for (size_t i = 0; all->types != NULL && i < all->count; i++) {
+        free(all->types[i]);
+    }
+    free(all->types);
+    free(all->nodes);
+    free(all->stubs);
+}
+
+/* Drawn at random: a digest of an id could be found by trying ids. */
+static rs_status draw_stub(rs_stub *stub, rs_error *err)
+{
+    uint64_t bits = 0;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits) {
+        return rs_fail(err, RS_EIO, "random numbers: %s", strerror(errno));
+    }
+    snprintf(stub->text, sizeof stub->text, "%016" PRIx64, bits);
+    return RS_OK;
+}
+
+static rs_status read_person(persons *all, size_t i, const char *word, rs_error *err)
+{
+    const char *colon = strchr(word, ':');
+    if (colon == NULL || colon == word || colon[1] == '\0') {
+        return rs_fail(err, RS_EUSAGE, "\"%.200s\" is not of the form TYPE:ID, such as account:u17",
+                       word);
+    }
+    all->types[i] = strndup(word, (size_t)(colon - word));
+    if (all->types[i] == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    all->nodes[i] = (rs_node_name){.type = all->types[i], .id = rsi_text(colon + 1)};
+    return draw_stub(&all->stubs[i], err);
+}
+
+static rs_status read_persons(persons *all, const rsi_call *call, rs_error *err)
+{
+    rs_status status = RS_OK;
+    all->count = call->word_count - 1;
+    all->types = calloc(all->count + 1, sizeof *all->types);
+    all->nodes = calloc(all->count + 1, sizeof *all->nodes);
+    all->stubs = calloc(all->count + 1, sizeof *all->stubs);
+    if (all->types == NULL || all->nodes == NULL || all->stubs == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < all->count; i++) {
+        RS_TRY(read_person(all, i, call->words[i + 1], err));
+    }
+done:
+    return status;
+}
+
+static rs_status note(const rsi_call *call, const persons *all, bool done,
+                      const rs_erase_result *result, uint64_t run_count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const options *chosen = call->options;
+    for (size_t i = 0; i < all->count; i++) {
+        rs_erasure one = {.done = done,
+                          .when_unix_s = (int64_t)time(NULL),
+                          .type = all->types[i],
+                          .stub = all->stubs[i],
+                          .reason = done ? NULL : chosen->reason,
+                          .run_count = run_count};
+        one.edge_count = result->compact.edges_before - result->compact.edges_after;
+        RS_TRY(rs_erasure_note(call->words[0], &one, err));
+    }
+done:
+    return status;
+}
+
+static void print(const rsi_call *call, const persons *all, const rs_erase_result *result,
+                  uint64_t run_count)
+{
+    const options *chosen = call->options;
+    uint64_t edges = result->compact.edges_before - result->compact.edges_after;
+    char number[RSI_FORMAT_MAX];
+    if (chosen->format == FORMAT_JSON) {
+        fprintf(call->out,
+                "{\"asked\":%zu,\"in_store\":%" PRIu64 ",\"relations\":%" PRIu64
+                ",\"runs\":%" PRIu64 ",\"files_left\":%" PRIu64 ",\"stubs\":[",
+                all->count, result->found_count, edges, run_count, result->leftover_count);
+        for (size_t i = 0; i < all->count; i++) {
+            fprintf(call->out, "%s\"%s\"", i == 0 ? "" : ",", all->stubs[i].text);
+        }
+        fputs("]}\n", call->out);
+        return;
+    }
+    fprintf(call->out, "erased from the store: %s of",
+            rsi_format_count(number, result->found_count));
+    fprintf(call->out, " %s\n", rsi_format_count(number, all->count));
+    fprintf(call->out, "relations that went: %s\n", rsi_format_count(number, edges));
+    fprintf(call->out, "runs rewritten: %s\n", rsi_format_count(number, run_count));
+    for (size_t i = 0; i < all->count; i++) {
+        fprintf(call->out, "stub: %s\n", all->stubs[i].text);
+    }
+    if (result->leftover_count > 0) {
+        fprintf(
+            call->out,
+            "%s files of before are held by readers: they go with the next batch or compaction\n",
+            rsi_format_count(number, result->leftover_count));
+    }
+}
+
+static rs_status run(rsi_call *call, rs_error *err)
+{
+    rs_status status = RS_OK;
+    persons all = {0};
+    rs_store *store = NULL;
+    rs_erase_result result = {0};
+    uint64_t run_count = 0;
+    const char *path = call->words[0];
+    RS_TRY(read_persons(&all, call, err));
+    RS_TRY(rsi_open_store(&store, path, err));
+    rs_store_close(store); /* it is there */
+    RS_TRY(note(call, &all, false, &result, 0, err));
+    RS_TRY(rs_erase(path, all.nodes, all.count, call->work, &result, err));
+    RS_TRY(rs_runs_erase(path, all.nodes, all.stubs, all.count, call->work, &run_count, err));
+    RS_TRY(note(call, &all, true, &result, run_count, err));
+    if (!call->quiet) {
+        print(call, &all, &result, run_count);
+    }
+    if (result.found_count == 0 && run_count == 0) {
+        status = rs_fail(err, RS_ENOTFOUND, "neither the store \"%s\" nor a run of it has %s", path,
+                         all.count == 1 ? "such a node" : "any of these nodes");
+    }
+done:
+    free_persons(&all);
+    return status;
+}
+
+const rsi_command rsi_command_erase = {
+    .name = "erase",
+    .summary = "take a person out of a store and its past runs for good",
+    .words = "STORE TYPE:ID... --reason TEXT [options]",
+    .about =
+        "Writes STORE anew without the nodes named, such as account:u17: their ids, relations\n"
+        "and attributes are gone, as after a compaction. In the runs that STORE keeps their\n"
+        "lines go, and a stub drawn at random stands for the id. The record of erasures\n"
+        "(STORE/erasures.jsonl) keeps when, why and the stub, never the id.",
+    .word_min = 2,
+    .word_max = SIZE_MAX,
+    .options = table,
+    .options_size = sizeof(options),
+    .run = run,
+};
