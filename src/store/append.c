@@ -12,6 +12,8 @@
 #include "store/batch_internal.h"
 #include "store/intcodec.h"
 
+enum { ROWS_AHEAD = 12 };
+
 typedef struct append_job {
     uint32_t type; /* of a shard; else the relation or attribute */
     uint32_t shard;
@@ -88,6 +90,12 @@ static rs_status number_keys(append_state *state, uint32_t type_count, rs_error 
 static uint32_t local_of(const rsi_block_type *type, uint32_t ref)
 {
     return type->shards[ref >> RSI_LOCAL_BITS].keys[ref & RSI_LOCAL_MASK].local;
+}
+
+/* Numbers stand in the key lists of all shards: ask for those of a later row in time. */
+static void ask_for(const rsi_block_type *type, uint32_t ref)
+{
+    __builtin_prefetch(&type->shards[ref >> RSI_LOCAL_BITS].keys[ref & RSI_LOCAL_MASK].local);
 }
 
 static bool time_fits(const rsi_block_rows *rows)
@@ -167,6 +175,10 @@ static void fill_chunk(rsi_chunk *chunk, const rsi_block_rows *rows, const rsi_b
     int64_t base = chunk->time_base;
     for (size_t i = 0; i < chunk->count; i++) {
         const rsi_block_row *row = &rows->rows[i];
+        if (i + ROWS_AHEAD < chunk->count) {
+            ask_for(src, row[ROWS_AHEAD].src);
+            ask_for(dst, row[ROWS_AHEAD].dst);
+        }
         chunk->src[i] = local_of(src, row->src);
         chunk->dst[i] = local_of(dst, row->dst);
         if (chunk->time32 != NULL) {
