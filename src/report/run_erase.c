@@ -11,7 +11,6 @@
  * Cost: every run read once, those that name a node written once.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -400,30 +399,6 @@ done:
     return rs_context(err, status, "run %s", e->id.text);
 }
 
-/* The ids of all runs; freed by free(). */
-static rs_status list_runs(const char *runs, rs_run_id **ids, size_t *count, rs_error *err)
-{
-    DIR *folder = opendir(runs);
-    if (folder == NULL) {
-        return errno == ENOENT ? RS_OK : rs_fail(err, RS_EIO, "\"%s\": %s", runs, strerror(errno));
-    }
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (strlen(entry->d_name) != RS_RUN_ID_LENGTH ||
-            strspn(entry->d_name, "0123456789abcdef") != RS_RUN_ID_LENGTH) {
-            continue;
-        }
-        rs_run_id *grown = realloc(*ids, (*count + 1) * sizeof *grown);
-        if (grown == NULL) {
-            closedir(folder);
-            return no_memory(err);
-        }
-        *ids = grown;
-        memcpy((*ids)[(*count)++].text, entry->d_name, RS_RUN_ID_LENGTH + 1);
-    }
-    closedir(folder);
-    return RS_OK;
-}
-
 rs_status rs_runs_erase(const char *store_path, const rs_node_name *nodes, const rs_stub *stubs,
                         size_t count, const rs_work *work, uint64_t *run_count, rs_error *err)
 {
@@ -446,7 +421,7 @@ rs_status rs_runs_erase(const char *store_path, const rs_node_name *nodes, const
     }
     e.made = made;
     RS_TRY(rsi_json_new(&e.json, err));
-    RS_TRY(list_runs(runs, &ids, &id_count, err));
+    RS_TRY(rsi_run_list(store_path, &ids, &id_count, err));
     for (size_t i = 0; i < id_count; i++) {
         RS_TRY(rs_work_report(work, "erase", "runs", i, id_count, err));
         e.id = ids[i];

@@ -344,8 +344,8 @@ done:
     return status;
 }
 
-static rs_status copy_file(const char *store_path, const rs_run_id *id, rs_run_file file,
-                           const char *path, rs_error *err)
+rs_status rsi_run_copy_file(const char *store_path, const rs_run_id *id, rs_run_file file,
+                            const char *path, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -392,13 +392,13 @@ rs_status rs_run_copy(const char *store_path, const rs_run_id *id, rs_run_file f
                       const char *path, rs_error *err)
 {
     char *beside;
-    rs_status status = copy_file(store_path, id, file, path, err);
+    rs_status status = rsi_run_copy_file(store_path, id, file, path, err);
     if (status != RS_OK || file != RS_RUN_REPORT || is_device(path)) {
         return status;
     }
     beside = sidecar_beside(path);
-    status =
-        beside == NULL ? no_memory(err) : copy_file(store_path, id, RS_RUN_SIDECAR, beside, err);
+    status = beside == NULL ? no_memory(err)
+                            : rsi_run_copy_file(store_path, id, RS_RUN_SIDECAR, beside, err);
     free(beside);
     return status;
 }

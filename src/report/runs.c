@@ -439,7 +439,7 @@ done:
     return status;
 }
 
-static rs_status point_latest(const char *runs, const rs_run_id *id, rs_error *err)
+rs_status rsi_run_point(const char *runs, const rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -467,7 +467,7 @@ static rs_status publish_run(const char *store_path, const char *runs, const cha
     }
     RS_TRY(rsi_run_publish(made, path, err));
     RS_TRY(sync_folder(store_path, err));
-    RS_TRY(point_latest(runs, id, err));
+    RS_TRY(rsi_run_point(runs, id, err));
 done:
     free(path);
     return status;

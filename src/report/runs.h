@@ -36,6 +36,14 @@ RS_MUST_USE rs_status rsi_run_read(const char *store_path, const rs_run_id *id, 
 RS_MUST_USE rs_status rsi_run_hold(const char *store_path, const rs_run_id *id, rs_run_file file,
                                    const rsi_file_note *note, rs_error *err);
 
+/* Copy one file of a run, whole or not at all. */
+RS_MUST_USE rs_status rsi_run_copy_file(const char *store_path, const rs_run_id *id,
+                                        rs_run_file file, const char *path, rs_error *err);
+/* The ids of the runs that a store keeps, ascending; *ids is freed by free(). */
+RS_MUST_USE rs_status rsi_run_list(const char *store_path, rs_run_id **ids, size_t *count,
+                                   rs_error *err);
+/* Make `id` the latest run of the store whose runs/ is `runs`. */
+RS_MUST_USE rs_status rsi_run_point(const char *runs, const rs_run_id *id, rs_error *err);
 /* Put the synced folder `made` where the run `path` is, in one step; what stood there goes. */
 RS_MUST_USE rs_status rsi_run_publish(const char *made, const char *path, rs_error *err);
 /* Remove a run's folder and the files in it; what is not there is no failure. */

@@ -21,60 +21,6 @@
 
 enum { NAME_BYTES = 80 };
 
-/* The ids of runs, in ascending order. */
-typedef struct run_list {
-    size_t count;
-    rs_run_id *ids;
-} run_list;
-
-static int compare_ids(const void *a, const void *b)
-{
-    return strcmp(((const rs_run_id *)a)->text, ((const rs_run_id *)b)->text);
-}
-
-static rs_status add_run(run_list *runs, const char *name, rs_error *err)
-{
-    if ((runs->count & (runs->count - 1)) == 0) {
-        rs_run_id *ids = realloc(runs->ids, (2 * runs->count + 1) * sizeof *ids);
-        if (ids == NULL) {
-            return rs_fail(err, RS_ENOMEM, "out of memory (%zu runs)", runs->count);
-        }
-        runs->ids = ids;
-    }
-    memcpy(runs->ids[runs->count++].text, name, RS_RUN_ID_LENGTH + 1);
-    return RS_OK;
-}
-
-static rs_status list_runs(const char *store_path, run_list *runs, rs_error *err)
-{
-    rs_status status = RS_OK;
-    char *path = NULL;
-    DIR *folder = NULL;
-    if (asprintf(&path, "%s/runs", store_path) < 0) {
-        return rs_fail(err, RS_ENOMEM, "out of memory");
-    }
-    folder = opendir(path);
-    if (folder == NULL && errno != ENOENT && errno != ENOTDIR) {
-        status = rs_fail(err, RS_EIO, "\"%s\": %s", path, strerror(errno));
-    }
-    for (struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
-         entry = readdir(folder)) {
-        if (strlen(entry->d_name) == RS_RUN_ID_LENGTH &&
-            strspn(entry->d_name, "0123456789abcdef") == RS_RUN_ID_LENGTH) {
-            RS_TRY(add_run(runs, entry->d_name, err));
-        }
-    }
-    if (runs->count > 0) {
-        qsort(runs->ids, runs->count, sizeof *runs->ids, compare_ids);
-    }
-done:
-    if (folder != NULL) {
-        closedir(folder);
-    }
-    free(path);
-    return status;
-}
-
 /* What is missing is damage here: a run is whole or not there. */
 static rs_status as_damage(rs_status status, rs_error *found)
 {
@@ -135,17 +81,16 @@ static rs_status verify_run(const char *store_path, const rs_run_id *id, rs_viol
     return RS_OK;
 }
 
-static rs_status verify_latest(const char *store_path, const run_list *runs, rs_violations *list,
+static rs_status verify_latest(const char *store_path, size_t run_count, rs_violations *list,
                                rs_error *err)
 {
     rs_run_id id;
     rs_error found = {.status = RS_OK};
     rs_status status = rs_run_latest(store_path, &id, &found);
     if (status == RS_ENOTFOUND) {
-        return runs->count == 0
-                   ? RS_OK
-                   : rsi_violation(list, "R-01", "runs/latest", err,
-                                   "is missing, while there are %zu runs", runs->count);
+        return run_count == 0 ? RS_OK
+                              : rsi_violation(list, "R-01", "runs/latest", err,
+                                              "is missing, while there are %zu runs", run_count);
     }
     if (status == RS_OK && is_gone(store_path, &id)) {
         return rsi_violation(list, "R-01", "runs/latest", err, "names run %s, which is not there",
@@ -158,14 +103,15 @@ rs_status rs_runs_verify(const char *store_path, const rs_work *work, rs_violati
                          rs_error *err)
 {
     rs_status status = RS_OK;
-    run_list runs = {0};
-    RS_TRY(list_runs(store_path, &runs, err));
-    RS_TRY(verify_latest(store_path, &runs, list, err));
-    for (size_t i = 0; i < runs.count; i++) {
-        RS_TRY(rs_work_report(work, "verify", "runs", i, runs.count, err));
-        RS_TRY(verify_run(store_path, &runs.ids[i], list, err));
+    rs_run_id *ids = NULL;
+    size_t count = 0;
+    RS_TRY(rsi_run_list(store_path, &ids, &count, err));
+    RS_TRY(verify_latest(store_path, count, list, err));
+    for (size_t i = 0; i < count; i++) {
+        RS_TRY(rs_work_report(work, "verify", "runs", i, count, err));
+        RS_TRY(verify_run(store_path, &ids[i], list, err));
     }
 done:
-    free(runs.ids);
+    free(ids);
     return status;
 }

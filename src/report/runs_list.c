@@ -1,0 +1,187 @@
+/* runs_list.c - which runs a store keeps, and those of them brought over to another store.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/try.h"
+#include "report/runs.h"
+#include "ringscope/rescue.h"
+
+static rs_status no_memory(rs_error *err)
+{
+    return rs_fail(err, RS_ENOMEM, "out of memory (runs)");
+}
+
+/* ---- the list -------------------------------------------------------------------------------- */
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(((const rs_run_id *)a)->text, ((const rs_run_id *)b)->text);
+}
+
+/* The capacity is the next power of two: grown where the count is one. */
+static rs_status add_run(rs_run_id **ids, size_t *count, const char *name, rs_error *err)
+{
+    if ((*count & (*count - 1)) == 0) {
+        rs_run_id *grown = realloc(*ids, (2 * *count + 1) * sizeof *grown);
+        if (grown == NULL) {
+            return no_memory(err);
+        }
+        *ids = grown;
+    }
+    memcpy((*ids)[(*count)++].text, name, RS_RUN_ID_LENGTH + 1);
+    return RS_OK;
+}
+
+rs_status rsi_run_list(const char *store_path, rs_run_id **ids, size_t *count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *path = NULL;
+    DIR *folder = NULL;
+    if (asprintf(&path, "%s/runs", store_path) < 0) {
+        return no_memory(err);
+    }
+    folder = opendir(path);
+    if (folder == NULL && errno != ENOENT && errno != ENOTDIR) {
+        status = rs_fail(err, RS_EIO, "\"%s\": %s", path, strerror(errno));
+    }
+    for (struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
+         entry = readdir(folder)) {
+        if (strlen(entry->d_name) == RS_RUN_ID_LENGTH &&
+            strspn(entry->d_name, "0123456789abcdef") == RS_RUN_ID_LENGTH) {
+            RS_TRY(add_run(ids, count, entry->d_name, err));
+        }
+    }
+    if (*count > 0) {
+        qsort(*ids, *count, sizeof **ids, compare_ids);
+    }
+done:
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    free(path);
+    return status;
+}
+
+/* ---- what is whole, brought over ------------------------------------------------------------- */
+
+/* Whether every byte of the run is what was written; its as-of time. */
+static rs_status look(const char *store_path, const rs_run_id *id, bool *whole, int64_t *as_of,
+                      rs_error *err)
+{
+    rs_run_info info = {.as_of = RS_NO_TIME};
+    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
+    rs_status status = rsi_run_read(store_path, id, &info, notes, err);
+    for (int file = 0; status == RS_OK && file < RSI_RUN_FILES; file++) {
+        status = rsi_run_hold(store_path, id, (rs_run_file)file, &notes[file], err);
+    }
+    *whole = status == RS_OK;
+    *as_of = info.as_of;
+    return status == RS_ECORRUPT || status == RS_ENOTFOUND ? RS_OK : status;
+}
+
+static rs_status bring(const char *from, const char *runs, const rs_run_id *id, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char made[64];
+    char *folder = NULL;
+    char *path = NULL;
+    snprintf(made, sizeof made, ".tmp-%ld", (long)getpid());
+    if (asprintf(&folder, "%s/%s", runs, made) < 0) {
+        return no_memory(err);
+    }
+    rsi_run_remove(folder);
+    if (mkdir(folder, 0777) != 0) {
+        status = rs_fail(err, RS_EIO, "make folder \"%s\": %s", folder, strerror(errno));
+        goto done;
+    }
+    for (int file = 0; file <= RSI_RUN_FILES; file++) {
+        if (asprintf(&path, "%s/%s", folder, rsi_run_file_name((rs_run_file)file)) < 0) {
+            path = NULL;
+            status = no_memory(err);
+            goto done;
+        }
+        RS_TRY(rsi_run_copy_file(from, id, (rs_run_file)file, path, err));
+        free(path);
+        path = NULL;
+    }
+    if (asprintf(&path, "%s/%s", runs, id->text) < 0) {
+        path = NULL;
+        status = no_memory(err);
+        goto done;
+    }
+    RS_TRY(rsi_run_publish(folder, path, err));
+done:
+    rsi_run_remove(folder);
+    free(folder);
+    free(path);
+    return status;
+}
+
+/* The latest of those that were brought: the one that was, else the one that looked at most. */
+static bool is_later(const rs_run_id *one, int64_t as_of, const rs_run_id *best, int64_t best_as_of,
+                     const rs_run_id *latest)
+{
+    if (best->text[0] == '\0' || strcmp(one->text, latest->text) == 0) {
+        return true;
+    }
+    return strcmp(best->text, latest->text) != 0 && as_of >= best_as_of;
+}
+
+rs_status rs_runs_salvage(const char *path, const char *to, const rs_work *work,
+                          uint64_t *run_count, uint64_t *lost_count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_run_id *ids = NULL;
+    size_t count = 0;
+    char *runs = NULL;
+    rs_run_id latest = {""};
+    rs_run_id best = {""};
+    int64_t best_as_of = RS_NO_TIME;
+    *run_count = 0;
+    *lost_count = 0;
+    if (rs_run_latest(path, &latest, NULL) != RS_OK) {
+        latest.text[0] = '\0'; /* it tells nothing: any run may be the latest */
+    }
+    RS_TRY(rsi_run_list(path, &ids, &count, err));
+    if (count == 0) {
+        goto done;
+    }
+    if (asprintf(&runs, "%s/runs", to) < 0) {
+        runs = NULL;
+        status = no_memory(err);
+        goto done;
+    }
+    if (mkdir(runs, 0777) != 0 && errno != EEXIST) {
+        status = rs_fail(err, RS_EIO, "make folder \"%s\": %s", runs, strerror(errno));
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool whole = false;
+        int64_t as_of = RS_NO_TIME;
+        RS_TRY(rs_work_report(work, "salvage", "runs", i, count, err));
+        RS_TRY(look(path, &ids[i], &whole, &as_of, err));
+        *lost_count += !whole;
+        if (whole) {
+            RS_TRY(bring(path, runs, &ids[i], err));
+            ++*run_count;
+            if (is_later(&ids[i], as_of, &best, best_as_of, &latest)) {
+                best = ids[i];
+                best_as_of = as_of;
+            }
+        }
+    }
+    if (best.text[0] != '\0') {
+        RS_TRY(rsi_run_point(runs, &best, err));
+    }
+done:
+    free(ids);
+    free(runs);
+    return rs_context(err, status, "salvage of runs");
+}

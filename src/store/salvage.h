@@ -1,0 +1,24 @@
+/* salvage.h - what the parts of a salvage share.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_STORE_SALVAGE_H
+#define RSI_STORE_SALVAGE_H
+
+#include "ringscope/rescue.h"
+#include "store/batch.h"
+#include "store/partial.h"
+
+/* The ids of one type by dense number. */
+typedef struct rsi_saved_ids {
+    uint32_t count;
+    rs_text *ids; /* bytes NULL: lost */
+    char **parts; /* the bytes, a piece for each block */
+    size_t part_count;
+} rsi_saved_ids;
+
+/* Read all ids of a type that can be read; *lost counts the others. RS_ENOMEM, RS_EIO. */
+RS_MUST_USE rs_status rsi_saved_ids_read(rsi_saved_ids *out, const rsi_partial *partial,
+                                         size_t type, uint64_t *lost, rs_error *err);
+void rsi_saved_ids_free(rsi_saved_ids *ids);
+
+#endif
