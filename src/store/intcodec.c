@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/try.h"
+#include "store/fast.h"
 #include "store/rans.h"
 
 enum { FORM_CONST = 0, FORM_CLASS = 1, FORM_VARINT = 2 };
@@ -268,21 +269,41 @@ static unsigned __int128 load_tail(const uint8_t *bytes, size_t length, size_t a
     return (unsigned __int128)rsi_load_u64le(copy + 8) << 64 | rsi_load_u64le(copy);
 }
 
+/* Bits below the leading one. */
+RSI_INLINED unsigned width_of(unsigned class)
+{
+    return class - (class > 0);
+}
+
+/* A value of `class`, its `width` bits below the leading one at the bottom of `below`. */
+RSI_INLINED uint64_t value_of(unsigned class, unsigned width, uint64_t below)
+{
+    return (below & (((uint64_t)1 << width) - 1)) | (uint64_t)(class > 0) << width;
+}
+
 /* Invariant: `classes` are at most 64, and `length` bytes hold all their bits. */
-static void read_bits(const uint8_t *bits, size_t length, const uint8_t *classes, size_t count,
-                      uint64_t *values)
+RSI_INLINED void read_values(const uint8_t *bits, size_t length, const uint8_t *classes,
+                             size_t count, uint64_t *values)
 {
     size_t at = 0; /* in bits */
     size_t i = 0;
-    for (; i < count && (at >> 3) + 8 <= length; i++) {
-        unsigned class = classes[i];
-        unsigned width = class - (class > 0);
-        if (width > 57) { /* may lie across nine bytes */
+    for (; i + 2 <= count && (at >> 3) + 16 <= length; i += 2) {
+        unsigned first = width_of(classes[i]);
+        unsigned second = width_of(classes[i + 1]);
+        if (first + second > 57) { /* may lie across nine bytes */
             break;
         }
         uint64_t below = rsi_load_u64le(bits + (at >> 3)) >> (at & 7);
-        uint64_t top = (uint64_t)(class > 0) << width;
-        values[i] = (below & (((uint64_t)1 << width) - 1)) | top;
+        values[i] = value_of(classes[i], first, below);
+        values[i + 1] = value_of(classes[i + 1], second, below >> first);
+        at += first + second;
+    }
+    for (; i < count && (at >> 3) + 8 <= length; i++) {
+        unsigned width = width_of(classes[i]);
+        if (width > 57) {
+            break;
+        }
+        values[i] = value_of(classes[i], width, rsi_load_u64le(bits + (at >> 3)) >> (at & 7));
         at += width;
     }
     for (; i < count; i++) {
@@ -295,16 +316,50 @@ static void read_bits(const uint8_t *bits, size_t length, const uint8_t *classes
     }
 }
 
+RSI_FAST static void read_bmi2(const uint8_t *bits, size_t length, const uint8_t *classes,
+                               size_t count, uint64_t *values)
+{
+    read_values(bits, length, classes, count, values);
+}
+
+static void read_any(const uint8_t *bits, size_t length, const uint8_t *classes, size_t count,
+                     uint64_t *values)
+{
+    read_values(bits, length, classes, count, values);
+}
+
+static void read_bits(const uint8_t *bits, size_t length, const uint8_t *classes, size_t count,
+                      uint64_t *values)
+{
+    if (rsi_fast_here()) {
+        read_bmi2(bits, length, classes, count, values);
+    } else {
+        read_any(bits, length, classes, count, values);
+    }
+}
+
+/* Bits of all values but the leading ones. Sums of 8 bits at a time can be taken side by side. */
+static uint64_t bits_below(const uint8_t *classes, size_t count)
+{
+    uint64_t bits = 0;
+    for (size_t from = 0; from < count; from += 2048) {
+        size_t to = from + 2048 < count ? from + 2048 : count;
+        uint32_t some = 0;
+        for (size_t i = from; i < to; i++) {
+            some += (uint32_t)(classes[i] - (classes[i] > 0));
+        }
+        bits += some;
+    }
+    return bits;
+}
+
 static rs_status decode_classes(rsi_intcodec *codec, rsi_cursor *body, size_t count,
                                 uint64_t *values, rs_error *err)
 {
     rs_status status = RS_OK;
     uint64_t bits = 0;
     RS_TRY(rsi_rans_decode(body, count, codec->bytes, err));
-    for (size_t i = 0; i < count; i++) {
-        uint8_t class = codec->bytes[i];
-        bits += (uint64_t)(class - (class > 0));
-    }
+    bits = bits_below(codec->bytes, count);
     size_t length = (size_t)((bits + 7) / 8);
     const uint8_t *at = rsi_take(body, length);
     if (at == NULL) {

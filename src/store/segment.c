@@ -21,21 +21,24 @@
 #include <stdlib.h>
 
 #include "base/try.h"
+#include "store/fast.h"
 
 enum { FLAG_TIME = 1, FLAG_AMOUNT = 2, FLAG_PRECISION = 4, FLAGS_ALL = 31 };
 /* What heads are told from: bits 3 and 4 of the flags. */
 enum { HEAD_ABSOLUTE, HEAD_BEFORE, HEAD_SRC, HEAD_NEXT, HEAD_MODES, HEAD_SHIFT = 3 };
 enum { BLOCK_HEAD = 13 };
 
+enum { SLACK = 8 }; /* behind what is written with more than there is */
+
 struct rsi_segment_coder {
     rsi_intcodec *codec;
     uint64_t a[RSI_BLOCK_EDGES_MAX];
     uint64_t b[RSI_BLOCK_EDGES_MAX];
     uint64_t c[RSI_BLOCK_EDGES_MAX];
-    uint64_t d[RSI_BLOCK_EDGES_MAX];
+    uint64_t d[RSI_BLOCK_EDGES_MAX + SLACK];
     uint64_t heads[3][RSI_BLOCK_EDGES_MAX]; /* of an encoder */
-    uint32_t src[RSI_BLOCK_EDGES_MAX];
-    uint32_t dst[RSI_BLOCK_EDGES_MAX];
+    uint32_t src[RSI_BLOCK_EDGES_MAX + SLACK];
+    uint32_t dst[RSI_BLOCK_EDGES_MAX + SLACK];
     int64_t time[RSI_BLOCK_EDGES_MAX];
     int64_t amount[RSI_BLOCK_EDGES_MAX];
     uint32_t precision_s[RSI_BLOCK_EDGES_MAX];
@@ -207,41 +210,92 @@ done:
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-/* Expand runs and gaps; false where they make no sorted list of `count` edges. Sums are taken in
- * 64 bits, each term below 2^32 or refused, so none wraps round. */
-static bool join_runs(rsi_segment_coder *coder, unsigned mode, size_t runs, size_t count)
+/* Every number by itself: distances and gaps of 32 bits, sources that differ, and runs that add up
+ * to `count` edges. So sums of 65,536 of them cannot wrap round. */
+static bool check_runs(const rsi_segment_coder *coder, size_t runs, size_t count)
 {
-    size_t edge = 0;
-    size_t gap = 0;
+    uint64_t wide = 0;
+    uint64_t edges = 0;
+    bool bad = false;
+    for (size_t run = 0; run < runs; run++) {
+        wide |= coder->a[run];
+        bad |= coder->b[run] >= count;
+        edges += coder->b[run] + 1;
+    }
+    for (size_t run = 1; run < runs; run++) {
+        bad |= coder->a[run] == 0;
+    }
+    for (size_t gap = 0; gap < count - runs; gap++) {
+        wide |= coder->d[gap];
+    }
+    return !bad && edges == count && wide <= UINT32_MAX;
+}
+
+/* Edges behind the first of a run are written four at a time, whether there are as many or not:
+ * what is too much the next run writes over, and most runs are done without a wrong guess. */
+enum { AT_ONCE = 4 };
+
+/* Expand runs and gaps; false where they make no sorted list of nodes. Inlined for each mode. */
+RSI_INLINED bool join_by_mode(rsi_segment_coder *coder, unsigned mode, size_t runs)
+{
+    uint32_t *src_at = coder->src;
+    uint32_t *dst_at = coder->dst;
+    const uint64_t *gaps = coder->d;
     uint64_t src = 0;
+    uint64_t largest = 0;
     head_origins origins = {{0}};
     for (size_t run = 0; run < runs; run++) {
-        uint64_t distance = coder->a[run];
-        uint64_t more = coder->b[run];
-        src += distance;
+        size_t more = (size_t)coder->b[run];
+        src += coder->a[run];
         origins_of_run(&origins, src);
-        uint64_t dst = mode == HEAD_ABSOLUTE
-                           ? coder->c[run]
-                           : origins.at[mode] + (uint64_t)rsi_unzigzag(coder->c[run]);
-        uint64_t head = dst;
-        if (distance > UINT32_MAX || (run > 0 && distance == 0) || dst >= RS_NO_NODE ||
-            more >= count - edge || src >= RS_NO_NODE) {
-            return false;
-        }
-        coder->src[edge] = (uint32_t)src;
-        coder->dst[edge++] = (uint32_t)dst;
-        for (; more > 0; more--) {
-            uint64_t step = coder->d[gap++];
-            dst += step;
-            if (step > UINT32_MAX || dst >= RS_NO_NODE) {
-                return false;
+        uint64_t head = mode == HEAD_ABSOLUTE
+                            ? coder->c[run]
+                            : origins.at[mode] + (uint64_t)rsi_unzigzag(coder->c[run]);
+        uint64_t dst = head;
+        src_at[0] = (uint32_t)src;
+        dst_at[0] = (uint32_t)head;
+        uint64_t last = head;
+        for (size_t done = 0; done < more; done += AT_ONCE) {
+            for (size_t k = 0; k < AT_ONCE; k++) {
+                dst += gaps[done + k];
+                last = done + k < more ? dst : last;
+                src_at[done + k + 1] = (uint32_t)src;
+                dst_at[done + k + 1] = (uint32_t)dst;
             }
-            coder->src[edge] = (uint32_t)src;
-            coder->dst[edge++] = (uint32_t)dst;
         }
-        origins_after_run(&origins, head, dst);
+        origins_after_run(&origins, head, last);
+        largest = head > largest ? head : largest; /* before the sum: it may be near 2^64 */
+        largest = last > largest ? last : largest;
+        gaps += more;
+        src_at += more + 1;
+        dst_at += more + 1;
     }
-    return edge == count;
+    return src < RS_NO_NODE && largest < RS_NO_NODE;
+}
+
+RSI_INLINED bool join_any(rsi_segment_coder *coder, unsigned mode, size_t runs)
+{
+    switch (mode) {
+    case HEAD_BEFORE:
+        return join_by_mode(coder, HEAD_BEFORE, runs);
+    case HEAD_SRC:
+        return join_by_mode(coder, HEAD_SRC, runs);
+    case HEAD_NEXT:
+        return join_by_mode(coder, HEAD_NEXT, runs);
+    default:
+        return join_by_mode(coder, HEAD_ABSOLUTE, runs);
+    }
+}
+
+RSI_FAST static bool join_bmi2(rsi_segment_coder *coder, unsigned mode, size_t runs)
+{
+    return join_any(coder, mode, runs);
+}
+
+static bool join_runs(rsi_segment_coder *coder, unsigned mode, size_t runs, size_t count)
+{
+    return check_runs(coder, runs, count) &&
+           (rsi_fast_here() ? join_bmi2(coder, mode, runs) : join_any(coder, mode, runs));
 }
 
 static rs_status decode_time(rsi_segment_coder *coder, rsi_cursor *cursor, int64_t base,
@@ -250,13 +304,14 @@ static rs_status decode_time(rsi_segment_coder *coder, rsi_cursor *cursor, int64
     rs_status status = RS_OK;
     uint64_t room = (uint64_t)INT64_MAX - (uint64_t)base; /* from the base to the last second */
     RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->a, err));
+    bool beyond = false;
     for (size_t i = 0; i < count; i++) {
-        if (coder->a[i] > 0 && coder->a[i] - 1 > room) {
-            status = rs_fail(err, RS_ECORRUPT, "the time of edge %zu is beyond 64 bits", i);
-            goto done;
-        }
-        coder->time[i] =
-            coder->a[i] == 0 ? RS_NO_TIME : (int64_t)((uint64_t)base + coder->a[i] - 1);
+        uint64_t value = coder->a[i];
+        beyond |= value - 1 > room && value > 0;
+        coder->time[i] = value == 0 ? RS_NO_TIME : (int64_t)((uint64_t)base + value - 1);
+    }
+    if (beyond) {
+        status = rs_fail(err, RS_ECORRUPT, "the time of an edge is beyond 64 bits");
     }
 done:
     return rs_context(err, status, "time");
