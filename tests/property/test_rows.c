@@ -299,7 +299,7 @@ static void fill(text *out, rsi_random *random, size_t rows, uint32_t odd_per_mi
                 put_usual(out, random, column);
             }
         }
-        put(out, "\r\n" + !crlf, 1 + crlf);
+        put(out, &"\r\n"[!crlf], 1 + crlf);
         if (rsi_random_chance(random, odd_per_mille / 10)) {
             crlf = !crlf;
         }
