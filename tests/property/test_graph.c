@@ -177,20 +177,28 @@ static uint32_t node_of(const known_truth *truth, size_t type, const fake_id *id
     return i;
 }
 
+/* RS_NO_TIME is before all times. */
+static bool is_visible(const fake_event *event, int64_t as_of)
+{
+    return as_of == RS_NO_TIME || event->time <= as_of;
+}
+
 static void find_truth(known_truth *truth, const fake_world *world, int64_t as_of)
 {
     *truth = (known_truth){.world = world, .as_of = as_of};
     truth->edges = calloc(world->event_count + 1, sizeof *truth->edges);
     for (size_t i = 0; i < world->event_count; i++) {
         const rs_relation_info *relation = &world->relations[world->events[i].relation];
-        know(truth, relation->src_type, &world->events[i].src);
-        know(truth, relation->dst_type, &world->events[i].dst);
+        if (is_visible(&world->events[i], as_of)) {
+            know(truth, relation->src_type, &world->events[i].src);
+            know(truth, relation->dst_type, &world->events[i].dst);
+        }
     }
     qsort(truth->nodes, truth->node_count, sizeof *truth->nodes, compare_nodes);
     for (size_t i = 0; i < world->event_count; i++) {
         const fake_event *event = &world->events[i];
         const rs_relation_info *relation = &world->relations[event->relation];
-        if (as_of == RS_NO_TIME || event->time <= as_of) { /* RS_NO_TIME is before all times */
+        if (is_visible(event, as_of)) {
             truth->edges[truth->edge_count++] =
                 (known_edge){.src = node_of(truth, relation->src_type, &event->src),
                              .dst = node_of(truth, relation->dst_type, &event->dst),
