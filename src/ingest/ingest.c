@@ -8,8 +8,8 @@
  * of chunks is the order in which they were read, whoever parses them, so that results and the
  * first bad row do not depend on the number of threads.
  *
- * Memory: CHUNKS_PER_WORKER pieces of PIECE_BYTES and their blocks for each worker, and the batch's
- * own.
+ * Memory: up to CHUNKS_PER_WORKER pieces of PIECE_BYTES and their blocks for each worker, a sixth
+ * of the budget where that is less, and the batch's own.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ringscope/ingest.h"
@@ -29,7 +29,13 @@
 #include "ingest/rows.h"
 #include "store/batch.h"
 
-enum { PIECE_BYTES = 1 << 20, CHUNKS_PER_WORKER = 6, CHUNKS_MAX = 64 };
+enum {
+    PIECE_BYTES = 1 << 20,
+    CHUNK_BYTES = 5 << 20, /* a piece and its rows on their way into the batch */
+    CHUNKS_PER_WORKER = 6,
+    CHUNKS_MAX = 64,
+    CHUNKS_SHARE = 6 /* all chunks take at most one part in so many of the budget */
+};
 
 /* What is known of a file after its chunks were looked at. */
 typedef struct tally {
@@ -313,13 +319,36 @@ done:
     return status;
 }
 
+/* Fewer chunks at a time where memory is little; the result does not depend on how many. */
+static rs_status share_memory(ingest *in, rs_error *err)
+{
+    uint64_t budget = in->work == NULL ? 0 : in->work->memory_bytes;
+    uint64_t least = in->worker_count * (uint64_t)CHUNK_BYTES + rsi_batch_memory_min(in->work);
+    in->chunk_count = in->worker_count * CHUNKS_PER_WORKER;
+    in->chunk_count = in->chunk_count < CHUNKS_MAX ? in->chunk_count : CHUNKS_MAX;
+    if (budget == 0) {
+        return RS_OK;
+    }
+    if (budget < least) {
+        return rs_fail(err, RS_EUSAGE,
+                       "%lluM of memory are too little to ingest by %u threads; %lluM would do",
+                       (unsigned long long)(budget >> 20), in->worker_count,
+                       (unsigned long long)(least >> 20) + 1);
+    }
+    while (in->chunk_count > in->worker_count &&
+           in->chunk_count * CHUNK_BYTES * CHUNKS_SHARE > budget) {
+        in->chunk_count--;
+    }
+    rsi_batch_reserve(in->batch, in->chunk_count * (uint64_t)CHUNK_BYTES);
+    return RS_OK;
+}
+
 static rs_status make_chunks(ingest *in, rs_error *err)
 {
     rs_status status = RS_OK;
     in->worker_count = rsi_parallel_workers(in->work);
     in->source_count = rsi_mapping_source_count(in->mapping);
-    in->chunk_count = in->worker_count * CHUNKS_PER_WORKER;
-    in->chunk_count = in->chunk_count < CHUNKS_MAX ? in->chunk_count : CHUNKS_MAX;
+    RS_TRY(share_memory(in, err));
     in->chunks = calloc(in->chunk_count, sizeof *in->chunks);
     in->blocks = calloc(in->chunk_count, sizeof *in->blocks);
     in->rowers = calloc(in->worker_count * in->source_count, sizeof(rsi_rower *));

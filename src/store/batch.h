@@ -63,6 +63,8 @@ void rsi_batch_close(rsi_batch *batch);
 /* So much of the work's memory budget is the caller's own (0 until said). What the batch holds
  * beyond the rest goes to disk, beside the store's files, and is merged by the commit. */
 void rsi_batch_reserve(rsi_batch *batch, uint64_t bytes);
+/* The least budget in which a batch can work, without what is the caller's own. */
+uint64_t rsi_batch_memory_min(const rs_work *work);
 
 /* Numbers for names, the same number for the same name; any thread may call. RS_EINPUT where a
  * relation of that name is known with another kind, RS_EUSAGE over a limit (docs/FORMAT.md). */

@@ -331,9 +331,13 @@ static rs_status spill_ids(types_state *state, rs_error *err)
     run->fresh_count = (uint32_t)state->fresh_count;
     run->extent_count = (state->fresh_count + PIECE - 1) / PIECE;
     run->extents = calloc(run->extent_count, sizeof *run->extents);
-    if (run->extents == NULL) {
+    rs_text last = rsi_shard_text(state->type->shards, state->fresh[state->fresh_count - 1].local);
+    run->last = malloc(last.length + 1);
+    if (run->extents == NULL || run->last == NULL) {
         return no_memory(err);
     }
+    memcpy(run->last, last.bytes, last.length);
+    run->last_length = last.length;
     return rsi_parallel(&state->output->batch->work, run->extent_count, spill_piece, state, err);
 }
 

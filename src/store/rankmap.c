@@ -55,18 +55,31 @@ void rsi_rankmap_add(rsi_rankmap *map, uint32_t number)
     map->count++;
 }
 
-/* Where the bit after `skip` others stands in a word that has it. */
-static unsigned bit_after(uint64_t word, unsigned skip)
+/* How many bits of each byte are set, byte by byte. The plain instructions: most builds may not
+ * count on the processor's own. */
+static inline uint64_t bits_of_bytes(uint64_t word)
 {
-    unsigned base = 0;
-    for (unsigned half = 32; half >= 8; half /= 2) {
-        unsigned here = (unsigned)__builtin_popcountll(word & (((uint64_t)1 << half) - 1));
-        unsigned up = here <= skip ? half : 0; /* it stands in the upper half */
-        skip -= up != 0 ? here : 0;
-        base += up;
-        word >>= up;
-    }
-    while (skip-- > 0) {
+    word -= word >> 1 & 0x5555555555555555u;
+    word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
+    return (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+}
+
+static inline unsigned bits_set(uint64_t word)
+{
+    return (unsigned)(bits_of_bytes(word) * 0x0101010101010101u >> 56);
+}
+
+/* Where the bit after `skip` others stands in a word that has it. */
+static inline unsigned bit_after(uint64_t word, unsigned skip)
+{
+    uint64_t sums = bits_of_bytes(word) * 0x0101010101010101u; /* of each byte and those below */
+    /* The high bit of each byte whose sum is above `skip`; the lowest of them holds the bit. */
+    uint64_t above =
+        ((sums | 0x8080808080808080u) - (skip + 1) * 0x0101010101010101u) & 0x8080808080808080u;
+    unsigned base = (unsigned)__builtin_ctzll(above) - 7;
+    skip -= base == 0 ? 0 : (unsigned)(sums >> (base - 8) & 0xff);
+    word >>= base;
+    for (; skip > 0; skip--) {
         word &= word - 1;
     }
     return base + (unsigned)__builtin_ctzll(word);
@@ -78,11 +91,11 @@ uint32_t rsi_rankmap_at(const rsi_rankmap *map, uint32_t i)
     unsigned skip = i % SAMPLE;
     uint64_t at = place / 64;
     uint64_t word = map->upper[at] & UINT64_MAX << place % 64;
-    unsigned ones = (unsigned)__builtin_popcountll(word);
+    unsigned ones = bits_set(word);
     while (ones <= skip) {
         skip -= ones;
         word = map->upper[++at];
-        ones = (unsigned)__builtin_popcountll(word);
+        ones = bits_set(word);
     }
     uint64_t high = at * 64 + bit_after(word, skip) - i;
     uint64_t low = 0;

@@ -15,10 +15,11 @@
 #include "store/batch_internal.h"
 
 enum {
-    ID_SORT_BYTES = 36,     /* two lists of rsi_id, and the number */
-    ID_NUMBER_BYTES = 4,    /* what stays of an id until its rows are written */
-    WORKER_BYTES = 8 << 20, /* scratch of a thread that packs: columns, order, coders, parcels */
-    BASE_BYTES = 12 << 20   /* the program itself */
+    ID_SORT_BYTES = 36,       /* two lists of rsi_id, and the number */
+    ID_NUMBER_BYTES = 4,      /* what stays of an id until its rows are written */
+    WORKER_BYTES = 8 << 20,   /* scratch of a thread that packs: columns, order, coders, parcels */
+    BASE_BYTES = 12 << 20,    /* the program itself */
+    ROWS_MIN_BYTES = 16 << 20 /* of rows and ids; with less, runs get too many */
 };
 
 static rs_status no_memory(rs_error *err)
@@ -77,6 +78,11 @@ bool rsi_batch_holds(const rsi_batch *batch)
     return held.id_count > 0 || held.rows > 0;
 }
 
+uint64_t rsi_batch_memory_min(const rs_work *work)
+{
+    return BASE_BYTES + rsi_parallel_workers(work) * (uint64_t)WORKER_BYTES + ROWS_MIN_BYTES;
+}
+
 void rsi_batch_reserve(rsi_batch *batch, uint64_t bytes)
 {
     batch->reserved_bytes = bytes;
@@ -109,6 +115,7 @@ static void free_run(rsi_batch_run *run)
     for (uint32_t t = 0; run->types != NULL && t < run->type_count; t++) {
         free(run->types[t].extents);
         free(run->types[t].dropped);
+        free(run->types[t].last);
         rsi_rankmap_free(&run->types[t].ranks);
     }
     free(run->types);

@@ -51,6 +51,7 @@ typedef struct type_merge {
     rsi_blockwriter *writer;
     id_stream **streams; /* per run; NULL: it has none */
     rsi_merge merge;
+    size_t prefix; /* bytes that all ids of all runs begin with */
     uint32_t fresh_count;
     uint64_t dropped_count;
     block_maker *maker;
@@ -105,10 +106,46 @@ done:
     return status;
 }
 
+/* Eight bytes behind the prefix that all ids have: streams are compared by them. */
+static uint64_t key_of(const type_merge *m, const id_stream *stream)
+{
+    rs_text id = head_of(stream);
+    id.bytes += m->prefix < id.length ? m->prefix : id.length;
+    id.length -= m->prefix < id.length ? m->prefix : id.length;
+    return rsi_merge_text_key(id);
+}
+
+/* Of equal keys: ids that end within them differ in their length at most. */
 static int compare_heads(const void *context, uint32_t a, uint32_t b)
 {
-    id_stream *const *streams = context;
-    return rsi_text_compare(head_of(streams[a]), head_of(streams[b]));
+    const type_merge *m = context;
+    rs_text x = head_of(m->streams[a]);
+    rs_text y = head_of(m->streams[b]);
+    if (x.length <= m->prefix + 8 && y.length <= m->prefix + 8) {
+        return (x.length > y.length) - (x.length < y.length);
+    }
+    return rsi_text_compare(x, y);
+}
+
+/* What the first and the last of sorted ids begin with, all of them do. */
+static void find_prefix(type_merge *m)
+{
+    rs_text low = {.bytes = NULL};
+    rs_text high = {.bytes = NULL};
+    m->prefix = 0;
+    for (uint32_t r = 0; r < m->output->batch->run_count; r++) {
+        const rsi_type_run *run = run_of(m, r);
+        if (m->streams[r] == NULL) {
+            continue;
+        }
+        rs_text first = head_of(m->streams[r]);
+        rs_text last = {.bytes = run->last, .length = run->last_length};
+        low = low.bytes == NULL || rsi_text_compare(first, low) < 0 ? first : low;
+        high = high.bytes == NULL || rsi_text_compare(last, high) > 0 ? last : high;
+    }
+    if (low.bytes != NULL) {
+        m->prefix = rsi_text_shared(low, high);
+    }
 }
 
 static uint64_t fresh_sum(const type_merge *m, uint32_t *largest)
@@ -144,7 +181,6 @@ static rs_status open_stream(type_merge *m, uint32_t number, uint64_t limit, uin
     stream->left = run->fresh_count;
     stream->place = UINT32_MAX;
     RS_TRY(step(stream, err));
-    rsi_merge_push(&m->merge, rsi_merge_text_key(head_of(stream)), number);
 done:
     return status;
 }
@@ -283,7 +319,7 @@ static rs_status take_top(type_merge *m, rs_error *err)
         goto done;
     }
     RS_TRY(step(stream, err));
-    rsi_merge_replace(&m->merge, rsi_merge_text_key(head_of(stream)));
+    rsi_merge_replace(&m->merge, key_of(m, stream));
 done:
     return status;
 }
@@ -301,9 +337,15 @@ static rs_status open_merge(type_merge *m, rs_error *err)
         return no_memory(err);
     }
     m->merge.tie = compare_heads;
-    m->merge.context = m->streams;
+    m->merge.context = m;
     for (uint32_t r = 0; r < runs; r++) {
         RS_TRY(open_stream(m, r, limit, largest, err));
+    }
+    find_prefix(m);
+    for (uint32_t r = 0; r < runs; r++) {
+        if (m->streams[r] != NULL) {
+            rsi_merge_push(&m->merge, key_of(m, m->streams[r]), r);
+        }
     }
 done:
     return status;

@@ -39,9 +39,11 @@ typedef struct rsi_type_run {
     size_t extent_count;
     rsi_extent *extents; /* ids: varint of the bytes shared with the one before, varint of the
                           * others' number, these; each extent starts anew */
-    rsi_extent events;   /* of a type of event keys: the least event of each, by rank */
-    uint64_t *dropped;   /* a bit for each whose event is in another run; NULL: none is */
-    rsi_rankmap ranks;   /* in the batch, of ranks in the run; made by the merge */
+    char *last;          /* the id of the highest rank */
+    size_t last_length;
+    rsi_extent events; /* of a type of event keys: the least event of each, by rank */
+    uint64_t *dropped; /* a bit for each whose event is in another run; NULL: none is */
+    rsi_rankmap ranks; /* in the batch, of ranks in the run; made by the merge */
 } rsi_type_run;
 
 typedef struct rsi_relation_run {
