@@ -193,17 +193,17 @@ static uint64_t bytes_of(const rsi_manifest *manifest)
     return bytes;
 }
 
-/* What the budget leaves for edges and values once 7 bytes a node, and 8 for their order, are
+/* What the budget leaves for edges and values once 7 bytes a node, and 16 for their order, are
  * taken. */
 static rs_status share_memory(rsi_compactor *compactor, rs_error *err)
 {
-    enum { LEAST = 64 << 20 };
+    enum { FIXED = 48 << 20, LEAST = 80 << 20 }; /* coders, blocks, the process itself; the least */
     uint64_t budget = compactor->work == NULL ? 0 : compactor->work->memory_bytes;
     uint64_t nodes = 0;
     for (size_t i = 0; i < compactor->store->manifest.type_count; i++) {
         nodes += compactor->types[i].node_count;
     }
-    uint64_t taken = nodes * (compactor->options->renumber ? 15 : 7);
+    uint64_t taken = nodes * (compactor->options->renumber ? 23 : 7);
     if (budget > 0 && budget < taken + LEAST) {
         return rs_fail(err, RS_ENOMEM,
                        "a memory budget of %" PRIu64 " MiB cannot do: %" PRIu64
@@ -211,7 +211,7 @@ static rs_status share_memory(rsi_compactor *compactor, rs_error *err)
                        budget >> 20, nodes, (taken + LEAST + (1 << 20) - 1) >> 20,
                        compactor->options->renumber ? ", fewer with --renumber no" : "");
     }
-    compactor->memory_bytes = budget == 0 ? 0 : budget - taken;
+    compactor->memory_bytes = budget == 0 ? 0 : budget - taken - FIXED;
     return RS_OK;
 }
 

@@ -8,7 +8,7 @@
  *   values   the same for attributes
  *   publish  all files synced, one manifest
  *
- * Memory: 7 bytes a node; 8 more while nodes are put in order; the rest of the budget sorts edges.
+ * Memory: 7 bytes a node; 16 more while nodes are put in order; the rest of the budget sorts edges.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_STORE_COMPACT_H

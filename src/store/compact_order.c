@@ -9,7 +9,7 @@
  *
  * Memory: 16 bytes a subject and 5 a thing while subjects are put in order, then 8 a node of the
  * type that is numbered. Cost: seven readings of the relations between subjects and things.
- * Source: components of a graph without its hubs, as in docs/decisions/0008; label propagation
+ * Source: components of a graph without its hubs, as in docs/decisions/0009; label propagation
  * in layers (Boldi et al. 2011) gains a little more for a hundred times the work.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */

@@ -14,6 +14,33 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* The checksum of every block that the index names within the file. */
+static void mend_blocks(uint8_t *bytes, size_t size, uint64_t identity, uint8_t *index,
+                        size_t length)
+{
+    rsi_cursor cursor = {index, index + length};
+    uint32_t meta = 0;
+    uint64_t blocks = 0;
+    uint64_t offset = RSI_HEADER_BYTES;
+    if (!rsi_take_u32(&cursor, &meta) || rsi_take(&cursor, meta) == NULL ||
+        !rsi_take_u64(&cursor, &blocks)) {
+        return;
+    }
+    for (uint64_t i = 0; i < blocks; i++) {
+        uint32_t bytes_of = 0;
+        uint64_t checksum = 0;
+        uint16_t note = 0;
+        if (!rsi_take_u32(&cursor, &bytes_of) || !rsi_take_u64(&cursor, &checksum) ||
+            !rsi_take_u16(&cursor, &note) || rsi_take(&cursor, note) == NULL || offset > size ||
+            bytes_of > size - offset) {
+            return;
+        }
+        rsi_store_u64le(index + (cursor.at - index) - note - 10,
+                        rsi_hash64(bytes + offset, bytes_of, identity + i));
+        offset += bytes_of;
+    }
+}
+
 /* Header, index and footer checksums, where the footer names an index within the file. */
 static void mend(uint8_t *bytes, size_t size, uint64_t identity)
 {
@@ -22,9 +49,37 @@ static void mend(uint8_t *bytes, size_t size, uint64_t identity)
     uint64_t offset = rsi_load_u64le(footer);
     uint64_t length = rsi_load_u64le(footer + 8);
     if (offset <= size && length <= size - offset) {
+        mend_blocks(bytes, size, identity, bytes + offset, (size_t)length);
         rsi_store_u64le(footer + 16, rsi_hash64(bytes + offset, (size_t)length, identity));
     }
     rsi_store_u64le(footer + 24, rsi_hash64(footer, 24, identity));
+}
+
+/* Numbers stay within the part, whatever its blocks say of them. */
+static void read_ids(const rsi_dict_part *part)
+{
+    rsi_dict_block *block = NULL;
+    rs_text id;
+    if (rsi_dict_block_new(&block, NULL) != RS_OK) {
+        return;
+    }
+    for (size_t i = 0; i < part->id_blocks; i++) {
+        if (rsi_dict_load(block, part, i, NULL) != RS_OK) {
+            continue;
+        }
+        for (size_t k = 0; k < block->count; k++) {
+            if (rsi_dict_number(block, k) - part->first >= part->count) {
+                abort();
+            }
+        }
+        uint32_t node = RS_NO_NODE;
+        rs_text first = block->ids[0];
+        (void)!rsi_dict_find(part, block, first, &node, NULL);
+    }
+    for (uint32_t i = 0; i < part->count && i < 100; i++) {
+        (void)!rsi_dict_name(part, block, part->first + i, &id, NULL);
+    }
+    rsi_dict_block_free(block);
 }
 
 static void read_all(const rsi_blockfile *file)
@@ -37,9 +92,15 @@ static void read_all(const rsi_blockfile *file)
     }
     rsi_buffer_free(&bytes);
     if (rsi_dict_open(&part, file, NULL) == RS_OK) {
+        read_ids(&part);
         rsi_dict_close(&part);
     }
-    (void)!rsi_segment_check(file, &meta, NULL);
+    if (rsi_segment_check(file, &meta, NULL) == RS_OK) {
+        for (size_t i = 0; i < file->block_count; i++) {
+            rsi_segment_shape shape;
+            (void)!rsi_segment_look(file, i, &shape, NULL);
+        }
+    }
     (void)!rsi_blockfile_check_digest(file, NULL);
 }
 
