@@ -420,6 +420,7 @@ rs_status rs_runs_erase(const char *store_path, const rs_node_name *nodes, const
         goto done;
     }
     e.made = made;
+    rsi_run_remove_leftovers(runs); /* a killed one may have left a run that names the node */
     RS_TRY(rsi_json_new(&e.json, err));
     RS_TRY(rsi_run_list(store_path, &ids, &id_count, err));
     for (size_t i = 0; i < id_count; i++) {

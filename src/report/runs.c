@@ -103,7 +103,7 @@ void rsi_run_remove(const char *path)
 }
 
 /* Remove what processes left that are no more. */
-static void remove_leftovers(const char *runs)
+void rsi_run_remove_leftovers(const char *runs)
 {
     DIR *folder = opendir(runs);
     if (folder == NULL) {
@@ -487,7 +487,7 @@ rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_fi
         goto done;
     }
     RS_TRY(make_folder(runs, err));
-    remove_leftovers(runs);
+    rsi_run_remove_leftovers(runs);
     rsi_run_remove(made);
     RS_TRY(make_folder(made, err));
     RS_TRY(write_inputs(made, graph, options, notes, err));

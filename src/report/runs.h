@@ -46,6 +46,8 @@ RS_MUST_USE rs_status rsi_run_list(const char *store_path, rs_run_id **ids, size
 RS_MUST_USE rs_status rsi_run_point(const char *runs, const rs_run_id *id, rs_error *err);
 /* Put the synced folder `made` where the run `path` is, in one step; what stood there goes. */
 RS_MUST_USE rs_status rsi_run_publish(const char *made, const char *path, rs_error *err);
+/* Remove what processes left in a store's runs/ that are no more. */
+void rsi_run_remove_leftovers(const char *runs);
 /* Remove a run's folder and the files in it; what is not there is no failure. */
 void rsi_run_remove(const char *path);
 

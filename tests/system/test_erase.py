@@ -6,9 +6,13 @@ SPDX-License-Identifier: GPL-3.0-or-later"""
 import csv
 import json
 import os
+import random
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 COMMAND = os.path.abspath(sys.argv[1])
 sys.path.insert(0, os.path.join(os.path.abspath(sys.argv[2]), "tests", "golden"))
@@ -98,12 +102,36 @@ def remember(store):
             for folder in runs(store)]
 
 
+def killed(store, folder):
+    """Wherever it is killed the store is sound, and the same call again does what is left."""
+    draw = random.Random(3)
+    for i in range(12):
+        victim = os.path.join(folder, f"victim{i}")
+        shutil.copytree(store, victim)
+        words = [COMMAND, "erase", victim, "account:" + PERSON, "--reason", "x"]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+            time.sleep(draw.random() * 0.06)
+            child.send_signal(signal.SIGKILL)
+        call("verify", "--deep", victim)
+        done = subprocess.run(words, check=False, capture_output=True)
+        assert done.returncode in (0, 3), done
+        call("verify", "--deep", victim)
+        call("explain", victim, "account:" + PERSON, status=3)
+        for at, _, found in os.walk(os.path.join(victim, "runs")):
+            for name in found:
+                assert spelled(PERSON) not in text_of(os.path.join(at, name)), (at, name)
+        events = [json.loads(line)["event"] for line in text_of(os.path.join(victim, "erasures.jsonl")).splitlines()]
+        assert events[0] == "begun" and events[-1] == "done", events
+        shutil.rmtree(victim)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         store, mapping, late = prepare(folder)
         before, was = remember(store), json.loads(call("stats", store, "--format", "json"))
         assert len(before) == 2 and all(("account", PERSON) in old["risks.csv"] for old in before)
         latest = text_of(os.path.join(store, "runs", "latest"))
+        killed(store, folder)
         call("erase", store, "account:" + PERSON, status=2)  # no reason
         call("erase", store, "account", "--reason", "x", status=2)
         result = json.loads(call("erase", store, "account:" + PERSON, "--reason", "asked for it", "--format", "json"))
