@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "base/csv.h"
 #include "base/pieces.h"
 #include "base/stream.h"
@@ -400,26 +401,17 @@ static void refuses_a_record_without_end(void **state)
 /* ---- lists ------------------------------------------------------------------------------------
  */
 
-static void write_file(char path[32], const char *bytes, size_t length)
-{
-    snprintf(path, 32, "/tmp/rs_csv_XXXXXX");
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, bytes, length), (ssize_t)length);
-    close(fd);
-}
-
 static void reads_a_list_by_its_header(void **state)
 {
     (void)state;
     static const char text[] = "type,id,reason\naccount,\"a,1\",\"said \"\"no\"\"\"\n\nx,y,z\n";
-    char path[32];
+    char path[TEMPORARY_PATH];
     rsi_csv *csv = NULL;
     const rs_text *fields = NULL;
     uint64_t line = 0;
     rs_error err = {0};
     char expected[200];
-    write_file(path, text, sizeof text - 1);
+    temporary_file(path, "", text, sizeof text - 1);
     assert_int_equal(rsi_csv_open(&csv, path, &err), RS_OK);
     assert_int_equal(rsi_csv_column(csv, "id"), 1);
     assert_int_equal(rsi_csv_column(csv, "nope"), SIZE_MAX);
@@ -451,11 +443,11 @@ static void tells_what_is_wrong_with_a_list(void **state)
         {"a,b\n1,2\n1,2,3\n", "3:3: 3 fields, expected 2 as in the header"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char path[32];
+        char path[TEMPORARY_PATH];
         char expected[200];
         rsi_csv *csv = NULL;
         rs_error err = {0};
-        write_file(path, rows[i].text, strlen(rows[i].text));
+        temporary_file(path, "", rows[i].text, strlen(rows[i].text));
         rs_status status = rsi_csv_open(&csv, path, &err);
         const rs_text *fields = (const rs_text *)"";
         uint64_t line;
@@ -474,8 +466,8 @@ static void survives_every_failed_allocation(void **state)
 {
     (void)state;
     static const char text[] = "type,id\naccount,\"said \"\"no\"\"\"\n";
-    char path[32];
-    write_file(path, text, sizeof text - 1);
+    char path[TEMPORARY_PATH];
+    temporary_file(path, "", text, sizeof text - 1);
     rs_status status = RS_ENOMEM;
     int failures = -1;
     for (int grants = 0; status == RS_ENOMEM; grants++) {

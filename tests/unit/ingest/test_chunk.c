@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "ingest/chunk.h"
 #include "ingest/feed.h"
 #include "ingest/inputs.h"
@@ -147,20 +148,11 @@ typedef struct setting {
     size_t length;
 } setting;
 
-static void write_file(char path[40], const setting *given)
-{
-    snprintf(path, 40, "/tmp/rs_chunk_XXXXXX%s", given->extension);
-    int fd = mkstemps(path, (int)strlen(given->extension));
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, given->bytes, given->length), (ssize_t)given->length);
-    close(fd);
-}
-
 /* All rows of a file, good and bad, as text. */
 static rs_status read_file(const setting *given, size_t piece_bytes, int64_t time_max, output *out,
                            rs_error *err)
 {
-    char path[40];
+    char path[TEMPORARY_PATH];
     const char *name = path;
     rsi_mapping *mapping = NULL;
     rsi_inputs inputs = {0};
@@ -172,7 +164,7 @@ static rs_status read_file(const setting *given, size_t piece_bytes, int64_t tim
     rsi_row_sink sink = {out, put_row, NULL};
     uint64_t lines = 0;
     memset(out, 0, sizeof *out);
-    write_file(path, given);
+    temporary_file(path, given->extension, given->bytes, given->length);
     assert_int_equal(rsi_mapping_parse(&mapping, "m", given->mapping, strlen(given->mapping), err),
                      RS_OK);
     assert_int_equal(rsi_inputs_find(&inputs, mapping, &name, 1, err), RS_OK);

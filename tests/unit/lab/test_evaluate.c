@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "ringscope/lab.h"
 
 void *__real_malloc(size_t size);
@@ -80,10 +81,7 @@ static int remove_folder(void **state)
 
 static void write_file(const char *path, const char *text)
 {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    assert_int_equal(fclose(file), 0);
+    temporary_overwrite(path, text, strlen(text));
 }
 
 static const char truth_head[] = "account,ring,kind,hiding,role,lookalike,group\n";

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../temporary.h"
 #include "ringscope/lists.h"
 #include "ringscope/propagate.h"
 
@@ -180,11 +181,8 @@ uint32_t __wrap_rs_graph_node_count(const rs_graph *graph)
 
 static rs_status read_once(const char *bytes, size_t length, rs_list *list, rs_error *err)
 {
-    char path[] = "list_XXXXXX";
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, bytes, length), (ssize_t)length);
-    close(file);
+    char path[TEMPORARY_PATH];
+    temporary_file(path, "", bytes, length);
     name_all();
     rs_status status = rs_list_read(NULL, path, list, err);
     unlink(path);

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "ringscope/report.h"
 
 /* ---- failures by order ----------------------------------------------------------------------- */
@@ -98,10 +99,7 @@ static int remove_file(void **state)
 
 static void put(const char *bytes, size_t length)
 {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, length, file), length);
-    assert_int_equal(fclose(file), 0);
+    temporary_overwrite(path, bytes, length);
 }
 
 /* Read all rings; RS_OK and how many, or why not. */

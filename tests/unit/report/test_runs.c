@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
+#include "../temporary.h"
 #include "report/report.h"
 #include "ringscope/verify.h"
 
@@ -364,14 +365,6 @@ static void expect_finding(const char *id, const char *file)
     rs_violations_free(&list);
 }
 
-static void overwrite(const char *path, const char *bytes, size_t length)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, length, file), length);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void finds_every_changed_byte_of_every_file_of_a_run(void **state)
 {
     (void)state;
@@ -387,15 +380,15 @@ static void finds_every_changed_byte_of_every_file_of_a_run(void **state)
         snprintf(name, sizeof name, "runs/%s/%s", id.text, strrchr(path, '/') + 1);
         for (size_t at = 0; at < length; at += step) {
             bytes[at] ^= 1;
-            overwrite(path, bytes, length);
+            temporary_overwrite(path, bytes, length);
             expect_finding(damage, name);
             bytes[at] ^= 1;
         }
-        overwrite(path, bytes, length - 1);
+        temporary_overwrite(path, bytes, length - 1);
         expect_finding(damage, name);
         unlink(path);
         expect_finding(damage, name);
-        overwrite(path, bytes, length);
+        temporary_overwrite(path, bytes, length);
         free(bytes);
         free(path);
     }
@@ -409,9 +402,9 @@ static void finds_a_pointer_to_a_run_that_is_not_there(void **state)
     char path[128];
     (void)kept();
     snprintf(path, sizeof path, "%s/runs/latest", shared.store_path);
-    overwrite(path, other, strlen(other));
+    temporary_overwrite(path, other, strlen(other));
     expect_finding("R-01", "runs/latest");
-    overwrite(path, other, 7);
+    temporary_overwrite(path, other, 7);
     expect_finding("R-01", "runs/latest");
     unlink(path);
     expect_finding("R-01", "runs/latest");
