@@ -142,7 +142,7 @@ typedef struct rs_peaks {
     int64_t *src_day_amount; /* largest sum of one day; NULL without times or amounts */
     int64_t *dst_day_amount;
 } rs_peaks;
-/* A reading for each end that is a subject; 16 bytes an edge twice over while it works. */
+/* Two readings; 12 bytes an edge and end while it works. */
 RS_API RS_MUST_USE rs_status rs_graph_peaks(const rs_graph *graph, size_t relation, rs_peaks *out,
                                             const rs_work *work, rs_error *err);
 RS_API void rs_peaks_free(rs_peaks *peaks);

@@ -27,21 +27,34 @@ typedef struct end_sum {
     rsi_wide amount;
 } end_sum;
 
-/* `sums` is NULL where the end is no subject. `peers` counts distinct other ends, by node for a
- * subject, by node less the range's first for a thing; NULL where others do that. */
+/* `sums` is NULL where the end is no subject. `peers` counts distinct other ends; NULL where others
+ * do that. Both by dense number, so that no edge asks for its node. */
 typedef struct end_sums {
-    const uint32_t *node_of;
     end_sum *sums;
     uint32_t *peers;
-    uint32_t peers_first;
 } end_sums;
 
-static void add_to_side(const end_sums *side, uint32_t dense, int64_t amount)
+static inline void add_to_side(const end_sums *side, uint32_t dense, int64_t amount)
 {
     if (side->sums != NULL) {
-        end_sum *sum = &side->sums[side->node_of[dense]];
+        end_sum *sum = &side->sums[dense];
         sum->edges++;
         rsi_wide_add(&sum->amount, amount);
+    }
+}
+
+/* Ends come at random (the one by which the relation is sorted does not, and costs nothing): what
+ * is kept for them is asked for before their turn. */
+static inline void expect_end(const end_sums *side, const uint32_t *dense, size_t count, size_t i)
+{
+    enum { AHEAD = 16 };
+    if (i + AHEAD < count) {
+        if (side->sums != NULL) {
+            __builtin_prefetch(&side->sums[dense[i + AHEAD]], 1);
+        }
+        if (side->peers != NULL) {
+            __builtin_prefetch(&side->peers[dense[i + AHEAD]], 1);
+        }
     }
 }
 
@@ -56,6 +69,7 @@ static rs_status add_up(rsi_edge_stream *stream, end_sums *src, end_sums *dst, b
         RS_TRY(rsi_edge_stream_next(stream, &run, err));
         *amounts |= run.amount != NULL;
         for (size_t i = 0; i < run.count; i++) {
+            expect_end(dst, run.dst, run.count, i);
             if (one_type && run.src[i] == run.dst[i]) {
                 continue;
             }
@@ -64,8 +78,8 @@ static rs_status add_up(rsi_edge_stream *stream, end_sums *src, end_sums *dst, b
             add_to_side(dst, run.dst[i], amount);
             uint64_t pair = (uint64_t)run.src[i] << 32 | run.dst[i];
             if (pair != last && src->peers != NULL) {
-                src->peers[src->node_of[run.src[i]] - src->peers_first]++;
-                dst->peers[dst->node_of[run.dst[i]] - dst->peers_first]++;
+                src->peers[run.src[i]]++;
+                dst->peers[run.dst[i]]++;
             }
             last = pair;
         }
@@ -74,15 +88,17 @@ done:
     return status;
 }
 
-static rs_status make_side(end_sums *side, const rsi_end *end, uint32_t subjects, rs_error *err)
+static rs_status make_side(end_sums *side, const rsi_end *end, bool peers, rs_error *err)
 {
     rs_status status = RS_OK;
-    side->node_of = end->node_of;
+    if (peers) {
+        RS_TRY(rsi_graph_array(&side->peers, end->dense_count, sizeof *side->peers, err));
+    }
     if (!end->range.subject) {
         goto done;
     }
-    RS_TRY(rsi_graph_array(&side->sums, subjects, sizeof *side->sums, err));
-    for (uint32_t i = 0; i < subjects; i++) {
+    RS_TRY(rsi_graph_array(&side->sums, end->dense_count, sizeof *side->sums, err));
+    for (uint32_t i = 0; i < end->dense_count; i++) {
         side->sums[i].amount = RSI_WIDE_NONE;
     }
 done:
@@ -90,39 +106,55 @@ done:
 }
 
 /* A subject without amounts has 0; where no edge has one, `amount` stays NULL. */
-static rs_status hand_over(const end_sums *side, uint32_t subjects, bool amounts, uint64_t **edges,
-                           int64_t **amount, rs_error *err)
+static rs_status hand_over(const end_sums *side, const rsi_end *end, uint32_t subjects,
+                           bool amounts, uint64_t **edges, int64_t **amount, rs_error *err)
 {
     rs_status status = RS_OK;
     if (side->sums == NULL) {
         goto done;
     }
     RS_TRY(rsi_graph_array(edges, subjects, sizeof **edges, err));
-    for (uint32_t i = 0; i < subjects; i++) {
-        (*edges)[i] = side->sums[i].edges;
+    for (uint32_t i = 0; i < end->dense_count; i++) {
+        if (end->node_of[i] != RS_NO_NODE) {
+            (*edges)[end->node_of[i]] = side->sums[i].edges;
+        }
     }
     if (!amounts) {
         goto done;
     }
     RS_TRY(rsi_graph_array(amount, subjects, sizeof **amount, err));
-    for (uint32_t i = 0; i < subjects; i++) {
+    for (uint32_t i = 0; i < end->dense_count; i++) {
         rsi_wide sum = side->sums[i].amount;
-        (*amount)[i] = rsi_wide_is_none(sum) ? 0 : rsi_wide_clamp(sum);
+        if (end->node_of[i] != RS_NO_NODE) {
+            (*amount)[end->node_of[i]] = rsi_wide_is_none(sum) ? 0 : rsi_wide_clamp(sum);
+        }
     }
 done:
     return status;
 }
 
-/* Where peers are counted: for subjects in the answer, for things in an array of their own. */
-static rs_status make_peers(end_sums *side, const rsi_end *end, uint32_t subjects, rs_error *err)
+/* The peers of subjects into the answer, by node; those of things stay as they are, *of_things. */
+static rs_status hand_over_peers(end_sums *side, const rsi_end *end, uint32_t subjects,
+                                 uint32_t **of_subjects, uint32_t **of_things, rs_error *err)
 {
-    side->peers_first = end->range.subject ? 0 : end->range.first;
-    return rsi_graph_array(&side->peers, end->range.subject ? subjects : end->range.count,
-                           sizeof *side->peers, err);
+    rs_status status = RS_OK;
+    if (!end->range.subject) {
+        *of_things = side->peers;
+        side->peers = NULL; /* moved to the caller */
+        goto done;
+    }
+    RS_TRY(rsi_graph_array(of_subjects, subjects, sizeof **of_subjects, err));
+    for (uint32_t i = 0; i < end->dense_count; i++) {
+        if (end->node_of[i] != RS_NO_NODE) {
+            (*of_subjects)[end->node_of[i]] = side->peers[i];
+        }
+    }
+done:
+    return status;
 }
 
 /* `sorted`: the relation is one run in order of (src, dst), so that distinct ends are counted too;
- * the counts of things are handed out as *of_things. */
+ * the counts of things are handed out as *of_things, by dense number. */
 static rs_status count_edges(const rs_graph *graph, size_t relation, bool sorted, rs_counts *counts,
                              uint32_t **of_things, const rs_work *work, rs_error *err)
 {
@@ -131,23 +163,20 @@ static rs_status count_edges(const rs_graph *graph, size_t relation, bool sorted
     end_sums src = {0};
     end_sums dst = {0};
     bool amounts = false;
+    uint32_t subjects = counts->count;
     RS_TRY(rsi_edge_stream_open(&stream, graph, relation, RS_SCAN_AMOUNT, err));
     stream.work = work;
     stream.stage = "counting edges";
-    RS_TRY(make_side(&src, &stream.src, counts->count, err));
-    RS_TRY(make_side(&dst, &stream.dst, counts->count, err));
-    if (sorted) {
-        RS_TRY(make_peers(&src, &stream.src, counts->count, err));
-        RS_TRY(make_peers(&dst, &stream.dst, counts->count, err));
-    }
+    RS_TRY(make_side(&src, &stream.src, sorted, err));
+    RS_TRY(make_side(&dst, &stream.dst, sorted, err));
     RS_TRY(add_up(&stream, &src, &dst, &amounts, err));
-    RS_TRY(hand_over(&src, counts->count, amounts, &counts->src_edges, &counts->src_amount, err));
-    RS_TRY(hand_over(&dst, counts->count, amounts, &counts->dst_edges, &counts->dst_amount, err));
+    RS_TRY(hand_over(&src, &stream.src, subjects, amounts, &counts->src_edges, &counts->src_amount,
+                     err));
+    RS_TRY(hand_over(&dst, &stream.dst, subjects, amounts, &counts->dst_edges, &counts->dst_amount,
+                     err));
     if (sorted) {
-        *(stream.src.range.subject ? &counts->src_peers : of_things) = src.peers;
-        *(stream.dst.range.subject ? &counts->dst_peers : of_things) = dst.peers;
-        src.peers = NULL; /* moved to the caller */
-        dst.peers = NULL;
+        RS_TRY(hand_over_peers(&src, &stream.src, subjects, &counts->src_peers, of_things, err));
+        RS_TRY(hand_over_peers(&dst, &stream.dst, subjects, &counts->dst_peers, of_things, err));
     }
 done:
     free(src.peers);
@@ -258,6 +287,7 @@ done:
 static rs_status count_shared(const rs_graph *graph, size_t relation, const uint32_t *users,
                               rs_counts *counts, const rs_work *work, rs_error *err)
 {
+    enum { AHEAD = 16 };
     rs_status status = RS_OK;
     rsi_edge_stream stream = {0};
     rs_edges run = {0};
@@ -268,7 +298,6 @@ static rs_status count_shared(const rs_graph *graph, size_t relation, const uint
     stream.work = work;
     stream.stage = "counting shared things";
     bool src_is_thing = !stream.src.range.subject;
-    const rsi_end *thing_end = src_is_thing ? &stream.src : &stream.dst;
     const rsi_end *user_end = src_is_thing ? &stream.dst : &stream.src;
     do {
         RS_TRY(rsi_edge_stream_next(&stream, &run, err));
@@ -276,7 +305,10 @@ static rs_status count_shared(const rs_graph *graph, size_t relation, const uint
         const uint32_t *subjects = src_is_thing ? run.dst : run.src;
         for (size_t i = 0; i < run.count; i++) {
             uint64_t pair = (uint64_t)things[i] << 32 | subjects[i];
-            if (pair != last && users[thing_end->node_of[things[i]] - thing_end->range.first] > 1) {
+            if (i + AHEAD < run.count) {
+                __builtin_prefetch(&users[things[i + AHEAD]]);
+            }
+            if (pair != last && users[things[i]] > 1) {
                 counts->shared_things[user_end->node_of[subjects[i]]]++;
             }
             last = pair;

@@ -41,6 +41,14 @@ typedef struct rsi_end {
     const uint32_t *node_of; /* by dense number */
 } rsi_end;
 
+static inline rsi_end rsi_end_of(const rs_graph *graph, size_t store_type)
+{
+    size_t range = graph->type_range[store_type];
+    return (rsi_end){.range = graph->ranges[range],
+                     .dense_count = graph->dense_count[range],
+                     .node_of = graph->node_of + graph->dense_first[range]};
+}
+
 typedef struct rsi_edge_stream {
     const rs_graph *graph;
     rs_relation_info relation;

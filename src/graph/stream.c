@@ -12,14 +12,6 @@
 #include "base/try.h"
 #include "graph/internal.h"
 
-static rsi_end end_of(const rs_graph *graph, size_t store_type)
-{
-    size_t range = graph->type_range[store_type];
-    return (rsi_end){.range = graph->ranges[range],
-                     .dense_count = graph->dense_count[range],
-                     .node_of = graph->node_of + graph->dense_first[range]};
-}
-
 rs_status rsi_edge_stream_open(rsi_edge_stream *stream, const rs_graph *graph, size_t relation,
                                unsigned columns, rs_error *err)
 {
@@ -28,8 +20,8 @@ rs_status rsi_edge_stream_open(rsi_edge_stream *stream, const rs_graph *graph, s
         graph->as_of != RS_NO_TIME && info.time_max != RS_NO_TIME && info.time_max > graph->as_of;
     *stream = (rsi_edge_stream){.graph = graph,
                                 .relation = info,
-                                .src = end_of(graph, info.src_type),
-                                .dst = end_of(graph, info.dst_type),
+                                .src = rsi_end_of(graph, info.src_type),
+                                .dst = rsi_end_of(graph, info.dst_type),
                                 .stage = "reading relations",
                                 .cut = cut};
     return rs_scan_open(&stream->scan, graph->store, relation,

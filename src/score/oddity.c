@@ -294,25 +294,33 @@ typedef struct join {
     uint64_t *sum; /* of 1/tail, in 2^-16 */
 } join;
 
-/* The tail of each value up to HISTOGRAM_MAX by counting. */
-static rs_status add_small_column(join *j, const int64_t *values, rs_error *err)
+/* The inverse of each tail up to `largest` by counting. */
+static rs_status add_small_column(join *j, const int64_t *values, size_t largest, rs_error *err)
 {
-    uint32_t *at_least = calloc(HISTOGRAM_MAX + 2, sizeof *at_least);
+    uint64_t *at_least = calloc(largest + 2, sizeof *at_least);
     if (at_least == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (a column of counts)");
     }
     for (uint32_t v = 0; v < j->subjects; v++) {
         at_least[values[v] > 0 ? values[v] : 0]++;
     }
-    for (size_t value = HISTOGRAM_MAX; value-- > 1;) {
+    for (size_t value = largest; value-- > 1;) {
         at_least[value] += at_least[value + 1];
     }
+    for (size_t value = 1; value <= largest; value++) { /* one division a value, not a subject */
+        at_least[value] = ((uint64_t)j->subjects << 16) / at_least[value];
+    }
+    at_least[0] = UINT64_C(1) << 16;
     for (uint32_t v = 0; v < j->subjects; v++) {
-        j->sum[v] +=
-            values[v] > 0 ? ((uint64_t)j->subjects << 16) / at_least[values[v]] : UINT64_C(1) << 16;
+        j->sum[v] += at_least[values[v] > 0 ? values[v] : 0];
     }
     free(at_least);
     return RS_OK;
+}
+
+static uint64_t inverse_tail(const join *j, size_t at_least)
+{
+    return ((uint64_t)j->subjects << 16) / at_least;
 }
 
 /* The same by sorting. Ties share their tail. */
@@ -332,9 +340,42 @@ static rs_status add_large_column(join *j, const int64_t *values, rs_error *err)
     size_t first = 0; /* of the values that equal the one at hand */
     for (size_t i = 0; i < count; i++) {
         first = j->sorted[i].key == j->sorted[first].key ? first : i;
-        j->sum[j->sorted[i].value] += ((uint64_t)j->subjects << 16) / (count - first);
+        j->sum[j->sorted[i].value] += inverse_tail(j, count - first);
     }
     return RS_OK;
+}
+
+/* Value and subject in one number: half of the memory to move. */
+static rs_status add_packed_column(join *j, const int64_t *values, unsigned shift, rs_error *err)
+{
+    size_t count = 0;
+    uint64_t *keys = (uint64_t *)(void *)j->sorted;
+    for (uint32_t v = 0; v < j->subjects; v++) {
+        if (values[v] > 0) {
+            keys[count++] = (uint64_t)values[v] << shift | v;
+        }
+        j->sum[v] += values[v] > 0 ? 0 : UINT64_C(1) << 16; /* a tail of 1 */
+    }
+    rs_status status = rsi_sort_u64(keys, count, (uint64_t *)(void *)j->scratch, err);
+    if (status != RS_OK) {
+        return status;
+    }
+    enum { AHEAD = 16 };
+    size_t first = 0; /* of the values that equal the one at hand */
+    uint64_t mask = (UINT64_C(1) << shift) - 1;
+    for (size_t i = 0; i < count; i++) {
+        if (i + AHEAD < count) {
+            __builtin_prefetch(&j->sum[keys[i + AHEAD] & mask], 1);
+        }
+        first = keys[i] >> shift == keys[first] >> shift ? first : i;
+        j->sum[keys[i] & mask] += inverse_tail(j, count - first);
+    }
+    return RS_OK;
+}
+
+static unsigned bits_of(uint64_t number)
+{
+    return number == 0 ? 0 : 64 - (unsigned)__builtin_clzll(number);
 }
 
 /* A column whose largest value is 0 says nothing and is not counted. */
@@ -352,8 +393,12 @@ static rs_status add_column(void *context, const char *name, unsigned decimals,
         return RS_OK;
     }
     j->columns++;
-    return largest < HISTOGRAM_MAX ? add_small_column(j, values, err)
-                                   : add_large_column(j, values, err);
+    if (largest < HISTOGRAM_MAX) {
+        return add_small_column(j, values, (size_t)largest, err);
+    }
+    unsigned shift = bits_of(j->subjects);
+    return bits_of((uint64_t)largest) + shift <= 64 ? add_packed_column(j, values, shift, err)
+                                                    : add_large_column(j, values, err);
 }
 
 static uint32_t oddity_of(const join *j, uint32_t subject)
