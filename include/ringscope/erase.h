@@ -42,8 +42,9 @@ typedef struct rs_stub {
 
 /* Rewrite every run that the store keeps and that names one of the `count` nodes: lists and risks
  * lose their lines, a report has "erased-STUB" for the id, so that its rings and sums stay what
- * they were. Each run is replaced whole or not at all; its id stays. *run_count counts them.
- * RS_EIO, RS_ENOMEM, RS_ECORRUPT (a run is damaged: it is left as it is), RS_EINTERRUPTED. */
+ * they were; what explains the run is left out. Each run is replaced whole or not at all; its id
+ * stays. *run_count counts them. RS_EIO, RS_ENOMEM, RS_ECORRUPT (a run is damaged: it is left as it
+ * is), RS_EINTERRUPTED. */
 RS_API RS_MUST_USE rs_status rs_runs_erase(const char *store_path, const rs_node_name *nodes,
                                            const rs_stub *stubs, size_t count, const rs_work *work,
                                            uint64_t *run_count, rs_error *err);

@@ -84,9 +84,10 @@ typedef struct rs_explanation {
     double path_part; /* what the listed paths account for together */
 } rs_explanation;
 
-/* Explain risk[node], as rs_spread left it, by pushing from the node until no residual exceeds
- * push_tolerance * sqrt(weight at its node). Cost grows with 1 / push_tolerance and is bounded
- * (2^24 links), not with the graph; memory with the nodes touched. RS_EUSAGE, RS_ENOMEM. */
+/* Explain risk[node], as rs_spread left it, by pushing from the node, what matters most first,
+ * until the remainder is within push_tolerance, or no residual exceeds a 256th of push_tolerance *
+ * sqrt(weight at its node). Cost grows with 1 / push_tolerance and is bounded (2^24 links), not
+ * with the graph; memory with the nodes touched. RS_EUSAGE, RS_ENOMEM. */
 RS_API RS_MUST_USE rs_status rs_spread_explain(const rs_adjacency *graph, const int64_t *seed,
                                                const int64_t *risk,
                                                const rs_spread_options *options, uint32_t node,

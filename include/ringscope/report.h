@@ -93,6 +93,8 @@ typedef enum rs_run_file {
     RS_RUN_BLACKLIST,
     RS_RUN_WHITELIST,
     RS_RUN_SETTINGS,
+    RS_RUN_NETWORK, /* what explains each risk; a run may leave it and the next out */
+    RS_RUN_COUNTS,
     RS_RUN_SIDECAR
 } rs_run_file;
 

@@ -17,21 +17,23 @@ static double of_million(uint32_t millionths)
     return (double)millionths / RS_MILLION;
 }
 
-static void print_node(FILE *out, const rsi_why *why, uint32_t node)
+static rs_text id_of(const rsi_why *why, uint32_t node)
 {
-    rsi_print_text(out, rsi_text(rs_graph_range_of(why->graph, node).type));
-    fputc(' ', out);
-    rsi_print_text(out, rs_ids_of(why->ids, node));
+    const rsi_why_node *named = rsi_why_named(why, node);
+    return named == NULL ? (rs_text){"", 0} : (rs_text){named->id, named->id_length};
 }
 
-static const rs_list_entry *entry_of(const rs_list *list, uint32_t node)
+static const char *type_of(const rsi_why *why, uint32_t node)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->entries[i].node == node) {
-            return &list->entries[i];
-        }
-    }
-    return NULL;
+    const rsi_why_node *named = rsi_why_named(why, node);
+    return named == NULL ? "" : named->type;
+}
+
+static void print_node(FILE *out, const rsi_why *why, uint32_t node)
+{
+    rsi_print_text(out, rsi_text(type_of(why, node)));
+    fputc(' ', out);
+    rsi_print_text(out, id_of(why, node));
 }
 
 static const char *plural(size_t count)
@@ -43,22 +45,20 @@ static const char *plural(size_t count)
 
 static void print_listed(FILE *out, const rsi_why *why, uint32_t node)
 {
-    const rs_list_entry *black = entry_of(why->blacklist, node);
-    const rs_list_entry *white = entry_of(why->whitelist, node);
-    const rs_list_entry *entry = black != NULL ? black : white;
-    if (entry == NULL) {
+    const rsi_why_node *named = rsi_why_named(why, node);
+    if (named == NULL || named->list == NULL) {
         return;
     }
-    fputs(black != NULL ? "blacklisted" : "whitelisted", out);
-    if (entry->reason[0] != '\0') {
+    fputs(named->list, out);
+    if (named->reason[0] != '\0') {
         fputs(": ", out);
-        rsi_print_text(out, rsi_text(entry->reason));
+        rsi_print_text(out, rsi_text(named->reason));
     }
 }
 
 static bool is_thing(const rsi_why *why)
 {
-    return why->node >= rs_graph_subject_count(why->graph);
+    return why->node >= why->subjects;
 }
 
 /* What a subject has beside its spread; a thing has nothing else. */
@@ -84,8 +84,8 @@ static void print_risk(FILE *out, const rsi_why *why)
     fputc(' ', out);
     rsi_print_text(out, why->id);
     fprintf(out, "  risk %.3f\n", of_million(why->line.risk));
-    if (entry_of(why->blacklist, why->node) != NULL ||
-        entry_of(why->whitelist, why->node) != NULL) {
+    const rsi_why_node *own = rsi_why_named(why, why->node);
+    if (own != NULL && own->list != NULL) {
         print_listed(out, why, why->node);
         fputc('\n', out);
     }
@@ -96,23 +96,18 @@ static void print_risk(FILE *out, const rsi_why *why)
         print_own_parts(out, why);
     }
     if (why->store_changed) {
-        fputs("the store has changed since the run: what follows looks at it as it is now\n", out);
+        fputs(why->from_store
+                  ? "the store has changed since the run: what follows looks at it as it is now\n"
+                  : "the store has changed since the run: what follows is as the run saw it\n",
+              out);
     }
-}
-
-/* A relation as the report calls it: "pays(account,account,EUR)" where there are several "pays". */
-static char *label_of(const rsi_why *why, size_t relation, rs_error *err)
-{
-    char *label = rsi_relation_label(rs_graph_store(why->graph), relation);
-    if (label == NULL) {
-        rs_fail(err, RS_ENOMEM, "out of memory (name of a relation)");
+    if (why->kept_none) {
+        fputs("the run kept no network: it was built again from the store\n", out);
     }
-    return label;
 }
 
 static rs_status print_relations(FILE *out, const rsi_why *why, rs_error *err)
 {
-    const rs_store *store = rs_graph_store(why->graph);
     if (why->relation_count == 0) {
         return RS_OK;
     }
@@ -123,16 +118,8 @@ static rs_status print_relations(FILE *out, const rsi_why *why, rs_error *err)
     rsi_table_cell(table, "times");
     for (size_t i = 0; i < why->relation_count; i++) {
         const rsi_why_relation *side = &why->relations[i];
-        rs_relation_info info = rs_store_relation(store, side->relation);
-        char *label = label_of(why, side->relation, err);
-        if (label == NULL) {
-            rsi_table_free(table);
-            return RS_ENOMEM;
-        }
-        rsi_table_cell(table, "%s", label);
-        free(label);
-        rsi_table_cell(table, "%s %s", side->from ? "->" : "<-",
-                       rs_store_type(store, side->from ? info.dst_type : info.src_type).name);
+        rsi_table_cell(table, "%s", side->label);
+        rsi_table_cell(table, "%s %s", side->from ? "->" : "<-", side->other_type);
         rsi_table_cell(table, "%" PRIu64, side->peer_count);
         rsi_table_cell(table, "%" PRIu64, side->edge_count);
     }
@@ -160,25 +147,9 @@ static void print_coverage(FILE *out, const rs_explanation *spread)
     }
 }
 
-/* A tie that is no evidence: the name of the relations between subjects where they have but one,
- * NULL where they have several, "" where there is none and the two are one person. */
-static const char *plain_relation(const rsi_why *why)
-{
-    const rs_store *store = rs_graph_store(why->graph);
-    const char *name = "";
-    for (size_t r = 0; r < rs_store_relation_count(store) && name != NULL; r++) {
-        rs_relation_info info = rs_store_relation(store, r);
-        if (rs_store_type(store, info.src_type).subject &&
-            rs_store_type(store, info.dst_type).subject) {
-            name = name[0] == '\0' || strcmp(name, info.name) == 0 ? info.name : NULL;
-        }
-    }
-    return name;
-}
-
 static void print_relation(FILE *out, const rsi_why *why)
 {
-    const char *name = plain_relation(why);
+    const char *name = why->plain;
     name = name == NULL ? "a payment or link" : name[0] == '\0' ? "the same person" : name;
     fputs(" -(", out);
     rsi_print_text(out, rsi_text(name));
@@ -186,29 +157,29 @@ static void print_relation(FILE *out, const rsi_why *why)
 }
 
 /* What ties two nodes of a path: " -(device d1)- ", " - " where one of them is the thing itself. */
-static void print_hop(FILE *out, const rsi_why *why, uint32_t from, uint32_t to)
+static void print_hop(FILE *out, const rsi_why *why, const rsi_why_tie *tie, uint32_t from,
+                      uint32_t to)
 {
-    const rs_link *link = rsi_why_link(why, from, to);
-    uint32_t subjects = rs_graph_subject_count(why->graph);
-    if (from >= subjects || to >= subjects) {
+    if (from >= why->subjects || to >= why->subjects) {
         fputs(" - ", out);
-    } else if (link == NULL) {
+    } else if (tie->kind == NULL) {
         print_relation(out, why);
-    } else if (link->thing == RS_NO_NODE) {
-        fprintf(out, " -(%s)- ", rs_evidence_kind_name(link->kind));
+    } else if (tie->thing == RS_NO_NODE) {
+        fprintf(out, " -(%s)- ", tie->kind);
     } else {
         fputs(" -(", out);
-        print_node(out, why, link->thing);
+        print_node(out, why, tie->thing);
         fputs(")- ", out);
     }
 }
 
-static void print_path(FILE *out, const rsi_why *why, const rs_path *path)
+static void print_path(FILE *out, const rsi_why *why, size_t number)
 {
+    const rs_path *path = &why->spread.paths[number];
     fprintf(out, "  %+.4f  ", path->part);
     for (uint32_t i = 0; i < path->length; i++) {
         if (i > 0) {
-            print_hop(out, why, path->nodes[i - 1], path->nodes[i]);
+            print_hop(out, why, &why->ties[number][i - 1], path->nodes[i - 1], path->nodes[i]);
         }
         print_node(out, why, path->nodes[i]);
     }
@@ -237,7 +208,7 @@ static void print_spread(FILE *out, const rsi_why *why)
     }
     fputs(spread->path_count > 0 ? "paths\n" : "", out);
     for (size_t i = 0; i < spread->path_count; i++) {
-        print_path(out, why, &spread->paths[i]);
+        print_path(out, why, i);
     }
 }
 
@@ -301,9 +272,9 @@ static void json_key(FILE *out, const char *key)
 static void json_node(FILE *out, const rsi_why *why, uint32_t node)
 {
     fputs("{\"type\":", out);
-    rsi_print_json_text(out, rsi_text(rs_graph_range_of(why->graph, node).type));
+    rsi_print_json_text(out, rsi_text(type_of(why, node)));
     json_key(out, "id");
-    rsi_print_json_text(out, rs_ids_of(why->ids, node));
+    rsi_print_json_text(out, id_of(why, node));
 }
 
 static void json_ring(FILE *out, const rsi_why *why)
@@ -318,84 +289,63 @@ static void json_ring(FILE *out, const rsi_why *why)
             why->ring_members);
 }
 
-static rs_status json_relation(FILE *out, const rsi_why *why, size_t relation, rs_error *err)
+static void json_relations(FILE *out, const rsi_why *why)
 {
-    char *label = label_of(why, relation, err);
-    if (label == NULL) {
-        return RS_ENOMEM;
-    }
-    rsi_print_json_text(out, rsi_text(label));
-    free(label);
-    return RS_OK;
-}
-
-static rs_status json_relations(FILE *out, const rsi_why *why, rs_error *err)
-{
-    rs_status status = RS_OK;
     json_key(out, "relations");
     fputc('[', out);
     for (size_t i = 0; i < why->relation_count; i++) {
         const rsi_why_relation *side = &why->relations[i];
         fputs(i == 0 ? "{\"relation\":" : ",{\"relation\":", out);
-        RS_TRY(json_relation(out, why, side->relation, err));
+        rsi_print_json_text(out, rsi_text(side->label));
         fprintf(out, ",\"side\":\"%s\",\"edges\":%" PRIu64 ",\"peers\":%" PRIu64 "}",
                 side->from ? "src" : "dst", side->edge_count, side->peer_count);
     }
     fputc(']', out);
-done:
-    return status;
 }
 
 /* What ties two nodes of a path: the kind of evidence, its relation, and the thing where that is
  * neither of the two; where it is no evidence, the relation if only one can be meant. */
-static rs_status json_step(FILE *out, const rsi_why *why, uint32_t from, uint32_t to, rs_error *err)
+static void json_step(FILE *out, const rsi_why *why, const rsi_why_tie *tie, uint32_t from,
+                      uint32_t to)
 {
-    const rs_link *link = rsi_why_link(why, from, to);
-    uint32_t subjects = rs_graph_subject_count(why->graph);
-    bool direct = from >= subjects || to >= subjects;
-    const char *name = link == NULL && !direct ? plain_relation(why) : NULL;
+    bool direct = from >= why->subjects || to >= why->subjects;
+    const char *name = tie->kind == NULL && !direct ? why->plain : NULL;
     bool same = name != NULL && name[0] == '\0';
     fputs("{\"kind\":", out);
-    rsi_print_json_text(out, rsi_text(link != NULL ? rs_evidence_kind_name(link->kind)
-                                      : same       ? "identity"
-                                                   : "relation"));
+    rsi_print_json_text(out, rsi_text(tie->kind != NULL ? tie->kind
+                                      : same            ? "identity"
+                                                        : "relation"));
     json_key(out, "relation");
-    if (link != NULL && link->relation < rs_store_relation_count(rs_graph_store(why->graph))) {
-        rs_status status = json_relation(out, why, link->relation, err);
-        if (status != RS_OK) {
-            return status;
-        }
+    if (tie->label != NULL) {
+        rsi_print_json_text(out, rsi_text(tie->label));
     } else if (name != NULL && !same) {
         rsi_print_json_text(out, rsi_text(name));
     } else {
         fputs("null", out);
     }
     json_key(out, "thing");
-    if (link == NULL || link->thing == RS_NO_NODE || direct) {
+    if (tie->thing == RS_NO_NODE || direct) {
         fputs("null}", out);
     } else {
-        json_node(out, why, link->thing);
+        json_node(out, why, tie->thing);
         fputs("}}", out);
     }
-    return RS_OK;
 }
 
-static rs_status json_via(FILE *out, const rsi_why *why, const rs_path *path, rs_error *err)
+static void json_via(FILE *out, const rsi_why *why, size_t number)
 {
-    rs_status status = RS_OK;
+    const rs_path *path = &why->spread.paths[number];
     json_key(out, "via");
     fputc('[', out);
-    for (uint32_t k = 1; k < path->length && status == RS_OK; k++) {
+    for (uint32_t k = 1; k < path->length; k++) {
         fputs(k == 1 ? "" : ",", out);
-        status = json_step(out, why, path->nodes[k - 1], path->nodes[k], err);
+        json_step(out, why, &why->ties[number][k - 1], path->nodes[k - 1], path->nodes[k]);
     }
     fputc(']', out);
-    return status;
 }
 
-static rs_status json_paths(FILE *out, const rsi_why *why, rs_error *err)
+static void json_paths(FILE *out, const rsi_why *why)
 {
-    rs_status status = RS_OK;
     const rs_explanation *spread = &why->spread;
     json_key(out, "paths");
     fputc('[', out);
@@ -407,15 +357,13 @@ static rs_status json_paths(FILE *out, const rsi_why *why, rs_error *err)
             fputc('}', out);
         }
         fputc(']', out);
-        RS_TRY(json_via(out, why, &spread->paths[i], err));
+        json_via(out, why, i);
         fputc('}', out);
     }
     fputc(']', out);
-done:
-    return status;
 }
 
-static rs_status json_spread(FILE *out, const rsi_why *why, rs_error *err)
+static void json_spread(FILE *out, const rsi_why *why)
 {
     const rs_explanation *spread = &why->spread;
     json_key(out, "spread_from");
@@ -432,9 +380,8 @@ static rs_status json_spread(FILE *out, const rsi_why *why, rs_error *err)
         fprintf(out, ",\"part\":%.6f}", spread->seeds[i].part);
     }
     fputc(']', out);
-    rs_status status = json_paths(out, why, err);
+    json_paths(out, why);
     fputc('}', out);
-    return status;
 }
 
 static void json_users(FILE *out, const rsi_why *why)
@@ -465,7 +412,7 @@ static void json_oddity(FILE *out, const rsi_why *why)
 
 rs_status rsi_why_print_json(FILE *out, const rsi_why *why, rs_error *err)
 {
-    rs_status status = RS_OK;
+    (void)err;
     fputs("{\"type\":", out);
     rsi_print_json_text(out, rsi_text(why->type));
     json_key(out, "id");
@@ -476,11 +423,10 @@ rs_status rsi_why_print_json(FILE *out, const rsi_why *why, rs_error *err)
             of_million(why->line.risk), of_million(why->line.spread), of_million(why->line.oddity),
             of_million(why->line.ring_score));
     json_ring(out, why);
-    RS_TRY(json_relations(out, why, err));
-    RS_TRY(json_spread(out, why, err));
+    json_relations(out, why);
+    json_spread(out, why);
     json_users(out, why);
     json_oddity(out, why);
     fputs("}\n", out);
-done:
-    return status;
+    return RS_OK;
 }

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/rings.h"
 #include "cli/stages.h"
+#include "report/trace.h"
 
 enum { CONFLICTS_SHOWN = 10 };
 
@@ -22,6 +23,7 @@ typedef struct options {
     uint64_t component_max;
     uint64_t seed;
     uint64_t top;
+    bool no_network;
 } options;
 
 static const rsi_option table[] = {
@@ -49,6 +51,8 @@ static const rsi_option table[] = {
      "seed of the clustering's random order; default 1", 0, 4294967295.0, false},
     {"top", RSI_COUNT, "N", offsetof(options, top),
      "print the N rings of the highest scores at the end; default 10", 0, 1e6, false},
+    {"no-network", RSI_FLAG, NULL, offsetof(options, no_network),
+     "do not keep the network that explain reads; it then takes as long as a run", 0, 0, false},
     {0},
 };
 
@@ -77,6 +81,25 @@ static uint64_t peak_memory(void)
     return (uint64_t)own.ru_maxrss * 1024;
 }
 
+/* What explain will ask for, while all of it is in memory. */
+static rs_status finish_trace(const rsi_call *call, rsi_stages *stages,
+                              const rsi_settings *settings, rs_error *err)
+{
+    uint64_t start = rsi_clock_us();
+    rsi_trace_end end = {.evidence = &stages->evidence,
+                         .findings = &stages->findings,
+                         .min_score = settings->score.min_score,
+                         .blacklist = &stages->blacklist,
+                         .whitelist = &stages->whitelist,
+                         .risk = stages->spread};
+    if (stages->trace == NULL) {
+        return RS_OK;
+    }
+    rs_status status = rsi_trace_finish(stages->trace, &end, call->work, err);
+    rsi_stages_time(stages, "network file", start);
+    return status;
+}
+
 static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_options *report,
                       rs_run_id *id, rs_error *err)
 {
@@ -88,8 +111,8 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .peak_memory_bytes = peak_memory(),
                             .timings = stages->timings,
                             .timing_count = stages->timing_count};
-    RS_TRY(rs_run_keep(call->words[0], stages->graph, &stages->findings, report, &record,
-                       call->work, id, err));
+    RS_TRY(rsi_run_keep(call->words[0], stages->graph, &stages->findings, report, &record,
+                        stages->trace, call->work, id, err));
     if (o->report != NULL) {
         RS_TRY(rs_run_copy(call->words[0], id, RS_RUN_REPORT, o->report, err));
     }
@@ -232,9 +255,13 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rsi_stages_start(&stages, &settings, call->work, err));
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
                                call->work, err));
+    if (!o->no_network) {
+        RS_TRY(rsi_trace_new(&stages.trace, call->words[0], stages.graph, err));
+    }
     RS_TRY(rsi_stages_middle(&stages, &settings, call->work, err));
     rs_network_free(&stages.network);
     RS_TRY(rsi_stages_score(&stages, &settings, call->work, err));
+    RS_TRY(finish_trace(call, &stages, &settings, err));
     rs_evidence_free(&stages.evidence);
     rs_evidence_graph_free(&stages.collapsed);
     settings.graph.as_of = rs_graph_as_of(stages.graph);

@@ -11,6 +11,8 @@
 #include "base/parallel.h"
 #include "base/try.h"
 #include "cli/cli.h"
+#include "report/trace.h"
+#include "score/columns.h"
 
 uint64_t rsi_clock_us(void)
 {
@@ -159,6 +161,10 @@ static rs_status spread_risk(middle *m, rs_error *err)
     start = rsi_clock_us();
     RS_TRY(rs_spread(&stages->network.adjacency, stages->seed, &m->settings->spread, &m->each,
                      stages->spread, err));
+    if (stages->trace != NULL) {
+        RS_TRY(rsi_trace_network(stages->trace, &stages->network.adjacency, &m->settings->spread,
+                                 stages->seed, stages->spread, err));
+    }
     rs_network_free(&stages->network);
     RS_TRY(rs_network_things(stages->graph, m->settings->spread.damping, &m->each, stages->spread,
                              err));
@@ -170,7 +176,10 @@ done:
 static rs_status count_oddity(middle *m, rs_error *err)
 {
     uint64_t start = rsi_clock_us();
-    rs_status status = rs_oddity(m->stages->graph, &m->each, m->stages->oddity, err);
+    rsi_trace *trace = m->stages->trace;
+    rs_status status =
+        rsi_oddity(m->stages->graph, &m->each, trace == NULL ? NULL : rsi_trace_column, trace,
+                   m->stages->oddity, err);
     time_task(m, 3, "oddity", start);
     return status;
 }
@@ -267,6 +276,7 @@ done:
 void rsi_stages_free(rsi_stages *stages)
 {
     rs_detect_crew_end(stages->crew);
+    rsi_trace_free(stages->trace);
     rs_findings_free(&stages->findings);
     rs_network_free(&stages->network);
     rs_evidence_graph_free(&stages->collapsed);

@@ -1,13 +1,17 @@
 /* explain.c - the exact split of one risk over its seeds, by pushing from the node.
  *
  * Push       estimate g and residual r, both >= 0, start as 0 and e_u. Taking the residual x of v
- * adds x to g(v) and x damping S(v,w) to r(w): then G e_u = g + G r holds throughout, and as S is
- * symmetric p(u) = e_u . G q = q . g + r . G q = q . g + p . r Units      2^-unit_bits; r, g <= 1 /
- * (1 - damping) for G is positive, so that they fit. Each passing loses less than a unit: 2^24 of
- * them less than 1e-9. Source     Andersen, Chung, Lang, Local graph partitioning using PageRank
- * vectors (2006), for the symmetric form Cost       a push of v takes at least (1-damping) epsilon
- * d(v) off the sum of r sqrt(d), which starts as sqrt(d(u)): at most sqrt(d(u)) / ((1-damping)
- * epsilon) of weight is passed over; 2^24 links in any case
+ *            adds x to g(v) and x damping S(v,w) to r(w): then G e_u = g + G r holds throughout,
+ *            and as S is symmetric p(u) = e_u . G q = q . g + r . G q = q . g + p . r
+ * Order      largest |p(v)| r(v) first: what is left unassigned falls fastest, and the way leads
+ *            towards the seeds. Any order is right; only how much is left depends on it. Done when
+ *            the sum of these, which p . r cannot exceed, is within the tolerance
+ * Units      2^-unit_bits; r, g <= 1 / (1 - damping) for G is positive, so that they fit. Each
+ *            passing loses less than a unit: 2^24 of them less than 1e-9
+ * Source     Andersen, Chung, Lang, Local graph partitioning using PageRank vectors (2006), for the
+ *            symmetric form
+ * Cost       bounded by what is looked at, whatever the graph: TOUCHED_MAX nodes (and the node's
+ * own neighbours in any case), LINKS_MAX links passed over
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
@@ -15,53 +19,105 @@
 #include "base/try.h"
 #include "propagate/near.h"
 
-#define LINKS_MAX (UINT64_C(1) << 24)
+/* A single residual is left alone where it is this much below what all together may be. */
+#define SINGLE_BITS 8
 
-/* The entries that wait for their push, first come, first served. */
+/* The entries that wait for their push: a heap, the most important one on top. */
 typedef struct waiting {
-    uint32_t *entries; /* a ring; an entry stands in it at most once */
+    uint32_t *entries;
     uint32_t capacity;
-    uint32_t first;
     uint32_t count;
+    rsi_u128 open; /* the sum of |p(v)| r(v): what is left unassigned is no larger */
 } waiting;
 
-static rs_status enqueue(waiting *queue, uint32_t entry, rs_error *err)
+static uint64_t size_of(int64_t x)
 {
+    return x < 0 ? -(uint64_t)x : (uint64_t)x;
+}
+
+/* By how much of the risk hangs on it, then by residual; first touched first. */
+static bool goes_before(const rsi_near *near, uint32_t a, uint32_t b)
+{
+    const rsi_near_node *left = &near->nodes[a], *right = &near->nodes[b];
+    rsi_u128 left_part = (rsi_u128)size_of(left->risk) * left->residual;
+    rsi_u128 right_part = (rsi_u128)size_of(right->risk) * right->residual;
+    if (left_part != right_part) {
+        return left_part > right_part;
+    }
+    return left->residual != right->residual ? left->residual > right->residual : a < b;
+}
+
+static void set_place(rsi_near *near, waiting *queue, uint32_t place, uint32_t entry)
+{
+    queue->entries[place] = entry;
+    near->nodes[entry].place = place;
+}
+
+static void sift_up(rsi_near *near, waiting *queue, uint32_t place, uint32_t entry)
+{
+    while (place > 0 && goes_before(near, entry, queue->entries[(place - 1) / 2])) {
+        set_place(near, queue, place, queue->entries[(place - 1) / 2]);
+        place = (place - 1) / 2;
+    }
+    set_place(near, queue, place, entry);
+}
+
+/* The entry's residual grew: put it in, or further up. */
+static rs_status raise_entry(rsi_near *near, waiting *queue, uint32_t entry, rs_error *err)
+{
+    if (near->nodes[entry].place != UINT32_MAX) {
+        sift_up(near, queue, near->nodes[entry].place, entry);
+        return RS_OK;
+    }
     if (queue->count == queue->capacity) {
         uint32_t capacity = queue->capacity == 0 ? 64 : 2 * queue->capacity;
-        uint32_t *entries = malloc(capacity * sizeof *entries);
+        uint32_t *entries = realloc(queue->entries, capacity * sizeof *entries);
         if (entries == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (explaining a risk)");
         }
-        for (uint32_t i = 0; i < queue->count; i++) {
-            entries[i] = queue->entries[(queue->first + i) & (queue->capacity - 1)];
-        }
-        free(queue->entries);
-        *queue = (waiting){.entries = entries, .capacity = capacity, .count = queue->count};
+        queue->entries = entries;
+        queue->capacity = capacity;
     }
-    queue->entries[(queue->first + queue->count++) & (queue->capacity - 1)] = entry;
+    sift_up(near, queue, queue->count++, entry);
     return RS_OK;
+}
+
+static uint32_t take_first(rsi_near *near, waiting *queue)
+{
+    uint32_t first = queue->entries[0], last = queue->entries[--queue->count], place = 0;
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+        if (child >= queue->count) {
+            break;
+        }
+        child += child + 1 < queue->count &&
+                 goes_before(near, queue->entries[child + 1], queue->entries[child]);
+        if (!goes_before(near, queue->entries[child], last)) {
+            break;
+        }
+        set_place(near, queue, place, queue->entries[child]);
+        place = child;
+    }
+    set_place(near, queue, place, last); /* where it was the only one: a place nobody looks at */
+    near->nodes[first].place = UINT32_MAX;
+    return first;
 }
 
 static rs_status push_one(rsi_near *near, waiting *queue, uint32_t entry, rs_error *err)
 {
-    const rs_adjacency *graph = near->graph;
     rsi_near_node from = near->nodes[entry];
-    near->nodes[entry].queued = false;
+    const rsi_near_row *row = &near->rows[from.row_first];
     near->nodes[entry].residual = 0;
     near->nodes[entry].estimate += from.residual;
-    for (uint64_t i = graph->first[from.node]; i < graph->first[from.node + 1]; i++) {
-        uint32_t other = 0;
-        rs_status status = rsi_near_touch(near, graph->to[i], &other, err);
-        if (status != RS_OK) {
-            return status;
-        }
-        rsi_near_node *to = &near->nodes[other];
-        uint64_t link = rsi_near_link(near, &from, to, graph->weight[i]);
-        to->residual += (uint64_t)((rsi_u128)from.residual * link >> 62);
-        if (!to->queued && to->residual > to->threshold) {
-            to->queued = true;
-            status = enqueue(queue, other, err);
+    queue->open -= (rsi_u128)size_of(from.risk) * from.residual;
+    for (uint32_t i = 0; i < from.row_count; i++) {
+        rsi_near_node *to = &near->nodes[row[i].entry];
+        uint64_t link = rsi_near_link(near, &from, to, row[i].weight);
+        uint64_t passed = (uint64_t)((rsi_u128)from.residual * link >> 62);
+        to->residual += passed;
+        queue->open += (rsi_u128)size_of(to->risk) * passed;
+        if (to->residual > to->threshold && !to->closed) {
+            rs_status status = raise_entry(near, queue, row[i].entry, err);
             if (status != RS_OK) {
                 return status;
             }
@@ -70,7 +126,8 @@ static rs_status push_one(rsi_near *near, waiting *queue, uint32_t entry, rs_err
     return RS_OK;
 }
 
-static rs_status push_all(rsi_near *near, uint32_t node, unsigned unit_bits, rs_error *err)
+static rs_status push_all(rsi_near *near, uint32_t node, unsigned unit_bits, uint64_t open_max,
+                          rsi_reach reach, rs_error *err)
 {
     rs_status status = RS_OK;
     waiting queue = {0};
@@ -78,14 +135,17 @@ static rs_status push_all(rsi_near *near, uint32_t node, unsigned unit_bits, rs_
     uint64_t links = 0;
     RS_TRY(rsi_near_touch(near, node, &entry, err));
     near->nodes[entry].residual = UINT64_C(1) << unit_bits;
-    RS_TRY(enqueue(&queue, entry, err));
-    while (queue.count > 0 && links < LINKS_MAX) {
-        entry = queue.entries[queue.first];
-        queue.first = (queue.first + 1) & (queue.capacity - 1);
-        queue.count--;
-        uint32_t v = near->nodes[entry].node;
-        links += near->graph->first[v + 1] - near->graph->first[v] + 1;
-        RS_TRY(push_one(near, &queue, entry, err));
+    queue.open = (rsi_u128)size_of(near->nodes[entry].risk) << unit_bits;
+    RS_TRY(raise_entry(near, &queue, entry, err));
+    /* The node itself is pushed in any case: of what it says itself nothing is left open. */
+    while (queue.count > 0 && links < reach.links_max &&
+           (links == 0 || queue.open > (rsi_u128)open_max * RS_RISK_ONE)) {
+        entry = take_first(near, &queue);
+        RS_TRY(rsi_near_open(near, entry, entry == 0 ? SIZE_MAX : reach.touched_max, err));
+        if (!near->nodes[entry].closed) {
+            links += near->nodes[entry].row_count + 1;
+            RS_TRY(push_one(near, &queue, entry, err));
+        }
     }
 done:
     free(queue.entries);
@@ -114,42 +174,48 @@ static void list_seed(rs_explanation *out, rs_seed_share share)
     }
 }
 
-static void split(const rsi_near *near, const int64_t *seed, const int64_t *risk,
-                  unsigned unit_bits, rs_explanation *out)
+/* A part as finely as risks are known: what the order of pushes left below that shall not decide
+ * which of two equal seeds comes first. */
+static double in_risk(rsi_i128 part, unsigned unit_bits)
+{
+    return (double)(int64_t)rsi_shift_down(part, unit_bits) / (double)RS_RISK_ONE;
+}
+
+static void split(const rsi_near *near, unsigned unit_bits, rs_explanation *out)
 {
     double unit = 1.0 / (double)(UINT64_C(1) << unit_bits) / (double)RS_RISK_ONE;
     rsi_i128 rest = 0, all = 0, listed = 0;
     for (uint32_t i = 0; i < near->count; i++) {
         const rsi_near_node *at = &near->nodes[i];
-        rest += (rsi_i128)risk[at->node] * (int64_t)at->residual;
-        if (seed[at->node] != 0 && at->estimate != 0) {
-            rsi_i128 part = (rsi_i128)seed[at->node] * (int64_t)at->estimate;
+        rest += (rsi_i128)at->risk * (int64_t)at->residual;
+        if (at->seed != 0 && at->estimate != 0) {
+            rsi_i128 part = (rsi_i128)at->seed * (int64_t)at->estimate;
             all += part;
             out->seed_count++;
-            list_seed(out, (rs_seed_share){.seed = at->node, .part = (double)part * unit});
+            list_seed(out, (rs_seed_share){.seed = at->node, .part = in_risk(part, unit_bits)});
         }
     }
     for (size_t i = 0; i < out->listed_count; i++) {
         const rsi_near_node *at = &near->nodes[rsi_near_find(near, out->seeds[i].seed)];
-        listed += (rsi_i128)seed[at->node] * (int64_t)at->estimate;
+        listed += (rsi_i128)at->seed * (int64_t)at->estimate;
     }
-    out->risk = (double)risk[near->nodes[0].node] / (double)RS_RISK_ONE;
+    out->risk = (double)near->nodes[0].risk / (double)RS_RISK_ONE;
     out->covered = (double)listed * unit;
     out->unlisted = (double)(all - listed) * unit;
     out->remainder = (double)rest * unit;
 }
 
-rs_status rs_spread_explain(const rs_adjacency *graph, const int64_t *seed, const int64_t *risk,
-                            const rs_spread_options *options, uint32_t node, double push_tolerance,
-                            rs_explanation *out, rs_error *err)
+rs_status rsi_view_explain(const rsi_view *view, const rs_spread_options *options, uint32_t node,
+                           double push_tolerance, rsi_reach reach, rs_explanation *out,
+                           rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_near near = {.graph = graph, .ground = options->ground};
+    rsi_near near = {.view = view};
     *out = (rs_explanation){0};
     RS_TRY(rsi_damping_of(options, &near.damping, err));
-    if (node >= graph->node_count) {
+    if (node >= view->node_count) {
         status = rs_fail(err, RS_EUSAGE, "explain: there is no node %u (the graph has %u)", node,
-                         graph->node_count);
+                         view->node_count);
         goto done;
     }
     if (!(push_tolerance >= 1e-12 && push_tolerance <= 1)) {
@@ -160,11 +226,52 @@ rs_status rs_spread_explain(const rs_adjacency *graph, const int64_t *seed, cons
     /* 1 / (1 - damping) <= 2^(63 - bits of what is left of it). */
     unsigned unit_bits = rsi_bits(near.damping.left) - 2;
     unit_bits = unit_bits > 58 ? 58 : unit_bits;
-    near.epsilon = (uint64_t)(push_tolerance * (double)(UINT64_C(1) << unit_bits));
-    RS_TRY(push_all(&near, node, unit_bits, err));
-    split(&near, seed, risk, unit_bits, out);
-    RS_TRY(rsi_near_paths(&near, seed, out, err));
+    uint64_t open_max = (uint64_t)(push_tolerance * (double)(UINT64_C(1) << unit_bits));
+    near.epsilon = open_max >> SINGLE_BITS;
+    RS_TRY(push_all(&near, node, unit_bits, open_max, reach, err));
+    split(&near, unit_bits, out);
+    RS_TRY(rsi_near_paths(&near, out, err));
 done:
     rsi_near_free(&near);
     return status;
+}
+
+/* ---- a network in memory --------------------------------------------------------------------- */
+
+static rs_status node_in_memory(void *context, uint32_t node, rsi_view_node *out, rs_error *err)
+{
+    const rsi_in_memory *in = context;
+    (void)err;
+    *out = (rsi_view_node){.total = rsi_total_of(in->graph, in->ground, node),
+                           .risk = in->risk[node],
+                           .seed = in->seed[node]};
+    return RS_OK;
+}
+
+static rs_status row_in_memory(void *context, uint32_t node, rsi_view_row *out, rs_error *err)
+{
+    const rs_adjacency *graph = ((const rsi_in_memory *)context)->graph;
+    uint64_t first = graph->first[node];
+    (void)err;
+    *out = (rsi_view_row){.to = graph->to + first,
+                          .weight = graph->weight + first,
+                          .count = (size_t)(graph->first[node + 1] - first)};
+    return RS_OK;
+}
+
+rsi_view rsi_view_in_memory(rsi_in_memory *in)
+{
+    return (rsi_view){.context = in,
+                      .node_count = in->graph->node_count,
+                      .node = node_in_memory,
+                      .row = row_in_memory};
+}
+
+rs_status rs_spread_explain(const rs_adjacency *graph, const int64_t *seed, const int64_t *risk,
+                            const rs_spread_options *options, uint32_t node, double push_tolerance,
+                            rs_explanation *out, rs_error *err)
+{
+    rsi_in_memory in = {.graph = graph, .ground = options->ground, .seed = seed, .risk = risk};
+    rsi_view view = rsi_view_in_memory(&in);
+    return rsi_view_explain(&view, options, node, push_tolerance, RSI_REACH_FAR, out, err);
 }

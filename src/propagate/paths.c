@@ -37,7 +37,6 @@ typedef struct way {
 
 typedef struct search {
     rsi_near *near;
-    const int64_t *seed;
     uint64_t seed_max;
     way *ways;
     uint32_t count;
@@ -190,14 +189,14 @@ static listed list_entry(const search *s, uint32_t at)
 {
     const way *last = &s->ways[at];
     uint32_t nodes[HOPS_MAX + 1];
-    uint32_t seed = s->near->nodes[last->entry].node;
-    listed made = {.size = part_of(s->seed[seed], last->product)};
+    int64_t seed = s->near->nodes[last->entry].seed;
+    listed made = {.size = part_of(seed, last->product)};
     made.path.length = nodes_of(s, at, nodes);
     for (uint32_t i = 0; i < made.path.length; i++) {
         made.path.nodes[i] = nodes[made.path.length - 1 - i];
     }
     made.path.part =
-        (double)s->seed[seed] / (double)RS_RISK_ONE * (double)last->product / (double)RSI_LINK_ONE;
+        (double)seed / (double)RS_RISK_ONE * (double)last->product / (double)RSI_LINK_ONE;
     return made;
 }
 
@@ -225,18 +224,17 @@ static void add_path(path_list *list, listed made)
 
 static rs_status extend_best(search *s, uint32_t at, rs_error *err)
 {
-    const rs_adjacency *graph = s->near->graph;
     way from = s->ways[at];
     const rsi_near_node *here = &s->near->nodes[from.entry];
-    uint64_t end = graph->first[here->node + 1];
-    s->links += end - graph->first[here->node];
-    for (uint64_t i = graph->first[here->node]; i < end; i++) {
-        uint32_t entry = rsi_near_find(s->near, graph->to[i]);
-        if (entry == UINT32_MAX || s->near->nodes[entry].estimate == 0) {
+    const rsi_near_row *row = &s->near->rows[here->row_first];
+    s->links += here->row_count;
+    for (uint32_t i = 0; i < here->row_count; i++) {
+        uint32_t entry = row[i].entry;
+        rsi_near_node *to = &s->near->nodes[entry];
+        if (to->estimate == 0) {
             continue;
         }
-        rsi_near_node *to = &s->near->nodes[entry];
-        uint64_t link = rsi_near_link(s->near, here, to, graph->weight[i]);
+        uint64_t link = rsi_near_link(s->near, here, to, row[i].weight);
         uint64_t product = (uint64_t)((rsi_u128)from.product * link >> 62);
         /* hops and promise are of the strongest way so far among the shortest ones put in. */
         if (product == 0 || (to->promise > product && to->hops <= from.hops + 1)) {
@@ -280,7 +278,7 @@ static rs_status best_of_each(search *s, uint8_t *settled, path_list *list, rs_e
         if (now.hops >= settled[now.entry]) {
             continue;
         }
-        if (settled[now.entry] == UINT8_MAX && s->seed[s->near->nodes[now.entry].node] != 0) {
+        if (settled[now.entry] == UINT8_MAX && s->near->nodes[now.entry].seed != 0) {
             add_path(list, list_entry(s, at));
         }
         settled[now.entry] = now.hops;
@@ -305,11 +303,10 @@ static uint64_t product_above(uint64_t a, uint64_t b)
  * Where that takes too many ways the count tells: it has reached WAYS_MAX. */
 static rs_status make_promises(search *s, rs_error *err)
 {
-    const rs_adjacency *graph = s->near->graph;
     empty(s);
     for (uint32_t i = 0; i < s->near->count; i++) {
         rsi_near_node *at = &s->near->nodes[i];
-        at->promise = at->estimate == 0 ? 0 : size_of(s->seed[at->node]) << 20;
+        at->promise = at->estimate == 0 ? 0 : size_of(at->seed) << 20;
         if (at->promise != 0) {
             rs_status status =
                 put(s, (way){.order = at->promise, .entry = i, .parent = NO_WAY}, err);
@@ -324,13 +321,14 @@ static rs_status make_promises(search *s, rs_error *err)
         if (now.order < here->promise) {
             continue; /* a better one left before it */
         }
-        for (uint64_t i = graph->first[here->node]; i < graph->first[here->node + 1]; i++) {
-            uint32_t entry = rsi_near_find(s->near, graph->to[i]);
-            if (entry == UINT32_MAX || s->near->nodes[entry].estimate == 0) {
+        const rsi_near_row *row = &s->near->rows[here->row_first];
+        for (uint32_t i = 0; i < here->row_count; i++) {
+            uint32_t entry = row[i].entry;
+            rsi_near_node *to = &s->near->nodes[entry];
+            if (to->estimate == 0) {
                 continue;
             }
-            rsi_near_node *to = &s->near->nodes[entry];
-            uint64_t link = rsi_near_link(s->near, here, to, graph->weight[i]);
+            uint64_t link = rsi_near_link(s->near, here, to, row[i].weight);
             uint64_t promise = product_above(now.order, link);
             if (promise > to->promise) {
                 to->promise = promise;
@@ -357,18 +355,17 @@ static bool is_on_way(const search *s, uint32_t at, uint32_t entry)
 
 static rs_status extend_any(search *s, uint32_t at, rs_error *err)
 {
-    const rs_adjacency *graph = s->near->graph;
     way from = s->ways[at];
     const rsi_near_node *here = &s->near->nodes[from.entry];
-    uint64_t end = graph->first[here->node + 1];
-    s->links += end - graph->first[here->node];
-    for (uint64_t i = graph->first[here->node]; i < end && s->count < WAYS_MAX; i++) {
-        uint32_t entry = rsi_near_find(s->near, graph->to[i]);
-        if (entry == UINT32_MAX || s->near->nodes[entry].promise == 0 || is_on_way(s, at, entry)) {
+    const rsi_near_row *row = &s->near->rows[here->row_first];
+    s->links += here->row_count;
+    for (uint32_t i = 0; i < here->row_count && s->count < WAYS_MAX; i++) {
+        uint32_t entry = row[i].entry;
+        const rsi_near_node *to = &s->near->nodes[entry];
+        if (to->promise == 0 || is_on_way(s, at, entry)) {
             continue;
         }
-        const rsi_near_node *to = &s->near->nodes[entry];
-        uint64_t link = rsi_near_link(s->near, here, to, graph->weight[i]);
+        uint64_t link = rsi_near_link(s->near, here, to, row[i].weight);
         uint64_t product = (uint64_t)((rsi_u128)from.product * link >> 62);
         way made = {.order = product_above(product, to->promise),
                     .product = product,
@@ -401,7 +398,7 @@ static rs_status next_best(search *s, path_list *list, rs_error *err)
             add_path(list, list_entry(s, at));
             continue;
         }
-        int64_t seed = s->seed[s->near->nodes[now.entry].node];
+        int64_t seed = s->near->nodes[now.entry].seed;
         if (seed != 0) {
             way made = now;
             made.order = part_of(seed, now.product);
@@ -416,16 +413,16 @@ done:
     return status;
 }
 
-rs_status rsi_near_paths(rsi_near *near, const int64_t *seed, rs_explanation *out, rs_error *err)
+rs_status rsi_near_paths(rsi_near *near, rs_explanation *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    search s = {.near = near, .seed = seed};
+    search s = {.near = near};
     path_list list = {.count = 0};
     uint8_t *settled = NULL;
     for (uint32_t i = 0; i < near->count; i++) {
-        rsi_near_node *at = &near->nodes[i];
-        if (at->estimate != 0 && size_of(seed[at->node]) > s.seed_max) {
-            s.seed_max = size_of(seed[at->node]);
+        const rsi_near_node *at = &near->nodes[i];
+        if (at->estimate != 0 && size_of(at->seed) > s.seed_max) {
+            s.seed_max = size_of(at->seed);
         }
     }
     if (s.seed_max == 0) {

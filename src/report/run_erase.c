@@ -25,6 +25,7 @@
 #include "base/try.h"
 #include "report/report.h"
 #include "report/runs.h"
+#include "report/trace.h"
 #include "ringscope/erase.h"
 
 enum { LEVELS = 32 };
@@ -252,6 +253,21 @@ done:
     return status;
 }
 
+/* Take a file that was left out from the list of them. */
+static void cut_note(rsi_buffer *text, rs_run_file file)
+{
+    char name[64];
+    snprintf(name, sizeof name, ",\n\"%s\":{", rsi_run_file_name(file));
+    char *bytes = (char *)text->bytes;
+    char *at = memmem(bytes, text->length, name, strlen(name));
+    char *end = at == NULL ? NULL : memchr(at, '}', text->length - (size_t)(at - bytes));
+    if (end != NULL) {
+        size_t left = text->length - (size_t)(end + 1 - bytes);
+        memmove(at, end + 1, left);
+        text->length = (size_t)(at - bytes) + left;
+    }
+}
+
 static rs_status read_all(const char *path, rsi_buffer *out, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -280,9 +296,11 @@ static rs_status rewrite_sidecar(const char *from, const char *to, const rsi_fil
     rsi_out *out = NULL;
     char digest[33];
     RS_TRY(read_all(from, &text, err));
-    for (int file = 0; file < RSI_RUN_FILES; file++) {
+    for (int file = 0; file < RS_RUN_NETWORK; file++) {
         RS_TRY(put_note(&text, (rs_run_file)file, &notes[file], err));
     }
+    cut_note(&text, RS_RUN_NETWORK);
+    cut_note(&text, RS_RUN_COUNTS);
     size_t seal = strlen(RSI_SIDECAR_DIGEST) + 32 + strlen(RSI_SIDECAR_END);
     RS_TRY(rsi_out_open(&out, to, err));
     rsi_out_bytes(out, (const char *)text.bytes,
@@ -320,6 +338,8 @@ static rs_status rewrite_file(eraser *e, rs_run_file file, rsi_file_note *note, 
         break;
     case RS_RUN_REPORT:
     case RS_RUN_SETTINGS:
+    case RS_RUN_NETWORK:
+    case RS_RUN_COUNTS:
     case RS_RUN_SIDECAR:
         RS_TRY(rewrite_report(e, from, out, err));
         break;
@@ -344,6 +364,24 @@ static rs_status check_rest(const eraser *e, rs_run_file file, const rsi_file_no
     return RS_OK;
 }
 
+/* What explains a run holds every id that the run knew, risk or not; it goes as a whole, and the
+ * network is then built again from the store. */
+static rs_status look_into_trace(const eraser *e, bool *changed, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_traced *traced = NULL;
+    RS_TRY(rsi_traced_open(&traced, e->store_path, &e->id, err));
+    for (size_t i = 0; traced != NULL && i < e->count; i++) {
+        uint32_t node = RS_NO_NODE;
+        rs_text type = {e->nodes[i].type, strlen(e->nodes[i].type)};
+        RS_TRY(rsi_traced_find(traced, type, e->nodes[i].id, &node, err));
+        *changed = *changed || node != RS_NO_NODE;
+    }
+done:
+    rsi_traced_close(traced);
+    return status;
+}
+
 /* *changed: a run without the nodes stands in e->made. */
 static rs_status rewrite_run(eraser *e, bool *changed, rs_error *err)
 {
@@ -354,7 +392,8 @@ static rs_status rewrite_run(eraser *e, bool *changed, rs_error *err)
     char *from = NULL;
     char *to = NULL;
     RS_TRY(rsi_run_read(e->store_path, &e->id, &info, before, err));
-    for (int file = 0; file < RSI_RUN_FILES; file++) {
+    RS_TRY(look_into_trace(e, changed, err));
+    for (int file = 0; file < RS_RUN_NETWORK; file++) {
         RS_TRY(rsi_run_hold(e->store_path, &e->id, (rs_run_file)file, &before[file], err));
         e->hits = 0;
         RS_TRY(rewrite_file(e, (rs_run_file)file, &after[file], err));

@@ -294,6 +294,10 @@ rs_status rsi_run_hold(const char *store_path, const rs_run_id *id, rs_run_file 
 {
     rs_status status = RS_OK;
     rsi_file_note now = {0};
+    bool may_lack = file == RS_RUN_NETWORK || file == RS_RUN_COUNTS;
+    if (may_lack && note->digest[0] == '\0') {
+        return RS_OK; /* left out */
+    }
     char *path = rs_run_path(store_path, id, file);
     if (path == NULL) {
         return no_memory(err);

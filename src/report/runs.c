@@ -5,8 +5,11 @@
  *     runs/ID/risks.csv        as rs_risks_write makes it
  *     runs/ID/blacklist.csv    the list as used, in the graph's order; the same for whitelist.csv
  *     runs/ID/settings.json    as the caller gave them
+ *     runs/ID/network.bin      what explains each node's risk (trace.h), unless left out
+ *     runs/ID/counts.bin       what explains how odd it is, the same
  *     runs/ID/run.json         the sidecar: what the run read and how it went
  *     runs/.tmp-PID/           a run in the making
+ *     runs/.tmp-PID.*          its traces in the making
  *
  * Invariant: what stands under runs/ID is whole. A folder is filled under another name, its files
  * and itself are synced, and it is exchanged with what stands there in one step; `latest` follows
@@ -27,6 +30,7 @@
 #include "base/try.h"
 #include "report/report.h"
 #include "report/runs.h"
+#include "report/trace.h"
 #include "ringscope/version.h"
 
 const char *rsi_run_file_name(rs_run_file file)
@@ -34,7 +38,8 @@ const char *rsi_run_file_name(rs_run_file file)
     static const char *const names[] = {
         [RS_RUN_REPORT] = "report.json",      [RS_RUN_RISKS] = "risks.csv",
         [RS_RUN_BLACKLIST] = "blacklist.csv", [RS_RUN_WHITELIST] = "whitelist.csv",
-        [RS_RUN_SETTINGS] = "settings.json",  [RS_RUN_SIDECAR] = "run.json",
+        [RS_RUN_SETTINGS] = "settings.json",  [RS_RUN_NETWORK] = "network.bin",
+        [RS_RUN_COUNTS] = "counts.bin",       [RS_RUN_SIDECAR] = "run.json",
     };
     return names[file];
 }
@@ -91,6 +96,7 @@ void rsi_run_remove(const char *path)
 {
     DIR *folder = opendir(path);
     if (folder == NULL) {
+        unlink(path); /* a trace in the making, or nothing */
         return;
     }
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
@@ -273,6 +279,9 @@ static void put_files(rsi_out *out, const rsi_file_note *notes)
     put_key(out, "files");
     rsi_out_string(out, "{");
     for (int i = 0; i < RSI_RUN_FILES; i++) {
+        if (notes[i].digest[0] == '\0') {
+            continue; /* left out */
+        }
         rsi_out_string(out, i == 0 ? "\n" : ",\n");
         rsi_out_json_string(out, rsi_run_file_name((rs_run_file)i));
         rsi_out_string(out, ":{\"bytes\":");
@@ -477,10 +486,17 @@ rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_fi
                       const rs_report_options *options, const rs_run_record *record,
                       const rs_work *work, rs_run_id *id, rs_error *err)
 {
+    return rsi_run_keep(store_path, graph, findings, options, record, NULL, work, id, err);
+}
+
+rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_findings *findings,
+                       const rs_report_options *options, const rs_run_record *record,
+                       struct rsi_trace *trace, const rs_work *work, rs_run_id *id, rs_error *err)
+{
     rs_status status = RS_OK;
     char *runs = NULL;
     char *made = NULL;
-    rsi_file_note notes[RSI_RUN_FILES];
+    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
     if (make_path(&runs, "%s/runs", store_path) != RS_OK ||
         make_path(&made, "%s/%s%ld", runs, making, (long)getpid()) != RS_OK) {
         status = no_memory(err);
@@ -493,6 +509,9 @@ rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_fi
     RS_TRY(write_inputs(made, graph, options, notes, err));
     RS_TRY(digest_run(graph, options, notes, id, err));
     RS_TRY(write_results(made, graph, findings, options, work, notes, err));
+    if (trace != NULL) {
+        RS_TRY(rsi_trace_move(trace, made, notes, err));
+    }
     RS_TRY(write_sidecar(made, graph, record, notes, id, err));
     RS_TRY(publish_run(store_path, runs, made, id, err));
 done:

@@ -29,7 +29,15 @@ RS_MUST_USE rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *
                                       const rs_report_options *options, const rs_work *work,
                                       const char *path, rsi_file_note *note, rs_error *err);
 
-/* The sidecar of a run, and its note of each file. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
+struct rsi_trace;
+/* rs_run_keep with what explains the run, finished; NULL: left out. */
+RS_MUST_USE rs_status rsi_run_keep(const char *store_path, const rs_graph *graph,
+                                   const rs_findings *findings, const rs_report_options *options,
+                                   const rs_run_record *record, struct rsi_trace *trace,
+                                   const rs_work *work, rs_run_id *id, rs_error *err);
+
+/* The sidecar of a run, and its note of each file; one that the run left out has
+ * an empty digest. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info,
                                    rsi_file_note notes[RSI_RUN_FILES], rs_error *err);
 /* Hold one file against its note. */

@@ -23,18 +23,14 @@
 #include "base/parallel.h"
 #include "base/sort.h"
 #include "base/try.h"
-
-/* Called with each column: its name, the digits behind its values' point, and one value for each
- * subject. */
-typedef rs_status (*visit_column)(void *context, const char *name, unsigned decimals,
-                                  const int64_t *values, rs_error *err);
+#include "score/columns.h"
 
 typedef struct walk {
     const rs_graph *graph;
     uint32_t subjects;
     unsigned decimals; /* of the amounts of the relation at hand */
     int64_t *values;   /* the column at hand */
-    visit_column visit;
+    rsi_visit_column visit;
     void *context;
 } walk;
 
@@ -254,7 +250,7 @@ done:
 }
 
 /* Visit every column of every relation and numeric attribute, in the store's order. */
-static rs_status walk_columns(const rs_graph *graph, const rs_work *work, visit_column visit,
+static rs_status walk_columns(const rs_graph *graph, const rs_work *work, rsi_visit_column visit,
                               void *context, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -292,6 +288,8 @@ typedef struct join {
     rsi_record *sorted;
     rsi_record *scratch;
     uint64_t *sum; /* of 1/tail, in 2^-16 */
+    rsi_visit_column visit;
+    void *context;
 } join;
 
 /* The inverse of each tail up to `largest` by counting. */
@@ -383,14 +381,18 @@ static rs_status add_column(void *context, const char *name, unsigned decimals,
                             const int64_t *values, rs_error *err)
 {
     join *j = context;
-    (void)name;
-    (void)decimals;
     int64_t largest = 0;
     for (uint32_t v = 0; v < j->subjects; v++) {
         largest = values[v] > largest ? values[v] : largest;
     }
     if (largest == 0) {
         return RS_OK;
+    }
+    if (j->visit != NULL && largest > 0) {
+        rs_status status = j->visit(j->context, name, decimals, values, err);
+        if (status != RS_OK) {
+            return status;
+        }
     }
     j->columns++;
     if (largest < HISTOGRAM_MAX) {
@@ -413,8 +415,14 @@ static uint32_t oddity_of(const join *j, uint32_t subject)
 
 rs_status rs_oddity(const rs_graph *graph, const rs_work *work, uint32_t *oddity, rs_error *err)
 {
+    return rsi_oddity(graph, work, NULL, NULL, oddity, err);
+}
+
+rs_status rsi_oddity(const rs_graph *graph, const rs_work *work, rsi_visit_column visit,
+                     void *context, uint32_t *oddity, rs_error *err)
+{
     rs_status status = RS_OK;
-    join j = {.subjects = rs_graph_subject_count(graph)};
+    join j = {.subjects = rs_graph_subject_count(graph), .visit = visit, .context = context};
     j.sorted = malloc(((size_t)j.subjects + 1) * sizeof *j.sorted);
     j.scratch = malloc(((size_t)j.subjects + 1) * sizeof *j.scratch);
     j.sum = calloc((size_t)j.subjects + 1, sizeof *j.sum);

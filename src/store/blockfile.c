@@ -23,7 +23,7 @@ const char *rsi_file_kind_name(rsi_file_kind kind)
 {
     static const char *const names[RSI_FILE_KIND_COUNT] = {"dictionary", "segment", "attribute",
                                                            "rows", "reverse"};
-    return names[kind];
+    return kind < RSI_FILE_KIND_COUNT ? names[kind] : "pages";
 }
 
 uint64_t rsi_file_identity(rsi_hash128 batch_digest, uint64_t sequence, const char *name)

@@ -27,9 +27,10 @@ typedef enum rsi_file_kind {
     RSI_FILE_SEGMENT,
     RSI_FILE_ATTRIBUTE,
     RSI_FILE_ROWS,
-    RSI_FILE_REVERSE /* a segment by target, structure only; since version 2 */
+    RSI_FILE_REVERSE,   /* a segment by target, structure only; since version 2 */
+    RSI_FILE_PAGES = 16 /* what a run keeps beside its report; no manifest names it */
 } rsi_file_kind;
-#define RSI_FILE_KIND_COUNT 5
+#define RSI_FILE_KIND_COUNT 5 /* that a manifest may name */
 #define RSI_FILE_KINDS_V1   4
 
 /* "dictionary", "segment", "attribute", "rows", "reverse"; in the manifest and in messages. */

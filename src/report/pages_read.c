@@ -1,0 +1,301 @@
+/* pages_read.c - pages one by one, the last few hundred kept.
+ *
+ * Cost: opening reads the index, 22 bytes a page; a page costs one read, its checksum and the
+ * decoding, about 3 ns a value.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "report/pages.h"
+#include "store/intcodec.h"
+
+enum { SECTION_BYTES = 20, NOTE_BYTES = 8, COLUMN_MAX = 1 << 26 };
+
+typedef struct section {
+    uint32_t number;
+    uint64_t first;
+    uint64_t count;
+} section;
+
+typedef struct kept {
+    uint64_t block; /* + 1; 0: none */
+    rsi_page page;
+    uint64_t *values;
+    size_t value_room;
+    char *text;
+    size_t text_room;
+} kept;
+
+struct rsi_pages {
+    rsi_blockfile file;
+    rsi_intcodec *codec;
+    section *sections;
+    size_t section_count;
+    rsi_buffer bytes;
+    kept slots[RSI_PAGES_KEPT];
+};
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static bool read_sections(rsi_pages *pages)
+{
+    rsi_cursor cursor = {pages->file.meta, pages->file.meta + pages->file.meta_length};
+    uint64_t next = 0;
+    for (size_t i = 0; i < pages->section_count; i++) {
+        section *one = &pages->sections[i];
+        if (!rsi_take_u32(&cursor, &one->number) || !rsi_take_u64(&cursor, &one->first) ||
+            !rsi_take_u64(&cursor, &one->count) || one->first != next || one->count == 0 ||
+            one->count > pages->file.block_count - one->first ||
+            (i > 0 && one->number <= one[-1].number)) {
+            return false;
+        }
+        next += one->count;
+    }
+    for (size_t i = 0; i < pages->file.block_count; i++) {
+        if (pages->file.blocks[i].note_length != NOTE_BYTES) {
+            return false;
+        }
+    }
+    return next == pages->file.block_count;
+}
+
+static rs_status open_file(rsi_pages *pages, const char *path, uint64_t bytes, uint64_t identity,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_file_ref ref = {.kind = RSI_FILE_PAGES, .identity = identity, .bytes = bytes};
+    const char *name = strrchr(path, '/');
+    name = name != NULL ? name + 1 : path;
+    memcpy(ref.name, name, strnlen(name, sizeof ref.name - 1));
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", path,
+                       strerror(errno));
+    }
+    RS_TRY(rsi_blockfile_adopt(&pages->file, descriptor, &ref, err));
+    pages->section_count = pages->file.meta_length / SECTION_BYTES;
+    pages->sections = calloc(pages->section_count + 1, sizeof *pages->sections);
+    if (pages->sections == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (file of pages)");
+        goto done;
+    }
+    if (pages->file.meta_length % SECTION_BYTES != 0 || !read_sections(pages)) {
+        status = rs_fail(err, RS_ECORRUPT, "\"%s\": sections do not add up to its pages", path);
+    }
+    /* Pages lie all over the file: what the system would read ahead is not what comes next. */
+    (void)posix_fadvise(pages->file.descriptor, 0, 0, POSIX_FADV_RANDOM);
+done:
+    return status;
+}
+
+rs_status rsi_pages_open(rsi_pages **out, const char *path, uint64_t bytes, uint64_t identity,
+                         rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_pages *pages = calloc(1, sizeof *pages);
+    if (pages == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (file of pages)");
+    }
+    pages->file.descriptor = -1;
+    RS_TRY(rsi_intcodec_new(&pages->codec, err));
+    RS_TRY(open_file(pages, path, bytes, identity, err));
+    *out = pages;
+    pages = NULL; /* moved to the caller */
+done:
+    rsi_pages_done(pages);
+    return status;
+}
+
+void rsi_pages_done(rsi_pages *pages)
+{
+    if (pages == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < RSI_PAGES_KEPT; i++) {
+        free(pages->slots[i].values);
+        free(pages->slots[i].text);
+    }
+    rsi_buffer_free(&pages->bytes);
+    free(pages->sections);
+    rsi_blockfile_close(&pages->file);
+    rsi_intcodec_free(pages->codec);
+    free(pages);
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+static const section *find_section(const rsi_pages *pages, uint32_t number)
+{
+    size_t low = 0, high = pages->section_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        *(pages->sections[middle].number < number ? &low : &high) =
+            pages->sections[middle].number < number ? middle + 1 : middle;
+    }
+    return low < pages->section_count && pages->sections[low].number == number
+               ? &pages->sections[low]
+               : NULL;
+}
+
+size_t rsi_pages_count(const rsi_pages *pages, uint32_t number)
+{
+    const section *found = find_section(pages, number);
+    return found == NULL ? 0 : (size_t)found->count;
+}
+
+size_t rsi_pages_seek(const rsi_pages *pages, uint32_t number, uint64_t key)
+{
+    const section *found = find_section(pages, number);
+    size_t low = 0, high = found == NULL ? 0 : (size_t)found->count;
+    while (low < high) { /* the first page of a larger key */
+        size_t middle = low + (high - low) / 2;
+        uint64_t first = rsi_load_u64le(pages->file.blocks[found->first + middle].note);
+        *(first <= key ? &low : &high) = first <= key ? middle + 1 : middle;
+    }
+    return low - 1; /* SIZE_MAX where there is none */
+}
+
+uint64_t rsi_pages_key(const rsi_pages *pages, uint32_t number, size_t page)
+{
+    const section *found = find_section(pages, number);
+    return rsi_load_u64le(pages->file.blocks[found->first + page].note);
+}
+
+void rsi_pages_expect(rsi_pages *pages, uint32_t number, size_t page)
+{
+    const section *found = find_section(pages, number);
+    if (found != NULL && page < found->count) {
+        const rsi_block_entry *block = &pages->file.blocks[found->first + page];
+        if (pages->slots[(found->first + page) % RSI_PAGES_KEPT].block != found->first + page + 1) {
+            (void)posix_fadvise(pages->file.descriptor, (off_t)block->offset, block->length,
+                                POSIX_FADV_WILLNEED);
+        }
+    }
+}
+
+/* ---- a page ---------------------------------------------------------------------------------- */
+
+static rs_status room_for(kept *slot, size_t used, size_t more, rs_error *err)
+{
+    if (slot->value_room - used >= more) {
+        return RS_OK;
+    }
+    size_t room = 2 * slot->value_room + more;
+    uint64_t *values = realloc(slot->values, room * sizeof *values);
+    if (values == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (a page of %zu numbers)", room);
+    }
+    slot->values = values;
+    slot->value_room = room;
+    return RS_OK;
+}
+
+static rs_status take_column(rsi_pages *pages, kept *slot, rsi_cursor *cursor, size_t *used,
+                             rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t count = 0;
+    if (!rsi_take_u32(cursor, &count) || count > COLUMN_MAX) {
+        return rs_fail(err, RS_ECORRUPT, "a column has no length, or one beyond %d", COLUMN_MAX);
+    }
+    slot->page.counts[slot->page.column_count++] = count;
+    for (uint32_t at = 0; at < count;) {
+        size_t part = count - at < RSI_INTS_MAX ? count - at : RSI_INTS_MAX;
+        RS_TRY(room_for(slot, *used, part, err));
+        RS_TRY(rsi_ints_decode(pages->codec, cursor, part, slot->values + *used, err));
+        *used += part;
+        at += (uint32_t)part;
+    }
+done:
+    return status;
+}
+
+static rs_status take_text(rsi_pages *pages, kept *slot, rsi_cursor *cursor, rs_error *err)
+{
+    uint32_t length = 0, packed = 0;
+    const uint8_t *bytes = NULL;
+    if (!rsi_take_u32(cursor, &length) || !rsi_take_u32(cursor, &packed) ||
+        (bytes = rsi_take(cursor, packed)) == NULL || rsi_cursor_left(cursor) != 0 ||
+        length > RSI_BLOCK_BYTES_MAX || packed > length || (length == 0) != (packed == 0)) {
+        return rs_fail(err, RS_ECORRUPT, "a text does not end with its page");
+    }
+    if (length > slot->text_room) {
+        char *text = realloc(slot->text, length);
+        if (text == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (a text of %u bytes)", length);
+        }
+        slot->text = text;
+        slot->text_room = length;
+    }
+    slot->page.text = (rs_text){length > 0 ? slot->text : "", length};
+    if (packed == length) {
+        if (length > 0) {
+            memcpy(slot->text, bytes, length);
+        }
+        return RS_OK;
+    }
+    return rsi_zblock_unpack(rsi_intcodec_zblock(pages->codec), bytes, packed, slot->text, length,
+                             err);
+}
+
+static rs_status load(rsi_pages *pages, kept *slot, size_t block, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t used = 0;
+    uint8_t columns = 0;
+    slot->block = 0;
+    slot->page = (rsi_page){.column_count = 0};
+    RS_TRY(rsi_blockfile_read(&pages->file, block, &pages->bytes, err));
+    rsi_cursor cursor = {pages->bytes.bytes, pages->bytes.bytes + pages->bytes.length};
+    if (!rsi_take_u8(&cursor, &columns) || columns > RSI_PAGE_COLUMNS_MAX) {
+        status = rs_fail(err, RS_ECORRUPT, "%u columns, at most %d were expected", columns,
+                         RSI_PAGE_COLUMNS_MAX);
+        goto done;
+    }
+    RS_TRY(room_for(slot, 0, 1, err));
+    for (uint8_t i = 0; i < columns; i++) {
+        RS_TRY(take_column(pages, slot, &cursor, &used, err));
+    }
+    RS_TRY(take_text(pages, slot, &cursor, err));
+    uint64_t *at = slot->values;
+    for (size_t i = 0; i < columns; i++) {
+        slot->page.columns[i] = at;
+        at += slot->page.counts[i];
+    }
+    slot->block = block + 1;
+done:
+    return rs_context(err, status, "file \"%s\": page %zu", pages->file.ref.name, block);
+}
+
+rs_status rsi_pages_damaged(const rsi_pages *pages, uint32_t number, size_t page, const char *what,
+                            rs_error *err)
+{
+    return rs_fail(err, RS_ECORRUPT, "file \"%s\": section %" PRIu32 ", page %zu: %s",
+                   pages->file.ref.name, number, page, what);
+}
+
+rs_status rsi_pages_get(rsi_pages *pages, uint32_t number, size_t page, size_t columns,
+                        const rsi_page **out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const section *found = find_section(pages, number);
+    if (found == NULL || page >= found->count) {
+        return rsi_pages_damaged(pages, number, page, "there is no such page", err);
+    }
+    size_t block = (size_t)found->first + page;
+    kept *slot = &pages->slots[block % RSI_PAGES_KEPT];
+    if (slot->block != block + 1) {
+        RS_TRY(load(pages, slot, block, err));
+    }
+    if (slot->page.column_count < columns) {
+        return rsi_pages_damaged(pages, number, page, "columns are missing", err);
+    }
+    *out = &slot->page;
+done:
+    return status;
+}
