@@ -399,6 +399,54 @@ static void leaves_files_to_readers_that_may_still_open_them(void **state)
     world_remove(path);
 }
 
+/* Every other night is dropped in the end, the rest merged: a reader of the old snapshot goes on,
+ * with files it has open and with files it still has to open. */
+static void lets_readers_go_on_with_their_snapshot(void **state)
+{
+    enum { MANY = 60 };
+    rs_error err = {0};
+    rs_store *store = NULL;
+    rs_scan *scan = NULL;
+    rs_edges run = {0};
+    uint64_t seen = 0;
+    (void)state;
+    world_path(path, "snapshot");
+    for (int i = 0; i < MANY; i++) { /* more files than a store keeps open */
+        char name[16];
+        rsi_commit commit = {0};
+        world_options options = WORLD_DEFAULTS;
+        snprintf(name, sizeof name, "n%d", i);
+        options.batch = name;
+        world_fill(rows[0], 60, 500 + (uint64_t)i, 150);
+        assert_int_equal(world_ingest(path, rows[0], 60, &options, &commit, &err), RS_OK);
+    }
+    assert_int_equal(rs_store_open(&store, path, &err), RS_OK);
+    assert_int_equal(rs_scan_open(&scan, store, 3, RS_SCAN_TIME, &err), RS_OK);
+    assert_int_equal(rs_scan_next(scan, &run, &err), RS_OK);
+    seen = run.count;
+    rs_compact_result result = {0};
+    for (int i = 0; i < MANY; i += 2) {
+        char name[16];
+        rs_drop_result dropped = {0};
+        snprintf(name, sizeof name, "n%d", i);
+        assert_int_equal(rs_drop_batch(path, name, NULL, &dropped, &err), RS_OK);
+    }
+    compact(path, &(rs_compact_options){.renumber = true}, &result);
+    assert_true(count_files(path, ".edges") > WORLD_RELATIONS); /* the reader's are there */
+    while (run.count > 0) {
+        if (rs_scan_next(scan, &run, &err) != RS_OK) {
+            fail_msg("%s", err.message);
+        }
+        seen += run.count;
+    }
+    assert_int_equal(seen, rs_store_relation(store, 3).edge_count);
+    rs_scan_close(scan);
+    rs_store_close(store);
+    compact(path, &(rs_compact_options){.renumber = true}, &result);
+    assert_int_equal(count_files(path, ".edges"), WORLD_RELATIONS);
+    world_remove(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +460,7 @@ int main(void)
         cmocka_unit_test(erases_a_node_with_all_that_names_it),
         cmocka_unit_test(leaves_the_store_as_it_was_when_stopped),
         cmocka_unit_test(leaves_files_to_readers_that_may_still_open_them),
+        cmocka_unit_test(lets_readers_go_on_with_their_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
