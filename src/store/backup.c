@@ -442,7 +442,7 @@ static rs_status hold_snapshot(const char *path, rsi_partial *partial, rsi_buffe
     bool same = false;
     for (int i = 0; i < ATTEMPTS && !same; i++) {
         rsi_partial_close(partial);
-        RS_TRY(rsi_partial_open(partial, path, &list, err));
+        RS_TRY(rsi_partial_open(partial, path, false, &list, err));
         if (list.count > 0) {
             status = rs_fail(err, RS_ECORRUPT, "it is damaged: \"%s\": %s: %.600s",
                              list.kept[0].file, list.kept[0].id, list.kept[0].text);

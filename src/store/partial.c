@@ -88,6 +88,9 @@ static rs_status open_file(rsi_partial *partial, size_t number, rs_violations *l
         store->parts[number] = (rsi_dict_part){.file = file};
         partial->broken[number] = true;
     }
+    if (status == RS_EIO && partial->forgive) {
+        return rsi_violation(list, "S-02", ref->name, err, "%.900s", found.message);
+    }
     return rsi_violation_note(list, "S-03", ref->name, status, &found, err);
 }
 
@@ -144,11 +147,12 @@ done:
     return status;
 }
 
-rs_status rsi_partial_open(rsi_partial *out, const char *path, rs_violations *list, rs_error *err)
+rs_status rsi_partial_open(rsi_partial *out, const char *path, bool forgive, rs_violations *list,
+                           rs_error *err)
 {
     rs_status status = RS_OK;
     bool known = false;
-    rsi_partial partial = {.store = calloc(1, sizeof *partial.store)};
+    rsi_partial partial = {.store = calloc(1, sizeof *partial.store), .forgive = forgive};
     if (partial.store == NULL) {
         return rs_fail(err, RS_ENOMEM, "store \"%s\": out of memory", path);
     }

@@ -245,7 +245,7 @@ static rs_status read_rows(salvage *s, size_t segment, size_t block, size_t coun
         status = rsi_rows_decode(s->rows_coder, s->row_bytes.bytes, s->row_bytes.length, count,
                                  files, lines, &found);
     }
-    if (status == RS_ECORRUPT) {
+    if (rsi_is_lost(status)) {
         *files = NULL;
         return RS_OK;
     }
@@ -322,7 +322,7 @@ static rs_status take_segment(salvage *s, new_batch *b, size_t segment, rs_error
         }
         if (status == RS_OK) {
             RS_TRY(take_block(s, b, segment, block, &edges, err));
-        } else if (status != RS_ECORRUPT) {
+        } else if (!rsi_is_lost(status)) {
             status = rs_fail(err, status, "%s", found.message);
             goto done;
         }
@@ -353,7 +353,7 @@ static rs_status take_values(salvage *s, new_batch *b, size_t number, rs_error *
             status = rsi_values_decode(s->values_coder, s->edge_bytes.bytes, s->edge_bytes.length,
                                        note->note, note->note_length, &values, &count, &found);
         }
-        if (status != RS_OK && status != RS_ECORRUPT) {
+        if (status != RS_OK && !rsi_is_lost(status)) {
             status = rs_fail(err, status, "%s", found.message);
             goto done;
         }
@@ -604,6 +604,20 @@ static rs_status check_target(const char *to, rs_error *err)
                            : RS_OK; /* what else it may be the writer tells */
 }
 
+/* What is wrong with the store; where the disk itself fails the look ends, the salvage does not. */
+static rs_status look(const char *path, const rs_work *work, rs_violations *list, rs_error *err)
+{
+    rs_error found = {.status = RS_OK};
+    rs_status status = rs_store_check(path, true, work, list, &found);
+    if (status == RS_EIO) {
+        return rsi_violation(list, "S-02", "", err, "%.900s", found.message);
+    }
+    if (status != RS_OK) {
+        *err = found;
+    }
+    return status;
+}
+
 rs_status rs_salvage(const char *path, const char *to, const rs_work *work, rs_violations *list,
                      rs_salvage_result *result, rs_error *err)
 {
@@ -613,8 +627,8 @@ rs_status rs_salvage(const char *path, const char *to, const rs_work *work, rs_v
     salvage s = {.to = to, .work = work, .result = result};
     *result = (rs_salvage_result){0};
     RS_TRY(check_target(to, err));
-    RS_TRY(rs_store_check(path, true, work, list, err));
-    RS_TRY(rsi_partial_open(&partial, path, &opening, err));
+    RS_TRY(look(path, work, list, err));
+    RS_TRY(rsi_partial_open(&partial, path, true, &opening, err));
     if (partial.store == NULL) {
         status = rs_fail(err, RS_ECORRUPT,
                          "store \"%s\": \"%s\": %s: %.600s; without it nothing can be brought out",

@@ -8,6 +8,12 @@
 #include "store/batch.h"
 #include "store/partial.h"
 
+/* A block that does not check out, or that the disk does not give. */
+static inline bool rsi_is_lost(rs_status status)
+{
+    return status == RS_ECORRUPT || status == RS_EIO;
+}
+
 /* The ids of one type by dense number. */
 typedef struct rsi_saved_ids {
     uint32_t count;

@@ -64,9 +64,8 @@ static rs_status read_part(rsi_saved_ids *ids, const rsi_dict_part *part, rsi_di
         rs_status read = rsi_dict_load(block, part, b, &found);
         if (read == RS_OK) {
             status = keep_block(ids, block, err);
-        } else if (read != RS_ECORRUPT) {
-            *err = found;
-            status = read;
+        } else if (!rsi_is_lost(read)) {
+            status = rs_fail(err, read, "%s", found.message);
         }
     }
     return status;

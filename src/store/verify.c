@@ -138,7 +138,7 @@ rs_status rs_store_check(const char *path, bool deep, const rs_work *work, rs_vi
 {
     rs_status status = RS_OK;
     rsi_partial partial = {0};
-    RS_TRY(rsi_partial_open(&partial, path, list, err));
+    RS_TRY(rsi_partial_open(&partial, path, false, list, err));
     if (partial.store != NULL) {
         rsi_verifier v = {
             .store = partial.store, .broken = partial.broken, .list = list, .work = work};

@@ -2,7 +2,7 @@
  * the system failing once: the call says so, the store is as it was, nothing half made is left.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-/* WRAP: malloc calloc realloc fsync linkat renameat write */
+/* WRAP: malloc calloc realloc fsync linkat renameat write pread */
 #include "../unit/store/store_world.h"
 
 #include <errno.h>
@@ -218,6 +218,49 @@ static void tells_of_every_failure_of_a_salvage(void **state)
     survives(RENAMES, bring_out, true, false);
 }
 
+ssize_t __real_pread(int file, void *bytes, size_t length, off_t at);
+ssize_t __wrap_pread(int file, void *bytes, size_t length, off_t at);
+
+static long sound_reads = -1; /* until the disk fails for good; negative: it does not */
+static bool disk_failed;
+
+ssize_t __wrap_pread(int file, void *bytes, size_t length, off_t at)
+{
+    if (sound_reads == 0) {
+        disk_failed = true;
+        errno = EIO;
+        return -1;
+    }
+    sound_reads -= sound_reads > 0;
+    return __real_pread(file, bytes, length, at);
+}
+
+static void brings_out_what_a_failing_disk_still_gives(void **state)
+{
+    (void)state;
+    bool whole = false;
+    for (long n = 60; !whole; n += 3) { /* before that it does not even tell what the files are */
+        rs_error err = {0};
+        rs_violations list = {0};
+        rs_salvage_result result;
+        world_remove(other);
+        sound_reads = n;
+        disk_failed = false;
+        rs_status status = rs_salvage(path, other, NULL, &list, &result, &err);
+        sound_reads = -1;
+        whole = result.whole;
+        /* what cannot be read back of the new store ends it */
+        assert_true(status == RS_OK || (status == RS_EIO && disk_failed));
+        assert_true(status != RS_OK || whole != (list.count > 0 || disk_failed));
+        if (status == RS_OK) {
+            assert_sound(other);
+        }
+        rs_violations_free(&list);
+        rs_salvage_free(&result);
+        assert_true(n < 5000);
+    }
+}
+
 static int stop_at_once(void *context, const rs_progress *now)
 {
     (void)context;
@@ -253,6 +296,7 @@ int main(void)
         cmocka_unit_test(tells_of_every_failure_while_verifying),
         cmocka_unit_test(leaves_nothing_of_a_backup_that_fails),
         cmocka_unit_test(tells_of_every_failure_of_a_salvage),
+        cmocka_unit_test(brings_out_what_a_failing_disk_still_gives),
         cmocka_unit_test(stops_when_asked_to),
     };
     return cmocka_run_group_tests(tests, make_store, remove_stores);
