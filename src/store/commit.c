@@ -53,8 +53,13 @@ static rs_status sync_file(void *context, size_t index, unsigned worker, rs_erro
 
 /* ---- names -------------------------------------------------------------------------------- */
 
+/* The digest of no rows is all zeros, which looks like a fault: it has a name. */
 static void digest_name(rsi_hash128 digest, char *name, size_t size)
 {
+    if (digest.high == 0 && digest.low == 0) {
+        snprintf(name, size, "empty");
+        return;
+    }
     snprintf(name, size, "%016" PRIx64 "%016" PRIx64, digest.high, digest.low);
 }
 

@@ -8,19 +8,23 @@
 #include "store/compact.h"
 #include "store/compact_sort.h"
 
+/* Edges of a block: a quarter of what the format allows. A look-up unpacks a quarter as much and a
+ * scan stays in the cache, for a fiftieth of a byte an edge. */
+enum { BLOCK_EDGES = RSI_BLOCK_EDGES_MAX / 4 };
+
 /* Columns of the block in the making. */
 typedef struct edge_block {
     size_t count;
     bool timed;
     bool priced;
     bool coarse;
-    uint32_t src[RSI_BLOCK_EDGES_MAX];
-    uint32_t dst[RSI_BLOCK_EDGES_MAX];
-    int64_t time[RSI_BLOCK_EDGES_MAX];
-    int64_t amount[RSI_BLOCK_EDGES_MAX];
-    uint32_t precision_s[RSI_BLOCK_EDGES_MAX];
-    uint64_t file[RSI_BLOCK_EDGES_MAX];
-    uint64_t line[RSI_BLOCK_EDGES_MAX];
+    uint32_t src[BLOCK_EDGES];
+    uint32_t dst[BLOCK_EDGES];
+    int64_t time[BLOCK_EDGES];
+    int64_t amount[BLOCK_EDGES];
+    uint32_t precision_s[BLOCK_EDGES];
+    uint64_t file[BLOCK_EDGES];
+    uint64_t line[BLOCK_EDGES];
 } edge_block;
 
 typedef struct edges_state {
@@ -215,10 +219,10 @@ done:
 static size_t cut_block(const edge_block *block)
 {
     size_t cut = block->count;
-    while (cut > RSI_BLOCK_EDGES_MAX / 2 && block->src[cut - 1] == block->src[block->count - 1]) {
+    while (cut > BLOCK_EDGES / 2 && block->src[cut - 1] == block->src[block->count - 1]) {
         cut--;
     }
-    return cut > RSI_BLOCK_EDGES_MAX / 2 ? cut : block->count;
+    return cut > BLOCK_EDGES / 2 ? cut : block->count;
 }
 
 static void look_at(edge_block *block, size_t count)
@@ -303,7 +307,7 @@ static rs_status put(edges_state *state, const rsi_loose_edge *edge, rs_error *e
     block->file[i] = edge->file;
     block->line[i] = edge->line;
     widen(&state->meta, edge->time);
-    if (block->count == RSI_BLOCK_EDGES_MAX) {
+    if (block->count == BLOCK_EDGES) {
         RS_TRY(write_block(state, cut_block(block), err));
     }
 done:

@@ -133,6 +133,19 @@ static void does_nothing_for_a_batch_that_is_there(void **state)
 }
 
 /* Each change of a row is another content. */
+static void names_a_batch_without_rows(void **state)
+{
+    rs_error err = {0};
+    rsi_commit commit = {0};
+    world_options options = WORLD_DEFAULTS;
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(world_ingest(path, NULL, 0, &options, &commit, &err), RS_OK);
+        assert_string_equal(commit.name, "empty");
+        assert_int_equal(commit.unchanged, again == 1);
+    }
+}
+
 static void digests_every_part_of_a_row(void **state)
 {
     char names[9][256];
@@ -537,6 +550,7 @@ int main(void)
         ONE(leaves_nothing_of_a_first_batch_that_is_not_committed),
         ONE(names_the_process_that_holds_the_lock),
         ONE(does_nothing_for_a_batch_that_is_there),
+        ONE(names_a_batch_without_rows),
         ONE(digests_every_part_of_a_row),
         ONE(drops_events_whose_key_was_seen),
         ONE(keeps_the_latest_value_then_the_greatest),
