@@ -85,27 +85,58 @@ static inline unsigned bit_after(uint64_t word, unsigned skip)
     return base + (unsigned)__builtin_ctzll(word);
 }
 
-uint32_t rsi_rankmap_at(const rsi_rankmap *map, uint32_t i)
+/* Where the bit of the number at place i stands, `skip` others after that at `bit`. */
+static inline uint64_t bit_of(const rsi_rankmap *map, uint64_t bit, unsigned skip)
 {
-    uint64_t place = map->samples[i / SAMPLE];
-    unsigned skip = i % SAMPLE;
-    uint64_t at = place / 64;
-    uint64_t word = map->upper[at] & UINT64_MAX << place % 64;
+    uint64_t at = bit / 64;
+    uint64_t word = map->upper[at] & UINT64_MAX << bit % 64;
     unsigned ones = bits_set(word);
     while (ones <= skip) {
         skip -= ones;
         word = map->upper[++at];
         ones = bits_set(word);
     }
-    uint64_t high = at * 64 + bit_after(word, skip) - i;
+    return at * 64 + bit_after(word, skip);
+}
+
+static inline uint32_t number_of(const rsi_rankmap *map, uint64_t bit, uint32_t i)
+{
     uint64_t low = 0;
     if (map->low_bits > 0) {
-        uint64_t bit = (uint64_t)i * map->low_bits;
-        low = map->lower[bit / 64] >> bit % 64;
-        low |= bit % 64 == 0 ? 0 : map->lower[bit / 64 + 1] << (64 - bit % 64);
+        uint64_t at = (uint64_t)i * map->low_bits;
+        low = map->lower[at / 64] >> at % 64;
+        low |= at % 64 == 0 ? 0 : map->lower[at / 64 + 1] << (64 - at % 64);
         low &= ((uint64_t)1 << map->low_bits) - 1;
     }
-    return (uint32_t)(high << map->low_bits | low);
+    return (uint32_t)((bit - i) << map->low_bits | low);
+}
+
+uint32_t rsi_rankmap_at(const rsi_rankmap *map, uint32_t i)
+{
+    return number_of(map, bit_of(map, map->samples[i / SAMPLE], i % SAMPLE), i);
+}
+
+uint32_t rsi_rankwalk_to(rsi_rankwalk *walk, uint32_t i)
+{
+    const rsi_rankmap *map = walk->map;
+    uint32_t skip = i - walk->place;
+    uint64_t word = 0;
+    if (walk->begun && i >= walk->place && skip < 8) { /* most often in the same word */
+        word = map->upper[walk->bit / 64] & UINT64_MAX << walk->bit % 64;
+        for (uint32_t left = skip; left > 0; left--) {
+            word &= word - 1;
+        }
+    }
+    if (word != 0) {
+        walk->bit = walk->bit / 64 * 64 + (unsigned)__builtin_ctzll(word);
+    } else if (walk->begun && i >= walk->place && skip < SAMPLE) {
+        walk->bit = bit_of(map, walk->bit, skip);
+    } else {
+        walk->bit = bit_of(map, map->samples[i / SAMPLE], i % SAMPLE);
+    }
+    walk->begun = true;
+    walk->place = i;
+    return number_of(map, walk->bit, i);
 }
 
 uint64_t rsi_rankmap_bytes(const rsi_rankmap *map)

@@ -10,6 +10,7 @@
 #ifndef RSI_STORE_RANKMAP_H
 #define RSI_STORE_RANKMAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ringscope/error.h"
@@ -33,6 +34,14 @@ void rsi_rankmap_free(rsi_rankmap *map);
 void rsi_rankmap_add(rsi_rankmap *map, uint32_t number);
 /* The number at place i < count. */
 uint32_t rsi_rankmap_at(const rsi_rankmap *map, uint32_t i);
+/* The same for places that mostly move on by a few: { .map = ... } begins anywhere. */
+typedef struct rsi_rankwalk {
+    const rsi_rankmap *map;
+    uint64_t bit; /* in `upper`, of the number at `place` */
+    uint32_t place;
+    bool begun;
+} rsi_rankwalk;
+uint32_t rsi_rankwalk_to(rsi_rankwalk *walk, uint32_t i);
 /* Memory in bytes, once all numbers are there. */
 uint64_t rsi_rankmap_bytes(const rsi_rankmap *map);
 

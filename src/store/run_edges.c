@@ -239,6 +239,7 @@ static size_t convert(const merge_state *state, size_t run_number, size_t count,
     uint32_t dst_known = batch->types[relation->dst_type]->known_count;
     uint32_t key_known = batch->types[relation->key_type]->known_count;
     const rsi_rankmap *dst_ranks = &from->types[relation->dst_type].ranks;
+    rsi_rankwalk sources = {.map = &from->types[relation->src_type].ranks};
     uint32_t last = RS_NO_NODE;
     uint32_t src = RS_NO_NODE;
     uint64_t shift = (uint64_t)old->time_base - (uint64_t) new->time_base;
@@ -251,7 +252,7 @@ static size_t convert(const merge_state *state, size_t run_number, size_t count,
         }
         if (worker->sources[i] != last) {
             last = worker->sources[i];
-            src = final_node(&from->types[relation->src_type].ranks, src_known, last);
+            src = last < src_known ? last : src_known + rsi_rankwalk_to(&sources, last - src_known);
         }
         record[0] = src;
         record[1] = final_node(dst_ranks, dst_known, rest[1]);
@@ -287,7 +288,12 @@ static rs_status count_run(void *context, size_t number, unsigned worker_number,
     uint64_t *counts = rsi_edge_counts(&state->parts, number);
     uint64_t *all = state->all + number * state->parts.bucket_count;
     bool drops = keys != NULL && keys->dropped != NULL && run->layout.extra_words == 5;
+    uint32_t known = batch->types[type]->known_count;
     merge_worker *worker = NULL;
+    if (run->edge_count == 0) {
+        return RS_OK;
+    }
+    rsi_rankwalk sources = {.map = &batch->runs[number].types[type].ranks};
     RS_TRY(worker_of(state, worker_number, &worker, err));
     for (uint64_t at = 0; at < run->edge_count; at += SLICE) {
         size_t count = run->edge_count - at < SLICE ? (size_t)(run->edge_count - at) : SLICE;
@@ -298,9 +304,9 @@ static rs_status count_run(void *context, size_t number, unsigned worker_number,
         for (size_t i = 0; i < count; i++) {
             if (worker->sources[i] != last) {
                 last = worker->sources[i];
-                bucket = final_node(&batch->runs[number].types[type].ranks,
-                                    batch->types[type]->known_count, last) >>
-                         state->parts.shift;
+                uint32_t node =
+                    last < known ? last : known + rsi_rankwalk_to(&sources, last - known);
+                bucket = node >> state->parts.shift;
             }
             all[bucket]++;
             counts[bucket] +=

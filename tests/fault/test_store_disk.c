@@ -2,7 +2,7 @@
  * the process does: the store is the one before or the one after.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-/* WRAP: write fsync renameat openat */
+/* WRAP: write pwrite pread fsync renameat openat unlinkat */
 #include "../unit/store/store_world.h"
 
 #include <errno.h>
@@ -12,16 +12,23 @@
 #include <sys/wait.h>
 
 ssize_t __real_write(int descriptor, const void *bytes, size_t length);
+ssize_t __real_pwrite(int descriptor, const void *bytes, size_t length, off_t at);
+ssize_t __real_pread(int descriptor, void *bytes, size_t length, off_t at);
+int __real_unlinkat(int directory, const char *name, int flags);
 int __real_fsync(int descriptor);
 int __real_renameat(int a, const char *from, int b, const char *to);
 int __real_openat(int directory, const char *name, int flags, ...);
 ssize_t __wrap_write(int descriptor, const void *bytes, size_t length);
+ssize_t __wrap_pwrite(int descriptor, const void *bytes, size_t length, off_t at);
+ssize_t __wrap_pread(int descriptor, void *bytes, size_t length, off_t at);
+int __wrap_unlinkat(int directory, const char *name, int flags);
 int __wrap_fsync(int descriptor);
 int __wrap_renameat(int a, const char *from, int b, const char *to);
 int __wrap_openat(int directory, const char *name, int flags, ...);
 
 static long allowed = -1; /* calls until one fails; negative: none does */
 static bool killed;       /* die there instead, half of the write done */
+static bool in_runs;      /* ingest through runs, and fail the calls that these make as well */
 
 static bool fails(void)
 {
@@ -44,6 +51,36 @@ ssize_t __wrap_write(int descriptor, const void *bytes, size_t length)
     }
     errno = ENOSPC;
     return -1;
+}
+
+ssize_t __wrap_pwrite(int descriptor, const void *bytes, size_t length, off_t at)
+{
+    if (!in_runs || !fails()) {
+        return __real_pwrite(descriptor, bytes, length, at);
+    }
+    if (killed) {
+        (void)!__real_pwrite(descriptor, bytes, length / 2, at);
+        die();
+    }
+    errno = ENOSPC;
+    return -1;
+}
+
+ssize_t __wrap_pread(int descriptor, void *bytes, size_t length, off_t at)
+{
+    if (!in_runs || killed || !fails()) {
+        return __real_pread(descriptor, bytes, length, at);
+    }
+    errno = EIO;
+    return -1;
+}
+
+int __wrap_unlinkat(int directory, const char *name, int flags)
+{
+    if (in_runs && killed && strcmp(name, "tmp-spill") == 0 && fails()) {
+        die();
+    }
+    return __real_unlinkat(directory, name, flags);
 }
 
 int __wrap_fsync(int descriptor)
@@ -110,6 +147,7 @@ static rs_status ingest(int batch, rs_error *err)
     world_options options = WORLD_DEFAULTS;
     rsi_commit commit = {0};
     options.keep_rows = true;
+    options.runs = in_runs;
     return world_ingest(path, rows + batch * ROWS / 2, ROWS / 2, &options, &commit, err);
 }
 
@@ -200,11 +238,38 @@ static void is_before_or_after_when_killed(void **state)
     killed = false;
 }
 
+/* Nothing but the store's own files, whatever happened in between. */
+static void assert_no_leftovers(void)
+{
+    char name[512];
+    snprintf(name, sizeof name, "%s/tmp-spill", path);
+    assert_int_equal(access(name, F_OK), -1);
+}
+
+static void keeps_the_store_when_the_disk_refuses_runs(void **state)
+{
+    in_runs = true;
+    keeps_the_store_when_the_disk_refuses(state);
+    assert_no_leftovers();
+    in_runs = false;
+}
+
+static void is_before_or_after_when_killed_in_runs(void **state)
+{
+    in_runs = true;
+    is_before_or_after_when_killed(state);
+    assert_no_leftovers();
+    in_runs = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_the_store_when_the_disk_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(is_before_or_after_when_killed, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_the_store_when_the_disk_refuses_runs, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(is_before_or_after_when_killed_in_runs, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,39 @@ def sameness(folder):
     return world, store
 
 
+# ---- memory -----------------------------------------------------------------------------------
+
+
+def data_of(store):
+    """The store's files but the lock, whose text is a process id."""
+    content = {}
+    for name in sorted(os.listdir(store)):
+        if name not in ("lock", "runs"):
+            with open(os.path.join(store, name), "rb") as file:
+                content[name] = file.read()
+    return content
+
+
+def budgets(folder):
+    """So many rows that 64M must do with runs on disk: the store has the same bytes."""
+    world = generate(os.path.join(folder, "many"), accounts=60000, seed=9)
+    stores = []
+    for name, options in (("all", ("--memory", "4G")), ("runs", ("--memory", "64M", "--threads", 2)),
+                          ("alone", ("--memory", "64M", "--threads", 1, "--keep-rows"))):
+        stores.append(os.path.join(folder, "many-" + name))
+        ingest(stores[-1], world, *files_of(world), options=options)
+    rows = os.path.join(folder, "many-rows")
+    ingest(rows, world, *files_of(world), options=("--memory", "4G", "--keep-rows"))
+    if data_of(stores[0]) != data_of(stores[1]):
+        failures.append("64M of memory: the store has other bytes")
+    if data_of(rows) != data_of(stores[2]):
+        failures.append("64M of memory, rows kept: the store has other bytes")
+    done = run("ingest", os.path.join(folder, "none"), "--mapping", os.path.join(world, "mapping.json"),
+               "--memory", "64M", "--threads", 64, *files_of(world), status=2)
+    if "would do" not in done.stderr or os.path.exists(os.path.join(folder, "none")):
+        failures.append(f"a budget that cannot do: {done.stderr}")
+
+
 # ---- nights without rings ---------------------------------------------------------------------
 
 
@@ -270,6 +303,7 @@ def interruption(folder, world, store):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         world, store = sameness(folder)
+        budgets(folder)
         honest_nights(folder)
         interruption(folder, world, store)
     for failure in failures:

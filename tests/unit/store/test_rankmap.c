@@ -37,6 +37,14 @@ static void check(uint32_t count, uint64_t gap, uint64_t likely)
     for (uint32_t i = 0; i < count; i++) {
         assert_int_equal(rsi_rankmap_at(&map, i), numbers[i]);
     }
+    rsi_rankwalk walk = {.map = &map};
+    for (uint32_t i = 0; i < count;
+         i += (uint32_t)(next_random(&random) % (i % 500 == 0 ? 300 : 5))) {
+        assert_int_equal(rsi_rankwalk_to(&walk, i), numbers[i]);
+    }
+    if (count > 0) { /* back to the front */
+        assert_int_equal(rsi_rankwalk_to(&walk, 0), numbers[0]);
+    }
     assert_true(rsi_rankmap_bytes(&map) >= count / 4);
     rsi_rankmap_free(&map);
     free(numbers);
