@@ -147,6 +147,21 @@ RS_API RS_MUST_USE rs_status rs_graph_peaks(const rs_graph *graph, size_t relati
                                             const rs_work *work, rs_error *err);
 RS_API void rs_peaks_free(rs_peaks *peaks);
 
+/* ---- what hangs together ----------------------------------------------------------------------
+ */
+
+/* Connected components of all nodes of a store, whatever their types, over all relations. */
+typedef struct rs_component_counts {
+    uint64_t node_count;
+    uint64_t component_count; /* nodes that nothing ties to another are components too */
+    uint64_t single_count;    /* these */
+    uint64_t largest;         /* nodes of the largest */
+} rs_component_counts;
+/* One streamed reading of each relation, relations side by side; no rs_graph is needed. 8 bytes a
+ * node. RS_ENOMEM, RS_EINTERRUPTED, the store's. */
+RS_API RS_MUST_USE rs_status rs_store_components(const rs_store *store, const rs_work *work,
+                                                 rs_component_counts *out, rs_error *err);
+
 /* ---- ids ------------------------------------------------------------------------------------ */
 
 /* The ids of some nodes, in memory. */

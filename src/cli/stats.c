@@ -1,7 +1,7 @@
 /* stats.c - `ringscope stats`: what a store holds and what it takes on disk.
  *
- * The manifest and the heads of blocks are read, nothing is unpacked; with --sharing every relation
- * is (stats_sharing.c).
+ * The manifest and the heads of blocks are read, nothing is unpacked; with --sharing
+ * (stats_sharing.c) and --components every relation is.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
@@ -9,12 +9,14 @@
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/stats_sharing.h"
+#include "ringscope/graph.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
 typedef struct stats_options {
     int format;
     bool sharing;
+    bool components;
 } stats_options;
 
 static const rsi_option options[] = {
@@ -28,6 +30,11 @@ static const rsi_option options[] = {
      .offset = offsetof(stats_options, sharing),
      .help = "read every relation and count what is shared by two and more, and the ties of "
              "those who share something"},
+    {.name = "components",
+     .value = RSI_FLAG,
+     .offset = offsetof(stats_options, components),
+     .help = "read every relation and count what hangs together: components of all nodes over all "
+             "relations"},
     {.name = NULL},
 };
 
@@ -327,6 +334,29 @@ done:
     return status;
 }
 
+static rs_status print_components(const rs_store *store, bool json, const rsi_call *call,
+                                  rs_error *err)
+{
+    char number[RSI_FORMAT_MAX];
+    rs_component_counts found;
+    rs_status status = rs_store_components(store, call->work, &found, err);
+    if (status != RS_OK) {
+        return status;
+    }
+    if (json) {
+        fprintf(call->out,
+                ",\"components\":{\"nodes\":%" PRIu64 ",\"components\":%" PRIu64
+                ",\"single\":%" PRIu64 ",\"largest\":%" PRIu64 "}",
+                found.node_count, found.component_count, found.single_count, found.largest);
+        return RS_OK;
+    }
+    fprintf(call->out, "\ncomponents %s", rsi_format_count(number, found.component_count));
+    fprintf(call->out, ", of them single nodes %s", rsi_format_count(number, found.single_count));
+    fprintf(call->out, "; the largest has %s", rsi_format_count(number, found.largest));
+    fprintf(call->out, " of %s nodes\n", rsi_format_count(number, found.node_count));
+    return RS_OK;
+}
+
 static rs_status run(rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -340,6 +370,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     }
     if (given->sharing) {
         RS_TRY(rsi_print_sharing(call->out, store, given->format == FORMAT_JSON, call->work, err));
+    }
+    if (given->components) {
+        RS_TRY(print_components(store, given->format == FORMAT_JSON, call, err));
     }
     if (given->format == FORMAT_JSON) {
         fputs("}\n", call->out);
