@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/rings.h"
@@ -100,6 +101,22 @@ static rs_status finish_trace(const rsi_call *call, rsi_stages *stages,
     return status;
 }
 
+/* Where the user wants the report and the risks too; NULL: nowhere. */
+typedef struct copies {
+    const char *store;
+    const rs_run_id *id;
+    const char *to[2];
+} copies;
+
+static rs_status copy_result(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    static const rs_run_file files[] = {RS_RUN_REPORT, RS_RUN_RISKS};
+    const copies *c = context;
+    (void)worker;
+    return c->to[index] == NULL ? RS_OK
+                                : rs_run_copy(c->store, c->id, files[index], c->to[index], err);
+}
+
 static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_options *report,
                       rs_run_id *id, rs_error *err)
 {
@@ -113,12 +130,8 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .timing_count = stages->timing_count};
     RS_TRY(rsi_run_keep(call->words[0], stages->graph, &stages->findings, report, &record,
                         stages->trace, call->work, id, err));
-    if (o->report != NULL) {
-        RS_TRY(rs_run_copy(call->words[0], id, RS_RUN_REPORT, o->report, err));
-    }
-    if (o->risks != NULL) {
-        RS_TRY(rs_run_copy(call->words[0], id, RS_RUN_RISKS, o->risks, err));
-    }
+    copies c = {.store = call->words[0], .id = id, .to = {o->report, o->risks}};
+    RS_TRY(rsi_parallel(call->work, 2, copy_result, &c, err));
     rsi_stages_time(stages, "report", start);
 done:
     return status;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/try.h"
+#include "graph/internal.h"
 #include "propagate/roots.h"
 #include "ringscope/network.h"
 
@@ -34,24 +35,27 @@ static void add_use(const uses *all, const int64_t *risk, uint32_t one, uint32_t
 static rs_status add_relation(const rs_graph *graph, size_t relation, const int64_t *risk,
                               const uses *all, rs_error *err)
 {
+    enum { NODE = 24, RISK = 12 };
     rs_status status = RS_OK;
-    rs_scan *scan = NULL;
-    const rs_store *store = rs_graph_store(graph);
-    rs_relation_info info = rs_store_relation(store, relation);
-    int64_t as_of = rs_graph_as_of(graph);
+    rsi_edge_stream stream = {0};
     rs_edges run = {0};
-    RS_TRY(rs_scan_open(&scan, store, relation, RS_SCAN_TIME, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, 0, err));
     do {
-        RS_TRY(rs_scan_next(scan, &run, err));
+        RS_TRY(rsi_edge_stream_next(&stream, &run, err));
         for (size_t i = 0; i < run.count; i++) {
-            if (run.time == NULL || run.time[i] <= as_of) {
-                add_use(all, risk, rs_graph_node(graph, info.src_type, run.src[i]),
-                        rs_graph_node(graph, info.dst_type, run.dst[i]));
+            if (i + NODE < run.count) {
+                uint32_t node = stream.dst.node_of[run.dst[i + RISK]];
+                __builtin_prefetch(&stream.dst.node_of[run.dst[i + NODE]]);
+                if (node >= all->subjects) {
+                    __builtin_prefetch(&all->sum[node - all->subjects], 1);
+                    __builtin_prefetch(&all->count[node - all->subjects], 1);
+                }
             }
+            add_use(all, risk, stream.src.node_of[run.src[i]], stream.dst.node_of[run.dst[i]]);
         }
     } while (run.count > 0);
 done:
-    rs_scan_close(scan);
+    rsi_edge_stream_close(&stream);
     return status;
 }
 

@@ -156,6 +156,24 @@ void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length)
     out->used += length;
 }
 
+bool rsi_out_file(rsi_out *out, int from)
+{
+    static const size_t part = (size_t)1 << 30;
+    uint64_t before = out->written;
+    flush(out);
+    while (out->other != NULL && out->error == 0) {
+        ssize_t count = copy_file_range(from, NULL, out->file, NULL, part, 0);
+        if (count > 0) {
+            out->written += (uint64_t)count;
+        } else if (count == 0 || out->written == before) {
+            break; /* the end, or a file system that cannot */
+        } else if (errno != EINTR) {
+            out->error = errno;
+        }
+    }
+    return out->written > before;
+}
+
 uint64_t rsi_out_written(const rsi_out *out)
 {
     return out->written;

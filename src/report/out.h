@@ -36,6 +36,9 @@ rsi_hash128 rsi_out_digest(const rsi_out *out);
 /* The same of what has been put so far. */
 rsi_hash128 rsi_out_digest_so_far(rsi_out *out);
 
+/* All that is left of an open file, by the system where it can copy (no byte passes through this
+ * process then, and the digest does not cover it). False: nothing was copied, do it by hand. */
+bool rsi_out_file(rsi_out *out, int from);
 void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length);
 void rsi_out_string(rsi_out *out, const char *string); /* as it stands */
 void rsi_out_count(rsi_out *out, uint64_t number);

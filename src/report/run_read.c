@@ -365,7 +365,9 @@ rs_status rsi_run_copy_file(const char *store_path, const rs_run_id *id, rs_run_
         goto done;
     }
     RS_TRY(rsi_out_open(&out, path, err));
-    RS_TRY(copy_bytes(from, out, source, err));
+    if (!rsi_out_file(out, from)) {
+        RS_TRY(copy_bytes(from, out, source, err));
+    }
     RS_TRY(rsi_out_commit(out, err));
 done:
     rsi_out_close(out);

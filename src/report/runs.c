@@ -21,12 +21,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 #include "report/report.h"
 #include "report/runs.h"
@@ -377,23 +379,57 @@ done:
 
 /* ---- keeping a run --------------------------------------------------------------------------- */
 
+/* The report and the risks, side by side where there are threads for it. */
+typedef struct results {
+    const rs_graph *graph;
+    const rs_findings *findings;
+    const rs_report_options *options;
+    const rs_work *work;
+    rsi_file_note *notes;
+    char *report;
+    char *risks;
+    atomic_bool stop;
+} results;
+
+static int ask_whether_to_stop(void *context, const rs_progress *now)
+{
+    results *r = context;
+    (void)now;
+    return atomic_load(&r->stop);
+}
+
+/* Only the calling thread, which is worker 0, may tell where it is. */
+static rs_status write_result(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    results *r = context;
+    rs_work quiet = {.threads = 1, .progress = ask_whether_to_stop, .context = r};
+    const rs_work *work = worker == 0 ? r->work : &quiet;
+    rs_status status = index == 0 ? rsi_report_write(r->graph, r->findings, r->options, work,
+                                                     r->report, &r->notes[RS_RUN_REPORT], err)
+                                  : rsi_risks_write(r->graph, r->findings, r->options, work,
+                                                    r->risks, &r->notes[RS_RUN_RISKS], err);
+    if (status != RS_OK) {
+        atomic_store(&r->stop, true);
+    }
+    return status;
+}
+
 static rs_status write_results(const char *folder, const rs_graph *graph,
                                const rs_findings *findings, const rs_report_options *options,
                                const rs_work *work, rsi_file_note *notes, rs_error *err)
 {
     rs_status status = RS_OK;
-    char *report = NULL;
-    char *risks = NULL;
-    if (make_path(&report, "%s/%s", folder, rsi_run_file_name(RS_RUN_REPORT)) != RS_OK ||
-        make_path(&risks, "%s/%s", folder, rsi_run_file_name(RS_RUN_RISKS)) != RS_OK) {
+    results r = {
+        .graph = graph, .findings = findings, .options = options, .work = work, .notes = notes};
+    if (make_path(&r.report, "%s/%s", folder, rsi_run_file_name(RS_RUN_REPORT)) != RS_OK ||
+        make_path(&r.risks, "%s/%s", folder, rsi_run_file_name(RS_RUN_RISKS)) != RS_OK) {
         status = no_memory(err);
         goto done;
     }
-    RS_TRY(rsi_report_write(graph, findings, options, work, report, &notes[RS_RUN_REPORT], err));
-    RS_TRY(rsi_risks_write(graph, findings, options, work, risks, &notes[RS_RUN_RISKS], err));
+    RS_TRY(rsi_parallel(work, 2, write_result, &r, err));
 done:
-    free(report);
-    free(risks);
+    free(r.report);
+    free(r.risks);
     return status;
 }
 
