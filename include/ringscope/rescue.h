@@ -55,7 +55,8 @@ typedef struct rs_salvage_result {
     rs_salvaged_list types;      /* ids */
     rs_salvaged_list attributes; /* values */
     uint64_t unplaced_count;     /* relations that are whole, but whose input line is lost */
-    uint64_t key_lost_count;     /* event keys that are lost, or had no relation to go with */
+    uint64_t key_lost_count;     /* event keys that cannot be read */
+    uint64_t key_left_count;     /* and those that no relation was left to go with */
     bool whole;                  /* nothing is lost, and nothing was damaged */
 } rs_salvage_result;
 RS_API void rs_salvage_free(rs_salvage_result *result);

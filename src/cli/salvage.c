@@ -59,8 +59,8 @@ static void print_json(FILE *out, const outcome *all)
     print_json_list(out, "relations", &all->store.relations);
     print_json_list(out, "types", &all->store.types);
     print_json_list(out, "attributes", &all->store.attributes);
-    fprintf(out, ",\n\"rows_lost\":%" PRIu64 ",\"keys_lost\":%" PRIu64, all->store.unplaced_count,
-            all->store.key_lost_count);
+    fprintf(out, ",\n\"rows_lost\":%" PRIu64 ",\"keys_lost\":%" PRIu64 ",\"keys_left\":%" PRIu64,
+            all->store.unplaced_count, all->store.key_lost_count, all->store.key_left_count);
     fprintf(out, ",\"runs\":%" PRIu64 ",\"runs_lost\":%" PRIu64, all->run_count,
             all->run_lost_count);
     fprintf(out, ",\"violation_count\":%" PRIu64 ",\n\"violations\":[", all->damage.count);
@@ -107,6 +107,10 @@ static rs_status print_text(FILE *out, const outcome *all, rs_error *err)
     }
     if (all->store.key_lost_count > 0) {
         fprintf(out, "event keys lost: %s\n", rsi_format_count(number, all->store.key_lost_count));
+    }
+    if (all->store.key_left_count > 0) {
+        fprintf(out, "event keys whose relations are gone, left behind: %s\n",
+                rsi_format_count(number, all->store.key_left_count));
     }
     fprintf(out, "runs brought: %s", rsi_format_count(number, all->run_count));
     fprintf(out, ", lost: %s\n", rsi_format_count(number, all->run_lost_count));

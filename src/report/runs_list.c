@@ -71,12 +71,11 @@ done:
 
 /* ---- what is whole, brought over ------------------------------------------------------------- */
 
-/* Whether every byte of the run is what was written; its as-of time. */
+/* Whether every byte of the run is what was written; its as-of time, and the notes of its files. */
 static rs_status look(const char *store_path, const rs_run_id *id, bool *whole, int64_t *as_of,
-                      rs_error *err)
+                      rsi_file_note notes[RSI_RUN_FILES], rs_error *err)
 {
     rs_run_info info = {.as_of = RS_NO_TIME};
-    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
     rs_status status = rsi_run_read(store_path, id, &info, notes, err);
     for (int file = 0; status == RS_OK && file < RSI_RUN_FILES; file++) {
         status = rsi_run_hold(store_path, id, (rs_run_file)file, &notes[file], err);
@@ -86,7 +85,8 @@ static rs_status look(const char *store_path, const rs_run_id *id, bool *whole, 
     return status == RS_ECORRUPT || status == RS_ENOTFOUND ? RS_OK : status;
 }
 
-static rs_status bring(const char *from, const char *runs, const rs_run_id *id, rs_error *err)
+static rs_status bring(const char *from, const char *runs, const rs_run_id *id,
+                       const rsi_file_note notes[RSI_RUN_FILES], rs_error *err)
 {
     rs_status status = RS_OK;
     char made[64];
@@ -102,6 +102,9 @@ static rs_status bring(const char *from, const char *runs, const rs_run_id *id, 
         goto done;
     }
     for (int file = 0; file <= RSI_RUN_FILES; file++) {
+        if (file < RSI_RUN_FILES && notes[file].digest[0] == '\0') {
+            continue; /* the run left it out */
+        }
         if (asprintf(&path, "%s/%s", folder, rsi_run_file_name((rs_run_file)file)) < 0) {
             path = NULL;
             status = no_memory(err);
@@ -165,11 +168,12 @@ rs_status rs_runs_salvage(const char *path, const char *to, const rs_work *work,
     for (size_t i = 0; i < count; i++) {
         bool whole = false;
         int64_t as_of = RS_NO_TIME;
+        rsi_file_note notes[RSI_RUN_FILES] = {{0}};
         RS_TRY(rs_work_report(work, "salvage", "runs", i, count, err));
-        RS_TRY(look(path, &ids[i], &whole, &as_of, err));
+        RS_TRY(look(path, &ids[i], &whole, &as_of, notes, err));
         *lost_count += !whole;
         if (whole) {
-            RS_TRY(bring(path, runs, &ids[i], err));
+            RS_TRY(bring(path, runs, &ids[i], notes, err));
             ++*run_count;
             if (is_later(&ids[i], as_of, &best, best_as_of, &latest)) {
                 best = ids[i];

@@ -198,7 +198,7 @@ static void count_left_keys(salvage *s, new_batch *b)
     const rsi_manifest *manifest = &s->store->manifest;
     for (size_t type = manifest->visible_types; type < manifest->type_count; type++) {
         while (next_key(s, b, type).length > 0) {
-            s->result->key_lost_count++;
+            s->result->key_left_count++;
         }
     }
 }

@@ -136,8 +136,8 @@ def lost_ids(store):
     assert lost(result, "attributes") == {"account.age": 4096}, result["attributes"]
     assert [v["id"] for v in result["violations"]] == ["S-04", "S-05"], result["violations"]
     assert all(v["file"] == os.path.basename(path) for v in result["violations"])
-    assert call("explain", to, "account:a000001")
-    call("explain", to, "account:a005000", status=3)
+    assert call("neighbours", to, "account:a000001")
+    call("neighbours", to, "account:a005000", status=3)
     assert stats(to)["edges"] == 2 * 9400 - 4096 - expected
 
 
@@ -176,6 +176,14 @@ def lost_runs(store):
     call("run", to)
 
 
+def erased_runs(store):
+    """A run without what explains it, which an erasure took away, is whole all the same."""
+    victim = copy_of(store, "erased")
+    call("erase", victim, "account:a000005", "--reason", "x")
+    _, result = salvage(victim, 0)
+    assert result["whole"] and result["runs"] == 1, result
+
+
 def refusals(store):
     call("salvage", store, "--to", store + "-new", status=0)
     call("salvage", store, "--to", store + "-new", status=2)  # is a store now
@@ -194,6 +202,7 @@ def main():
         lost_edges(store)
         lost_files(store)
         lost_runs(store)
+        erased_runs(store)
         call("compact", store)
         undamaged_after(store)
         refusals(store)
