@@ -35,6 +35,13 @@ static const double way_weight[WAYS] = {1.0, 0.25, 1.0};
 #define NO_GROUP        UINT32_MAX
 #define GROUP_USERS_MAX 4096
 
+/* A member that a link in time ties to others of its group, by what it is about. */
+typedef struct moment {
+    uint32_t group;
+    uint16_t column, relation;
+    uint32_t thing, user;
+} moment;
+
 typedef struct finder {
     const rs_score_input *input;
     const rsi_candidates *candidates;
@@ -42,6 +49,9 @@ typedef struct finder {
     uint32_t pairs_max; /* of the evidence: things of so many users are pairs of links */
     double *tie;        /* by column: of the pair at hand, 0 between pairs */
     size_t meeting;     /* the kind "window"; SIZE_MAX where there is none */
+    size_t in_time;     /* columns from here on are of kinds in time, in the order of the table */
+    moment *moments;
+    size_t moment_count, moment_room;
     size_t use_room, user_count, user_room;
 } finder;
 
@@ -57,10 +67,36 @@ static size_t column_of(const finder *f, uint32_t thing, int way)
     return range * WAYS + (size_t)way;
 }
 
+/* The column of a kind of evidence in time. */
+static size_t time_column(const finder *f, size_t kind)
+{
+    size_t column = f->in_time;
+    for (size_t k = 0; k < kind; k++) {
+        column += rs_evidence_kind_in_time(k);
+    }
+    return column;
+}
+
+static void name_column(const finder *f, size_t c)
+{
+    rsi_column *column = &f->out->columns[c];
+    column->weight = c < f->in_time ? way_weight[c % WAYS] : 1.0;
+    if (c < f->in_time) {
+        snprintf(column->name, sizeof column->name, "%s%s", way_prefix[c % WAYS],
+                 rs_graph_range(f->input->graph, c / WAYS).type);
+    }
+    for (size_t k = 0; c >= f->in_time && k < rs_evidence_kind_count(); k++) {
+        if (rs_evidence_kind_in_time(k) && time_column(f, k) == c) {
+            snprintf(column->name, sizeof column->name, "%s", rs_evidence_kind_name(k));
+        }
+    }
+}
+
 static rs_status make_columns(finder *f, rs_error *err)
 {
     const rs_graph *graph = f->input->graph;
-    size_t count = rs_graph_range_count(graph) * WAYS;
+    f->in_time = rs_graph_range_count(graph) * WAYS;
+    size_t count = time_column(f, rs_evidence_kind_count());
     f->out->columns = calloc(count + 1, sizeof *f->out->columns);
     if (f->out->columns == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu columns)", count);
@@ -68,9 +104,7 @@ static rs_status make_columns(finder *f, rs_error *err)
     f->out->column_count = count;
     for (size_t c = 0; c < count; c++) {
         rsi_column *column = &f->out->columns[c];
-        snprintf(column->name, sizeof column->name, "%s%s", way_prefix[c % WAYS],
-                 rs_graph_range(graph, c / WAYS).type);
-        column->weight = way_weight[c % WAYS];
+        name_column(f, c);
         column->amount = calloc(f->candidates->count + 1, sizeof *column->amount);
         column->own = calloc(f->candidates->count + 1, sizeof *column->own);
         column->decades = calloc(f->candidates->count + 1, sizeof *column->decades);
@@ -264,6 +298,96 @@ static size_t pair_length(const rs_evidence *evidence, size_t from)
     return end - from;
 }
 
+static rs_status note_moment(finder *f, moment one, rs_error *err)
+{
+    if (f->moment_count == f->moment_room) {
+        size_t room = f->moment_room == 0 ? 256 : f->moment_room * 2;
+        moment *moments = realloc(f->moments, room * sizeof *moments);
+        if (moments == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences in time)", room);
+        }
+        f->moments = moments;
+        f->moment_room = room;
+    }
+    f->moments[f->moment_count++] = one;
+    return RS_OK;
+}
+
+/* A link in time: of n members all tied to each other by w each has w (n - 1) / n twice. */
+static rs_status add_moment(finder *f, const rs_link *link, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_candidates *c = f->candidates;
+    uint32_t group = c->of[link->a];
+    size_t column = time_column(f, link->kind);
+    double amount = (double)link->weight / (double)RS_WEIGHT_ONE * 2.0 /
+                    (double)(c->first[group + 1] - c->first[group]);
+    f->out->columns[column].amount[group] += amount;
+    f->out->columns[column].own[group] += amount;
+    moment one = {.group = group,
+                  .column = (uint16_t)column,
+                  .relation = link->relation,
+                  .thing = link->thing,
+                  .user = link->a};
+    RS_TRY(note_moment(f, one, err));
+    one.user = link->b;
+    RS_TRY(note_moment(f, one, err));
+done:
+    return status;
+}
+
+static int by_moment(const void *left, const void *right)
+{
+    const moment *a = left;
+    const moment *b = right;
+    if (a->group != b->group) {
+        return a->group < b->group ? -1 : 1;
+    }
+    if (a->column != b->column) {
+        return a->column < b->column ? -1 : 1;
+    }
+    if (a->relation != b->relation) {
+        return a->relation < b->relation ? -1 : 1;
+    }
+    if (a->thing != b->thing) {
+        return a->thing < b->thing ? -1 : 1;
+    }
+    return (a->user > b->user) - (a->user < b->user);
+}
+
+/* What one thing was about is one use of it by all its users. */
+static rs_status record_moments(finder *f, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const moment *all = f->moments;
+    seat *seats = malloc((f->moment_count + 1) * sizeof *seats);
+    if (seats == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences in time)", f->moment_count);
+    }
+    if (f->moment_count > 1) {
+        qsort(f->moments, f->moment_count, sizeof *f->moments, by_moment);
+    }
+    for (size_t i = 0, end; i < f->moment_count; i = end) {
+        size_t count = 0;
+        uint32_t persons = 0;
+        for (end = i; end < f->moment_count && all[end].group == all[i].group &&
+                      all[end].column == all[i].column && all[end].relation == all[i].relation &&
+                      all[end].thing == all[i].thing;
+             end++) {
+            if (count == 0 || seats[count - 1].user != all[end].user) {
+                seats[count++] = (seat){
+                    .group = all[i].group, .entity = all[end].user, .user = all[end].user};
+            }
+        }
+        rsi_shared_use use = {
+            .column = all[i].column, .relation = all[i].relation, .thing = all[i].thing};
+        RS_TRY(record(f, seats, count, use, &persons, err));
+    }
+done:
+    free(seats);
+    return status;
+}
+
 /* One pair of members, links[0 .. count-1]: the strongest column whole, the others in part. */
 static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_error *err)
 {
@@ -272,6 +396,10 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
     size_t strongest = SIZE_MAX;
     size_t column = 0;
     for (size_t i = 0; i < count; i++) {
+        if (rs_evidence_kind_in_time(links[i].kind)) {
+            RS_TRY(add_moment(f, &links[i], err));
+            continue;
+        }
         double tie = tie_of(f, &links[i], &column);
         f->tie[column] += tie;
         strongest =
@@ -281,6 +409,9 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
         }
     }
     for (size_t i = 0; i < count; i++) {
+        if (rs_evidence_kind_in_time(links[i].kind)) {
+            continue;
+        }
         tie_of(f, &links[i], &column);
         double share = column == strongest ? 1.0 : REST_SHARE;
         f->out->columns[column].amount[group] += f->tie[column];
@@ -345,9 +476,10 @@ static void cover_relation(const finder *f, size_t relation, uint32_t *here, dou
     }
 }
 
-static bool is_place_column(const rsi_column *column, size_t index)
+/* Columns that no home explains or that are homes. */
+static bool is_homeless(const finder *f, const rsi_column *column, size_t index)
 {
-    return index % WAYS == WAY_MEETING || column->weight == PLACE_WEIGHT;
+    return index >= f->in_time || index % WAYS == WAY_MEETING || column->weight == PLACE_WEIGHT;
 }
 
 /* What a thing counts among those who share a home. pi is the mean cover of what things tie, over
@@ -360,7 +492,7 @@ static double home_share(const finder *f, const double *cover)
     double home = 0;
     for (size_t c = 0; c < f->out->column_count; c++) {
         const rsi_column *column = &f->out->columns[c];
-        for (size_t g = 0; g < f->candidates->count && !is_place_column(column, c); g++) {
+        for (size_t g = 0; g < f->candidates->count && !is_homeless(f, column, c); g++) {
             tied += column->own[g];
             home += column->own[g] * cover[g];
         }
@@ -387,7 +519,7 @@ static rs_status discount_homes(finder *f, rs_error *err)
     double share = home_share(f, cover);
     for (size_t c = 0; c < f->out->column_count; c++) {
         rsi_column *column = &f->out->columns[c];
-        for (size_t g = 0; g < f->candidates->count && !is_place_column(column, c); g++) {
+        for (size_t g = 0; g < f->candidates->count && !is_homeless(f, column, c); g++) {
             column->own[g] *= 1 - cover[g] * (1 - share);
         }
     }
@@ -468,6 +600,7 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
         RS_TRY(share_relation(&f, r, seats, err));
     }
     RS_TRY(add_pairs(&f, err));
+    RS_TRY(record_moments(&f, err));
     RS_TRY(discount_homes(&f, err));
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
@@ -478,6 +611,7 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
 done:
     free(scratch);
     free(seats);
+    free(f.moments);
     free(f.tie);
     if (status != RS_OK) {
         rsi_sharing_free(out);
