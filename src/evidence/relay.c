@@ -1,11 +1,12 @@
 /* relay.c - money that many pass on, from one collector to one exit.
  *
  * Null model: each pass (passes.c) has the surprise s of its amount and time. That the money of
- * one more account goes to the same exit has the probability of the exit's share of all payments
- * (r / E); and of the n payments of the collector any k could have been the ones that are passed
- * on, n choose k < (n e / k)^k. So k accounts between one collector and one exit are surprising by
+ * one more account goes to the same exit has the probability q of the exit's share of all payments,
+ * or of the collector's own ones where that is more: friends pay the same friends. And of the n
+ * payments of the collector any k could have been the ones that are passed on, n choose k < (n e /
+ * k)^k. So k accounts between one collector and one exit are surprising by
  *
- *     W = sum of s + (k - 1) ln(E / r) - k (1 + ln(n / k)) - ln(pairs of collector and exit tried)
+ *     W = sum of s - (k - 1) ln q - k (1 + ln(n / k)) - ln(pairs of collector and exit tried)
  *
  * Each account counts once, by its most surprising pass. A relay has two accounts and more in its
  * middle. A link's weight is W / k in ln N, at most 1: a pass is as strong as a shared device.
@@ -26,7 +27,7 @@
 #include "base/sort.h"
 #include "base/try.h"
 
-enum { MIDDLE_MIN = 2 };
+enum { MIDDLE_MIN = 2, HABITS_MAX = 4096 };
 
 typedef struct relays {
     const rsi_kind_input *input;
@@ -73,6 +74,22 @@ static size_t one_each(rsi_record *items, size_t count)
     return kept;
 }
 
+/* -ln q, Q32; of a collector that pays very often, its first payments speak for the others. */
+static uint64_t exit_surprise(const rs_timeline *line, uint32_t collector, uint32_t end)
+{
+    uint32_t first = line->out_first[collector];
+    uint32_t paid = line->out_first[collector + 1] - first;
+    uint64_t got = line->in_first[end + 1] - line->in_first[end];
+    uint64_t direct = 0;
+    paid = paid < HABITS_MAX ? paid : HABITS_MAX;
+    for (uint32_t i = first; i < first + paid; i++) {
+        direct += line->out[i].node == end + line->dst_first;
+    }
+    uint64_t by_all = rsi_ln_q32(line->count) - rsi_ln_q32(got);
+    uint64_t by_own = direct > 0 ? rsi_ln_q32(paid) - rsi_ln_q32(direct) : UINT64_MAX;
+    return by_own < by_all ? by_own : by_all;
+}
+
 /* W / k in Q32; 0 where chance explains it. */
 static uint64_t surprise_of(const relays *r, const rsi_record *items, size_t count)
 {
@@ -80,12 +97,11 @@ static uint64_t surprise_of(const relays *r, const rsi_record *items, size_t cou
     uint32_t collector = (uint32_t)(items->key >> 32) - line->src_first;
     uint32_t end = (uint32_t)items->key - line->dst_first;
     uint64_t paid = line->out_first[collector + 1] - line->out_first[collector];
-    uint64_t got = line->in_first[end + 1] - line->in_first[end];
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++) {
         sum += (uint64_t)(uint32_t)items[i].value << 12;
     }
-    sum += (count - 1) * (uint64_t)rsi_ln_ratio_q32(line->count, got);
+    sum += (count - 1) * exit_surprise(line, collector, end);
     uint64_t chosen = count * RSI_ONE_Q32;
     if (paid > count) {
         chosen += count * (uint64_t)rsi_ln_ratio_q32(paid, count);

@@ -48,7 +48,9 @@ typedef struct finder {
     rsi_sharing *out;
     uint32_t pairs_max; /* of the evidence: things of so many users are pairs of links */
     double *tie;        /* by column: of the pair at hand, 0 between pairs */
+    double *cover;      /* by group: the largest share of its members that one place brings together */
     size_t meeting;     /* the kind "window"; SIZE_MAX where there is none */
+    size_t place;       /* the kind "place" */
     size_t in_time;     /* columns from here on are of kinds in time, in the order of the table */
     moment *moments;
     size_t moment_count, moment_room;
@@ -107,8 +109,10 @@ static rs_status make_columns(finder *f, rs_error *err)
         name_column(f, c);
         column->amount = calloc(f->candidates->count + 1, sizeof *column->amount);
         column->own = calloc(f->candidates->count + 1, sizeof *column->own);
+        column->home = calloc(f->candidates->count + 1, sizeof *column->home);
         column->decades = calloc(f->candidates->count + 1, sizeof *column->decades);
-        if (column->amount == NULL || column->own == NULL || column->decades == NULL) {
+        if (column->amount == NULL || column->own == NULL ||
+            column->home == NULL || column->decades == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
         }
     }
@@ -176,6 +180,13 @@ done:
     return status;
 }
 
+/* `tie` of a group, so much of it between people of one home. */
+static void add_own(finder *f, size_t column, uint32_t group, double tie, double home)
+{
+    f->out->columns[column].own[group] += tie;
+    f->out->columns[column].home[group] += tie * home;
+}
+
 /* One thing: its users by group; what two persons and more of a group share is recorded. */
 static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi_shared_use use,
                              double unit, seat *seats, rs_error *err)
@@ -202,7 +213,8 @@ static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi
             RS_TRY(record(f, seats + i, end - i, use, &persons, err));
             if (count_all > f->pairs_max || identity) {
                 f->out->columns[use.column].amount[seats[i].group] += unit * (persons - 1);
-                f->out->columns[use.column].own[seats[i].group] += unit * (persons - 1);
+                add_own(f, use.column, seats[i].group, unit * (persons - 1),
+                        f->cover[seats[i].group]);
             }
         }
     }
@@ -355,6 +367,34 @@ static int by_moment(const void *left, const void *right)
     return (a->user > b->user) - (a->user < b->user);
 }
 
+/* What a kind in time says of a group it says of those members that it touches: its part of the
+ * group is its part of the evidence. The moments are in order. */
+static rs_status discount_untouched(finder *f, rs_error *err)
+{
+    const moment *all = f->moments;
+    size_t subjects = rs_graph_subject_count(f->input->graph);
+    uint32_t *seen = calloc(subjects + 1, sizeof *seen);
+    uint32_t round = 0;
+    if (seen == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+    }
+    for (size_t i = 0, end; i < f->moment_count; i = end) {
+        uint32_t touched = 0;
+        round++;
+        for (end = i; end < f->moment_count && all[end].group == all[i].group &&
+                      all[end].column == all[i].column;
+             end++) {
+            touched += seen[all[end].user] != round;
+            seen[all[end].user] = round;
+        }
+        const size_t *first = f->candidates->first + all[i].group;
+        f->out->columns[all[i].column].own[all[i].group] *=
+            (double)touched / (double)(first[1] - first[0]);
+    }
+    free(seen);
+    return RS_OK;
+}
+
 /* What one thing was about is one use of it by all its users. */
 static rs_status record_moments(finder *f, rs_error *err)
 {
@@ -367,6 +407,7 @@ static rs_status record_moments(finder *f, rs_error *err)
     if (f->moment_count > 1) {
         qsort(f->moments, f->moment_count, sizeof *f->moments, by_moment);
     }
+    RS_TRY(discount_untouched(f, err));
     for (size_t i = 0, end; i < f->moment_count; i = end) {
         size_t count = 0;
         uint32_t persons = 0;
@@ -395,7 +436,9 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
     uint32_t group = f->candidates->of[links->a];
     size_t strongest = SIZE_MAX;
     size_t column = 0;
+    double home = f->cover[group];
     for (size_t i = 0; i < count; i++) {
+        home = links[i].kind == f->place || links[i].kind == f->meeting ? 1.0 : home;
         if (rs_evidence_kind_in_time(links[i].kind)) {
             RS_TRY(add_moment(f, &links[i], err));
             continue;
@@ -415,7 +458,7 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
         tie_of(f, &links[i], &column);
         double share = column == strongest ? 1.0 : REST_SHARE;
         f->out->columns[column].amount[group] += f->tie[column];
-        f->out->columns[column].own[group] += share * f->tie[column];
+        add_own(f, column, group, share * f->tie[column], home);
         f->tie[column] = 0;
     }
 done:
@@ -486,7 +529,7 @@ static bool is_homeless(const finder *f, const rsi_column *column, size_t index)
  * all the night's groups: life's way, where it is near 1. The surprise of a tie within a home is
  * -ln pi, of one without -ln(1 - pi); where homes are the rule (pi above a half) they count in that
  * proportion. */
-static double home_share(const finder *f, const double *cover)
+static double home_share(const finder *f)
 {
     double tied = 0;
     double home = 0;
@@ -494,38 +537,40 @@ static double home_share(const finder *f, const double *cover)
         const rsi_column *column = &f->out->columns[c];
         for (size_t g = 0; g < f->candidates->count && !is_homeless(f, column, c); g++) {
             tied += column->own[g];
-            home += column->own[g] * cover[g];
+            home += column->home[g];
         }
     }
     double pi = home / (tied + 1); /* never quite 1: one tie outside a home is always possible */
     return pi <= 0.5 ? 1.0 : log(pi) / log(1 - pi);
 }
 
-/* Take from each group's own things what its home explains. */
-static rs_status discount_homes(finder *f, rs_error *err)
+static rs_status find_cover(finder *f, rs_error *err)
 {
-    double *cover = calloc(f->candidates->count + 1, sizeof *cover);
+    f->cover = calloc(f->candidates->count + 1, sizeof *f->cover);
     uint32_t *here = calloc(f->candidates->count + 1, sizeof *here);
-    if (cover == NULL || here == NULL) {
-        free(cover);
+    if (f->cover == NULL || here == NULL) {
         free(here);
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
     }
     for (size_t r = 0; r < f->input->evidence->relation_count; r++) {
         if (rs_store_relation(rs_graph_store(f->input->graph), r).place) {
-            cover_relation(f, r, here, cover);
+            cover_relation(f, r, here, f->cover);
         }
     }
-    double share = home_share(f, cover);
+    free(here);
+    return RS_OK;
+}
+
+/* Take from each group's own things what its homes explain. */
+static void discount_homes(finder *f)
+{
+    double share = home_share(f);
     for (size_t c = 0; c < f->out->column_count; c++) {
         rsi_column *column = &f->out->columns[c];
         for (size_t g = 0; g < f->candidates->count && !is_homeless(f, column, c); g++) {
-            column->own[g] *= 1 - cover[g] * (1 - share);
+            column->own[g] -= column->home[g] * (1 - share);
         }
     }
-    free(cover);
-    free(here);
-    return RS_OK;
 }
 
 static int by_place(const void *left, const void *right)
@@ -585,8 +630,10 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     seat *seats = NULL;
     *out = (rsi_sharing){0};
     f.meeting = SIZE_MAX;
+    f.place = SIZE_MAX;
     for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
         f.meeting = strcmp(rs_evidence_kind_name(k), "window") == 0 ? k : f.meeting;
+        f.place = strcmp(rs_evidence_kind_name(k), "place") == 0 ? k : f.place;
     }
     RS_TRY(make_columns(&f, err));
     scratch = malloc((2 * candidates->count + 1) * sizeof *scratch);
@@ -596,12 +643,13 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", candidates->count);
         goto done;
     }
+    RS_TRY(find_cover(&f, err));
     for (size_t r = 0; r < input->evidence->relation_count; r++) {
         RS_TRY(share_relation(&f, r, seats, err));
     }
     RS_TRY(add_pairs(&f, err));
     RS_TRY(record_moments(&f, err));
-    RS_TRY(discount_homes(&f, err));
+    discount_homes(&f);
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
     }
@@ -612,6 +660,7 @@ done:
     free(scratch);
     free(seats);
     free(f.moments);
+    free(f.cover);
     free(f.tie);
     if (status != RS_OK) {
         rsi_sharing_free(out);
@@ -624,6 +673,7 @@ void rsi_sharing_free(rsi_sharing *sharing)
     for (size_t c = 0; sharing->columns != NULL && c < sharing->column_count; c++) {
         free(sharing->columns[c].amount);
         free(sharing->columns[c].own);
+        free(sharing->columns[c].home);
         free(sharing->columns[c].decades);
     }
     free(sharing->columns);

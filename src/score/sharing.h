@@ -12,6 +12,7 @@ typedef struct rsi_column {
     double weight;   /* how much its decades count: 1, or a quarter for places */
     double *amount;  /* by group: surprise shared, 0 where nothing is */
     double *own;     /* by group: the part of it that no stronger column explains */
+    double *home;    /* by group: the part of `own` between people of one home */
     double *decades; /* by group: how unusual that is (tail.h) */
 } rsi_column;
 
