@@ -34,7 +34,7 @@
 #include "base/try.h"
 
 enum { DAY_S = 86400, HOUR_S = 3600, HOURS = 24, TARGETS_MIN = 2 };
-#define RATE_MAX  384 /* acts in a window by the target's own rate, in 1/256 */
+#define RATE_MAX  512 /* acts in a window by the target's own rate, in 1/256 */
 #define ROUND_MAX (UINT64_C(1) << 26)
 #define WEIGHT_MAX (UINT32_C(3) << 19) /* 1.5 */
 

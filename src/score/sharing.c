@@ -213,6 +213,7 @@ static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi
             RS_TRY(record(f, seats + i, end - i, use, &persons, err));
             if (count_all > f->pairs_max || identity) {
                 f->out->columns[use.column].amount[seats[i].group] += unit * (persons - 1);
+                f->out->uses[f->out->use_count - 1].star = unit * (persons - 1);
                 add_own(f, use.column, seats[i].group, unit * (persons - 1),
                         f->cover[seats[i].group]);
             }
@@ -484,6 +485,73 @@ done:
     return status;
 }
 
+/* ---- things of many users
+ * ---------------------------------------------------------------------------------------- */
+
+static bool is_stronger(const rsi_shared_use *a, const rsi_shared_use *b)
+{
+    return a->star != b->star ? a->star > b->star : a < b;
+}
+
+/* How many users of `use` are marked with `mark`. */
+static uint32_t count_marked(const finder *f, const rsi_shared_use *use, const uint32_t *marks,
+                             uint32_t mark)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < use->user_count; k++) {
+        count += marks[f->out->users[use->user_first + k]] == mark;
+    }
+    return count;
+}
+
+/* What a thing says of users that a stronger thing of another sort has too counts as the rest of a
+ * pair does. The uses from .. to-1 are of one group. */
+static void explain_stars(finder *f, size_t from, size_t to, uint32_t *marks)
+{
+    enum { STARS_MAX = 64 };
+    for (size_t i = from; i < to; i++) {
+        rsi_shared_use *use = &f->out->uses[i];
+        uint32_t most = 1;
+        if (use->star == 0) {
+            continue;
+        }
+        for (uint32_t k = 0; k < use->user_count; k++) {
+            marks[f->out->users[use->user_first + k]] = (uint32_t)(i + 1);
+        }
+        size_t looked_at = 0;
+        for (size_t j = from; j < to && looked_at < STARS_MAX; j++) {
+            const rsi_shared_use *other = &f->out->uses[j];
+            if (other->star > 0 && other->column != use->column && is_stronger(other, use)) {
+                uint32_t both = count_marked(f, other, marks, (uint32_t)(i + 1));
+                most = both > most ? both : most;
+                looked_at++;
+            }
+        }
+        double explained = use->star * (1 - REST_SHARE) * (most - 1) / (use->user_count - 1);
+        rsi_column *column = &f->out->columns[use->column];
+        column->own[use->group] -= explained;
+        column->home[use->group] -= explained * f->cover[use->group];
+    }
+}
+
+static rs_status explain_all_stars(finder *f, rs_error *err)
+{
+    size_t subjects = rs_graph_subject_count(f->input->graph);
+    uint32_t *marks = calloc(subjects + 1, sizeof *marks);
+    if (marks == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+    }
+    for (size_t i = 0, end; i < f->out->use_count; i = end) {
+        for (end = i + 1; end < f->out->use_count &&
+                          f->out->uses[end].group == f->out->uses[i].group;
+             end++) {
+        }
+        explain_stars(f, i, end, marks);
+    }
+    free(marks);
+    return RS_OK;
+}
+
 /* ---- homes
  * ---------------------------------------------------------------------------------------- */
 
@@ -649,10 +717,11 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     }
     RS_TRY(add_pairs(&f, err));
     RS_TRY(record_moments(&f, err));
-    discount_homes(&f);
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
     }
+    RS_TRY(explain_all_stars(&f, err));
+    discount_homes(&f);
     for (size_t c = 0; c < out->column_count; c++) {
         RS_TRY(weigh_column(candidates, &out->columns[c], scratch, err));
     }

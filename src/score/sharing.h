@@ -25,6 +25,7 @@ typedef struct rsi_shared_use {
     uint32_t user_count;
     uint64_t event_count;
     size_t user_first; /* in users */
+    double star;       /* what it adds to `own`, where it is not taken pair by pair; else 0 */
 } rsi_shared_use;
 
 typedef struct rsi_sharing {
