@@ -52,6 +52,7 @@ typedef struct finder {
     size_t meeting;     /* the kind "window"; SIZE_MAX where there is none */
     size_t place;       /* the kind "place" */
     size_t in_time;     /* columns from here on are of kinds in time, in the order of the table */
+    uint32_t *best;     /* by column in time and subject: what ties it best to its group */
     moment *moments;
     size_t moment_count, moment_room;
     size_t use_room, user_count, user_room;
@@ -326,19 +327,12 @@ static rs_status note_moment(finder *f, moment one, rs_error *err)
     return RS_OK;
 }
 
-/* A link in time: of n members all tied to each other by w each has w (n - 1) / n twice. */
+/* A link in time: who takes part in what. */
 static rs_status add_moment(finder *f, const rs_link *link, rs_error *err)
 {
     rs_status status = RS_OK;
-    const rsi_candidates *c = f->candidates;
-    uint32_t group = c->of[link->a];
-    size_t column = time_column(f, link->kind);
-    double amount = (double)link->weight / (double)RS_WEIGHT_ONE * 2.0 /
-                    (double)(c->first[group + 1] - c->first[group]);
-    f->out->columns[column].amount[group] += amount;
-    f->out->columns[column].own[group] += amount;
-    moment one = {.group = group,
-                  .column = (uint16_t)column,
+    moment one = {.group = f->candidates->of[link->a],
+                  .column = (uint16_t)time_column(f, link->kind),
                   .relation = link->relation,
                   .thing = link->thing,
                   .user = link->a};
@@ -347,6 +341,49 @@ static rs_status add_moment(finder *f, const rs_link *link, rs_error *err)
     RS_TRY(note_moment(f, one, err));
 done:
     return status;
+}
+
+/* What ties the pair in time, of links of one pair, kind by kind: kept where it is the best that a
+ * member has. */
+static void keep_best(finder *f, const rs_link *links, size_t count)
+{
+    size_t subjects = rs_graph_subject_count(f->input->graph);
+    for (size_t i = 0; i < count; i++) {
+        if (!rs_evidence_kind_in_time(links[i].kind)) {
+            continue;
+        }
+        uint64_t sum = 0;
+        for (size_t k = 0; k < count; k++) {
+            sum += links[k].kind == links[i].kind ? links[k].weight : 0;
+        }
+        uint32_t tie = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+        uint32_t *best = f->best + (time_column(f, links[i].kind) - f->in_time) * subjects;
+        best[links->a] = tie > best[links->a] ? tie : best[links->a];
+        best[links->b] = tie > best[links->b] ? tie : best[links->b];
+    }
+}
+
+/* The amount of a group in a kind in time: what ties each member best, added up. It says that of
+ * the members it touches: their part of the group is its own part. */
+static void add_times(finder *f)
+{
+    const rsi_candidates *c = f->candidates;
+    size_t subjects = rs_graph_subject_count(f->input->graph);
+    for (size_t column = f->in_time; column < f->out->column_count; column++) {
+        const uint32_t *best = f->best + (column - f->in_time) * subjects;
+        for (size_t g = 0; g < c->count; g++) {
+            uint64_t sum = 0;
+            size_t touched = 0;
+            for (size_t k = c->first[g]; k < c->first[g + 1]; k++) {
+                sum += best[c->members[k]];
+                touched += best[c->members[k]] > 0;
+            }
+            double amount = (double)sum / (double)RS_WEIGHT_ONE;
+            f->out->columns[column].amount[g] = amount;
+            f->out->columns[column].own[g] =
+                amount * (double)touched / (double)(c->first[g + 1] - c->first[g]);
+        }
+    }
 }
 
 static int by_moment(const void *left, const void *right)
@@ -368,34 +405,6 @@ static int by_moment(const void *left, const void *right)
     return (a->user > b->user) - (a->user < b->user);
 }
 
-/* What a kind in time says of a group it says of those members that it touches: its part of the
- * group is its part of the evidence. The moments are in order. */
-static rs_status discount_untouched(finder *f, rs_error *err)
-{
-    const moment *all = f->moments;
-    size_t subjects = rs_graph_subject_count(f->input->graph);
-    uint32_t *seen = calloc(subjects + 1, sizeof *seen);
-    uint32_t round = 0;
-    if (seen == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
-    }
-    for (size_t i = 0, end; i < f->moment_count; i = end) {
-        uint32_t touched = 0;
-        round++;
-        for (end = i; end < f->moment_count && all[end].group == all[i].group &&
-                      all[end].column == all[i].column;
-             end++) {
-            touched += seen[all[end].user] != round;
-            seen[all[end].user] = round;
-        }
-        const size_t *first = f->candidates->first + all[i].group;
-        f->out->columns[all[i].column].own[all[i].group] *=
-            (double)touched / (double)(first[1] - first[0]);
-    }
-    free(seen);
-    return RS_OK;
-}
-
 /* What one thing was about is one use of it by all its users. */
 static rs_status record_moments(finder *f, rs_error *err)
 {
@@ -408,7 +417,6 @@ static rs_status record_moments(finder *f, rs_error *err)
     if (f->moment_count > 1) {
         qsort(f->moments, f->moment_count, sizeof *f->moments, by_moment);
     }
-    RS_TRY(discount_untouched(f, err));
     for (size_t i = 0, end; i < f->moment_count; i = end) {
         size_t count = 0;
         uint32_t persons = 0;
@@ -437,6 +445,7 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
     uint32_t group = f->candidates->of[links->a];
     size_t strongest = SIZE_MAX;
     size_t column = 0;
+    keep_best(f, links, count);
     double home = f->cover[group];
     for (size_t i = 0; i < count; i++) {
         home = links[i].kind == f->place || links[i].kind == f->meeting ? 1.0 : home;
@@ -707,7 +716,9 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     scratch = malloc((2 * candidates->count + 1) * sizeof *scratch);
     seats = malloc(GROUP_USERS_MAX * sizeof *seats);
     f.tie = calloc(out->column_count + 1, sizeof *f.tie);
-    if (scratch == NULL || seats == NULL || f.tie == NULL) {
+    f.best = calloc((out->column_count - f.in_time) * rs_graph_subject_count(input->graph) + 1,
+                    sizeof *f.best);
+    if (f.best == NULL || scratch == NULL || seats == NULL || f.tie == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", candidates->count);
         goto done;
     }
@@ -716,6 +727,7 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
         RS_TRY(share_relation(&f, r, seats, err));
     }
     RS_TRY(add_pairs(&f, err));
+    add_times(&f);
     RS_TRY(record_moments(&f, err));
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
@@ -729,6 +741,7 @@ done:
     free(scratch);
     free(seats);
     free(f.moments);
+    free(f.best);
     free(f.cover);
     free(f.tie);
     if (status != RS_OK) {
