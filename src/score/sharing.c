@@ -348,18 +348,17 @@ done:
 static void keep_best(finder *f, const rs_link *links, size_t count)
 {
     size_t subjects = rs_graph_subject_count(f->input->graph);
-    for (size_t i = 0; i < count; i++) {
-        if (!rs_evidence_kind_in_time(links[i].kind)) {
-            continue;
-        }
+    for (size_t kind = 0; kind < rs_evidence_kind_count(); kind++) {
         uint64_t sum = 0;
-        for (size_t k = 0; k < count; k++) {
-            sum += links[k].kind == links[i].kind ? links[k].weight : 0;
+        for (size_t i = 0; i < count && rs_evidence_kind_in_time(kind); i++) {
+            sum += links[i].kind == kind ? links[i].weight : 0;
         }
-        uint32_t tie = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
-        uint32_t *best = f->best + (time_column(f, links[i].kind) - f->in_time) * subjects;
-        best[links->a] = tie > best[links->a] ? tie : best[links->a];
-        best[links->b] = tie > best[links->b] ? tie : best[links->b];
+        if (sum > 0) {
+            uint32_t tie = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+            uint32_t *best = f->best + (time_column(f, kind) - f->in_time) * subjects;
+            best[links->a] = tie > best[links->a] ? tie : best[links->a];
+            best[links->b] = tie > best[links->b] ? tie : best[links->b];
+        }
     }
 }
 
