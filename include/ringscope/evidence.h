@@ -57,7 +57,7 @@ typedef struct rs_evidence_options {
         pairs_max; /* a thing of up to so many users links them pairwise, beyond it is a node */
     uint32_t
         resolution; /* of the cut that follows (1 << 20 is 1.0): what it cannot hold is a hub */
-    uint32_t identity_max; /* a hard identity of more users makes nobody one person */
+    uint32_t identity_max;  /* a hard identity of more users makes nobody one person */
     uint32_t window_s;      /* how near two uses of a place or two acts are "at the same time" */
     uint32_t pass_window_s; /* how long money may rest before it is passed on */
 } rs_evidence_options;

@@ -110,7 +110,8 @@ typedef struct rs_pair {
 RS_API RS_MUST_USE rs_status rs_graph_pairs(const rs_graph *graph, size_t relation, rs_pair **out,
                                             size_t *count, const rs_work *work, rs_error *err);
 
-/* ---- what happens in time: one relation, by doer and by target -------------------------------- */
+/* ---- what happens in time: one relation, by doer and by target --------------------------------
+ */
 
 /* One edge with a time. `time` counts seconds from the timeline's base. */
 typedef struct rs_event {
@@ -125,8 +126,8 @@ typedef struct rs_event {
  * (time, other end, amount, precision). */
 typedef struct rs_timeline {
     size_t count;
-    int64_t base;   /* UTC seconds of time 0 */
-    uint32_t span_s; /* the latest time */
+    int64_t base;                  /* UTC seconds of time 0 */
+    uint32_t span_s;               /* the latest time */
     uint32_t src_first, src_count; /* nodes of the type that does */
     uint32_t dst_first, dst_count;
     uint32_t *out_first; /* src_count + 1, by node - src_first */

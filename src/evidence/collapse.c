@@ -2,8 +2,8 @@
  *
  * Links of one pair through the same relation add up; over relations the strongest counts whole and
  * the others 0.15 each: the device, card and address of one household are one coincidence, not
- * three. What a pair does in time no household explains: that counts whole. A pair's weight is capped at 1 << 24 (16.0), so that sums over 2^29 links stay exact in
- * doubles.
+ * three. What a pair does in time no household explains: that counts whole. A pair's weight is
+ * capped at 1 << 24 (16.0), so that sums over 2^29 links stay exact in doubles.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>

@@ -53,8 +53,8 @@ static uint64_t closing(const walk *w)
     uint32_t last = payer(w, w->length - 1) - line->src_first;
     uint32_t start = payer(w, 0);
     uint64_t paid = line->out_first[last + 1] - line->out_first[last];
-    uint64_t got = line->in_first[start - line->dst_first + 1] -
-                   line->in_first[start - line->dst_first];
+    uint64_t got =
+        line->in_first[start - line->dst_first + 1] - line->in_first[start - line->dst_first];
     uint64_t same = 0;
     for (uint32_t i = line->out_first[last]; i < line->out_first[last + 1]; i++) {
         same += line->out[i].node == start;

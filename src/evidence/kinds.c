@@ -95,10 +95,10 @@ typedef struct search {
     const rs_graph *graph;
     const rs_evidence_options *options;
     rs_evidence *out;
-    rsi_link_list *lists; /* relation_count * KIND_COUNT */
+    rsi_link_list *lists;   /* relation_count * KIND_COUNT */
     rs_timeline *timelines; /* by relation */
     rsi_passes *passes;     /* by relation */
-    rs_work quiet;        /* for calls from a worker: they may not report */
+    rs_work quiet;          /* for calls from a worker: they may not report */
 } search;
 
 static bool is_subject(const rs_graph *graph, uint32_t type)

@@ -34,8 +34,8 @@
 #include "base/try.h"
 
 enum { DAY_S = 86400, HOUR_S = 3600, HOURS = 24, TARGETS_MIN = 2 };
-#define RATE_MAX  512 /* acts in a window by the target's own rate, in 1/256 */
-#define ROUND_MAX (UINT64_C(1) << 26)
+#define RATE_MAX   512 /* acts in a window by the target's own rate, in 1/256 */
+#define ROUND_MAX  (UINT64_C(1) << 26)
 #define WEIGHT_MAX (UINT32_C(3) << 19) /* 1.5 */
 
 typedef struct finder {
@@ -120,7 +120,8 @@ static void hit(finder *f, uint32_t a, uint32_t b, uint32_t node, uint64_t surpr
     if (f->hits == NULL || surprise == 0) {
         f->hit_count += surprise > 0;
     } else if (round_of(f, pair) == f->round && f->hit_count < f->hit_room) {
-        f->hits[f->hit_count++] = (rsi_record){.key = pair, .value = (uint64_t)node << 32 | surprise};
+        f->hits[f->hit_count++] =
+            (rsi_record){.key = pair, .value = (uint64_t)node << 32 | surprise};
     }
 }
 

@@ -14,8 +14,8 @@
  * c; a shop or a marketplace pays so often that something always fits. Passes that chance gives
  * once in twenty (SURPRISE_MIN) and more are left out.
  *
- * Of a payment the REACH next ones of its payee are looked at: whoever pays oftener than that within
- * the window has its window end there.
+ * Of a payment the REACH next ones of its payee are looked at: whoever pays oftener than that
+ * within the window has its window end there.
  *
  * Cost: O(events) plus a binary search among the amounts for each pair that fits; 8 bytes an event
  * for the amounts, 4 for the index, 12 a pass. Accounts are dealt to the threads in blocks.
@@ -33,8 +33,8 @@
 
 enum { REACH = 64, BLOCK = 1 << 13, GAP_MIN_S = 60, HABITS_MAX = 4096 };
 #define COUNT_MAX    (UINT32_C(1) << 31)
-#define KEEP_TENTHS  9         /* of what came in, so much must go on */
-#define SURPRISE_MIN 3141338u  /* ln 20 in Q20 */
+#define KEEP_TENTHS  9        /* of what came in, so much must go on */
+#define SURPRISE_MIN 3141338u /* ln 20 in Q20 */
 
 typedef struct pass_list {
     rsi_pass *items;

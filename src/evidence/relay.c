@@ -11,8 +11,8 @@
  * Each account counts once, by its most surprising pass. A relay has two accounts and more in its
  * middle. A link's weight is W / k in ln N, at most 1: a pass is as strong as a shared device.
  *
- * Look-alikes: an employer whose people pay the same shop (amounts differ; what fits by chance is in
- * s and in the choice of k), a club whose treasurer pays the hall (one account in the middle), a
+ * Look-alikes: an employer whose people pay the same shop (amounts differ; what fits by chance is
+ * in s and in the choice of k), a club whose treasurer pays the hall (one account in the middle), a
  * marketplace (so busy that something always fits: s is near 0).
  *
  * Links join the collector and the exit to each account between; their `thing` is the exit.
@@ -47,9 +47,9 @@ static rs_status collect(relays *r, rs_error *err)
     for (size_t i = 0; i < passes->count; i++) {
         const rs_event *in = &r->line->out[passes->passes[i].in];
         const rs_event *out = &r->line->out[passes->passes[i].out];
-        r->items[r->count++] = (rsi_record){.key = (uint64_t)in->event << 32 | out->node,
-                                            .value = (uint64_t)in->node << 32 |
-                                                     passes->passes[i].surprise};
+        r->items[r->count++] =
+            (rsi_record){.key = (uint64_t)in->event << 32 | out->node,
+                         .value = (uint64_t)in->node << 32 | passes->passes[i].surprise};
     }
     return rsi_sort_records(r->items, r->count, NULL, err);
 }

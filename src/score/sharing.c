@@ -48,11 +48,11 @@ typedef struct finder {
     rsi_sharing *out;
     uint32_t pairs_max; /* of the evidence: things of so many users are pairs of links */
     double *tie;        /* by column: of the pair at hand, 0 between pairs */
-    double *cover;      /* by group: the largest share of its members that one place brings together */
-    size_t meeting;     /* the kind "window"; SIZE_MAX where there is none */
-    size_t place;       /* the kind "place" */
-    size_t in_time;     /* columns from here on are of kinds in time, in the order of the table */
-    uint32_t *best;     /* by column in time and subject: what ties it best to its group */
+    double *cover;  /* by group: the largest share of its members that one place brings together */
+    size_t meeting; /* the kind "window"; SIZE_MAX where there is none */
+    size_t place;   /* the kind "place" */
+    size_t in_time; /* columns from here on are of kinds in time, in the order of the table */
+    uint32_t *best; /* by column in time and subject: what ties it best to its group */
     moment *moments;
     size_t moment_count, moment_room;
     size_t use_room, user_count, user_room;
@@ -99,6 +99,7 @@ static rs_status make_columns(finder *f, rs_error *err)
 {
     const rs_graph *graph = f->input->graph;
     f->in_time = rs_graph_range_count(graph) * WAYS;
+    f->out->in_time = f->in_time;
     size_t count = time_column(f, rs_evidence_kind_count());
     f->out->columns = calloc(count + 1, sizeof *f->out->columns);
     if (f->out->columns == NULL) {
@@ -112,8 +113,8 @@ static rs_status make_columns(finder *f, rs_error *err)
         column->own = calloc(f->candidates->count + 1, sizeof *column->own);
         column->home = calloc(f->candidates->count + 1, sizeof *column->home);
         column->decades = calloc(f->candidates->count + 1, sizeof *column->decades);
-        if (column->amount == NULL || column->own == NULL ||
-            column->home == NULL || column->decades == NULL) {
+        if (column->amount == NULL || column->own == NULL || column->home == NULL ||
+            column->decades == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
         }
     }
@@ -424,8 +425,8 @@ static rs_status record_moments(finder *f, rs_error *err)
                       all[end].thing == all[i].thing;
              end++) {
             if (count == 0 || seats[count - 1].user != all[end].user) {
-                seats[count++] = (seat){
-                    .group = all[i].group, .entity = all[end].user, .user = all[end].user};
+                seats[count++] =
+                    (seat){.group = all[i].group, .entity = all[end].user, .user = all[end].user};
             }
         }
         rsi_shared_use use = {
@@ -550,9 +551,8 @@ static rs_status explain_all_stars(finder *f, rs_error *err)
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
     }
     for (size_t i = 0, end; i < f->out->use_count; i = end) {
-        for (end = i + 1; end < f->out->use_count &&
-                          f->out->uses[end].group == f->out->uses[i].group;
-             end++) {
+        for (end = i + 1;
+             end < f->out->use_count && f->out->uses[end].group == f->out->uses[i].group; end++) {
         }
         explain_stars(f, i, end, marks);
     }

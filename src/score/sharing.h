@@ -31,6 +31,7 @@ typedef struct rsi_shared_use {
 typedef struct rsi_sharing {
     size_t column_count;
     rsi_column *columns;
+    size_t in_time; /* columns from here on are of kinds in time: targets are not what is shared */
     size_t use_count;
     rsi_shared_use *uses; /* by group, column, then most users first, then thing */
     uint32_t *users;
