@@ -513,30 +513,32 @@ static uint32_t count_marked(const finder *f, const rsi_shared_use *use, const u
     return count;
 }
 
-/* What a thing says of users that a stronger thing of another sort has too counts as the rest of a
- * pair does. The uses from .. to-1 are of one group. */
+/* Two things of different sorts that the same people use are one coincidence: what the weaker one
+ * adds counts as the rest of a pair does, as far as their users are the same (Jaccard). The uses
+ * from .. to-1 are of one group. */
 static void explain_stars(finder *f, size_t from, size_t to, uint32_t *marks)
 {
     enum { STARS_MAX = 64 };
     for (size_t i = from; i < to; i++) {
         rsi_shared_use *use = &f->out->uses[i];
-        uint32_t most = 1;
+        double same = 0;
+        size_t looked_at = 0;
         if (use->star == 0) {
             continue;
         }
         for (uint32_t k = 0; k < use->user_count; k++) {
             marks[f->out->users[use->user_first + k]] = (uint32_t)(i + 1);
         }
-        size_t looked_at = 0;
         for (size_t j = from; j < to && looked_at < STARS_MAX; j++) {
             const rsi_shared_use *other = &f->out->uses[j];
             if (other->star > 0 && other->column != use->column && is_stronger(other, use)) {
                 uint32_t both = count_marked(f, other, marks, (uint32_t)(i + 1));
-                most = both > most ? both : most;
+                double all = (double)use->user_count + other->user_count - both;
+                same = both > 1 && both / all > same ? both / all : same;
                 looked_at++;
             }
         }
-        double explained = use->star * (1 - REST_SHARE) * (most - 1) / (use->user_count - 1);
+        double explained = use->star * (1 - REST_SHARE) * same * same;
         rsi_column *column = &f->out->columns[use->column];
         column->own[use->group] -= explained;
         column->home[use->group] -= explained * f->cover[use->group];
