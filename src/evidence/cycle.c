@@ -10,7 +10,9 @@
  *
  *     W = sum of s - ln((c + n r / E) / n) - ln(chains tried)
  *
- * A link between every two accounts of the cycle has W / hops in ln N, at most 1.
+ * A link between every two accounts of the cycle has W / hops in ln N, at most 1; of several cycles
+ * through the same two the most surprising one counts: money that goes round among the same people
+ * again and again is one habit.
  *
  * Look-alikes: friends who pass money round (they pay each other all the time, round sums), a
  * savings circle (equal sums again and again: the habit of passes.c), families.
@@ -26,7 +28,7 @@
 #include "base/fixed.h"
 #include "base/try.h"
 
-enum { HOPS_MAX = 6, HOPS_MIN = 3, STEPS_MAX = 1024 };
+enum { HOPS_MAX = 6, HOPS_MIN = 3, STEPS_MAX = 256, LINKS_MIN = 1 << 20 };
 
 /* The payments of the chain at hand. */
 typedef struct walk {
@@ -39,6 +41,7 @@ typedef struct walk {
     uint32_t payment[HOPS_MAX]; /* places in line->out */
     uint64_t surprise;          /* of the passes so far, Q20 */
     rsi_link_list *out;         /* NULL: chains are counted */
+    size_t links_max;           /* from so many on the best of each pair are kept */
 } walk;
 
 static uint32_t payer(const walk *w, size_t i)
@@ -64,6 +67,41 @@ static uint64_t closing(const walk *w)
     return (uint64_t)rsi_ln_ratio_q32((UINT64_C(1) << 20) + 1, chance > 0 ? chance : 1);
 }
 
+/* By pair, the best first. */
+static int by_pair(const void *left, const void *right)
+{
+    const rs_link *a = left;
+    const rs_link *b = right;
+    if (a->a != b->a) {
+        return a->a < b->a ? -1 : 1;
+    }
+    if (a->b != b->b) {
+        return a->b < b->b ? -1 : 1;
+    }
+    if (a->weight != b->weight) {
+        return a->weight > b->weight ? -1 : 1;
+    }
+    if (a->thing != b->thing) {
+        return a->thing < b->thing ? -1 : 1;
+    }
+    return (a->users > b->users) - (a->users < b->users);
+}
+
+static void keep_best(rsi_link_list *list)
+{
+    size_t kept = 0;
+    if (list->count > 1) {
+        qsort(list->links, list->count, sizeof *list->links, by_pair);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        const rs_link *link = &list->links[i];
+        if (kept == 0 || list->links[kept - 1].a != link->a || list->links[kept - 1].b != link->b) {
+            list->links[kept++] = *link;
+        }
+    }
+    list->count = kept;
+}
+
 static rs_status link_cycle(walk *w, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -81,6 +119,10 @@ static rs_status link_cycle(walk *w, rs_error *err)
                             .users = (uint32_t)w->length};
             RS_TRY(rsi_link_add(w->out, w->input, link, err));
         }
+    }
+    if (w->out->count > w->links_max) {
+        keep_best(w->out);
+        w->links_max = w->out->count > LINKS_MIN / 2 ? 2 * w->out->count : LINKS_MIN;
     }
 done:
     return status;
@@ -154,7 +196,9 @@ static rs_status cycle(const rsi_kind_input *input, const rs_work *work, rsi_lin
     RS_TRY(walk_all(&w, err));
     w.ln_tried = rsi_ln_q32(w.tried > 0 ? w.tried : 1);
     w.out = out;
+    w.links_max = LINKS_MIN;
     RS_TRY(walk_all(&w, err));
+    keep_best(out);
 done:
     return status;
 }

@@ -13,6 +13,10 @@
  * coincidence says nothing; nor does a crowd that could not hold together (the hub rule of
  * shared.c).
  *
+ * What everybody does is no surprise: where acts fall together oftener than Poisson streams of the
+ * targets' own rates, in the hours that people keep, would let them (friends at one table, sales),
+ * each surprise is less by the logarithm of that factor.
+ *
  * One coincidence chooses the pair, so the largest surprise of a pair is not counted: what says
  * something is that it happens again, on another target. Acts on one target count once, however
  * often: two who drink their coffee at the same counter at eight are creatures of habit.
@@ -45,6 +49,7 @@ typedef struct finder {
     uint64_t ln_acts;   /* Q32 */
     uint64_t ln_all;    /* of the subjects, Q32 */
     uint32_t crowd_max; /* acts in a window that are no crowd yet */
+    uint64_t clumping;  /* ln of how much oftener than chance two acts fall together, Q32 */
     uint64_t round, rounds;
     rsi_record *hits; /* key: the pair; value: target << 32 | surprise in Q20 */
     uint64_t hit_count, hit_room;
@@ -101,7 +106,7 @@ static uint64_t surprise_of(const finder *f, uint32_t a, uint32_t b, uint64_t ot
 {
     uint64_t acts = acts_of(f, a) > acts_of(f, b) ? acts_of(f, a) : acts_of(f, b);
     uint64_t q = others > 256 ? others : 256;
-    uint64_t chance = rsi_ln_q32(acts) + rsi_ln_q32(q) - rsi_ln_q32(256);
+    uint64_t chance = rsi_ln_q32(acts) + rsi_ln_q32(q) - rsi_ln_q32(256) + f->clumping;
     if (chance >= f->ln_acts) {
         return 0;
     }
@@ -271,6 +276,39 @@ static uint32_t crowd_max(const rsi_kind_input *input)
     return crowd;
 }
 
+/* By how much acts fall together oftener than a Poisson stream of each target's own rate would let
+ * them, in the hours that people keep: what everybody does is no surprise. `seen` such pairs are
+ * there. */
+static uint64_t clumping_of(const finder *f, uint64_t seen)
+{
+    const rs_timeline *line = f->line;
+    uint64_t by_hour[HOURS] = {0};
+    uint64_t squares = 0;
+    uint64_t chance = 0; /* pairs, in 1/256 of HOURS of them */
+    uint64_t span = (uint64_t)line->span_s + 1;
+    for (size_t i = 0; i < line->count; i++) {
+        by_hour[hour_of(f, line->in[i].time)]++;
+    }
+    for (int h = 0; h < HOURS; h++) { /* shares in 1/2^16: their squares sum to at most 2^32 */
+        uint64_t share = (by_hour[h] << 16) / line->count;
+        squares += share * share;
+    }
+    for (uint32_t rank = 0; rank < line->dst_count; rank++) {
+        uint64_t acts = line->in_first[rank + 1] - line->in_first[rank];
+        if (acts * 512 * f->window / span <= RATE_MAX) {
+            uint64_t beside = acts * f->window * 256 / span; /* after one act: below 2^19 */
+            chance += acts * (beside > 0 ? beside : 1);
+        }
+    }
+    /* chance * HOURS * squares / 2^32 / 256 pairs; logarithms, as products do not fit */
+    uint64_t gain = rsi_ln_q32(squares > 0 ? squares : 1) + rsi_ln_q32(HOURS);
+    uint64_t by_chance = rsi_ln_q32(chance > 0 ? chance : 1) + gain;
+    uint64_t unit = rsi_ln_q32(UINT64_C(1) << 40);
+    uint64_t expected = by_chance > unit ? by_chance - unit : 0;
+    uint64_t there = rsi_ln_q32(seen > 0 ? seen : 1);
+    return there > expected ? there - expected : 0;
+}
+
 static rs_status make_room(finder *f, rs_event **scratch, rs_error *err)
 {
     uint32_t most = 0;
@@ -284,6 +322,7 @@ static rs_status make_room(finder *f, rs_event **scratch, rs_error *err)
     }
     f->rounds = 1;
     seek_targets(f, *scratch);
+    f->clumping = clumping_of(f, f->hit_count);
     f->rounds = f->hit_count / ROUND_MAX + 1;
     /* A round holds what falls to it: about its share, and never more than there is. */
     f->hit_room = f->rounds == 1 ? f->hit_count : 2 * ROUND_MAX;

@@ -31,7 +31,7 @@
 #include "base/sort.h"
 #include "base/try.h"
 
-enum { REACH = 64, BLOCK = 1 << 13, GAP_MIN_S = 60, HABITS_MAX = 4096 };
+enum { REACH = 64, EACH_MAX = 8, BLOCK = 1 << 13, GAP_MIN_S = 60, HABITS_MAX = 4096 };
 #define COUNT_MAX    (UINT32_C(1) << 31)
 #define KEEP_TENTHS  9        /* of what came in, so much must go on */
 #define SURPRISE_MIN 3141338u /* ln 20 in Q20 */
@@ -45,7 +45,7 @@ typedef struct seeker {
     const rs_timeline *line;
     uint32_t window_s;
     uint64_t surprise_max; /* Q20 */
-    uint64_t *amounts;     /* all that are positive, ascending */
+    uint64_t *amounts;     /* all that are positive, ascending; later surprises */
     size_t amount_count;
     pass_list *lists; /* one for each block of accounts */
 } seeker;
@@ -136,11 +136,27 @@ static bool fits(const rs_event *in, const rs_event *out)
            out->node != in->node;
 }
 
+/* Those passes of one payment that stand from `first` on: the EACH_MAX most surprising stay, of
+ * equal ones the first, in the order in which they stand. */
+static void keep_most(pass_list *list, size_t first)
+{
+    while (list->count - first > EACH_MAX) {
+        size_t least = first;
+        for (size_t i = first + 1; i < list->count; i++) {
+            least = list->items[i].surprise <= list->items[least].surprise ? i : least;
+        }
+        list->count--;
+        memmove(list->items + least, list->items + least + 1,
+                (list->count - least) * sizeof *list->items);
+    }
+}
+
 /* `at`: the first payment of the account that is later than `in`. */
 static rs_status pass_on(const seeker *s, const rs_event *outs, size_t count, size_t at,
                          const rs_event *in, pass_list *list, rs_error *err)
 {
     rs_status status = RS_OK;
+    size_t first = list->count;
     size_t end = count - at > REACH ? at + REACH : count;
     for (size_t k = at; k < end && outs[k].time - in->time <= s->window_s; k++) {
         if (outs[k].precision_s > s->window_s || !fits(in, &outs[k])) {
@@ -154,6 +170,7 @@ static rs_status pass_on(const seeker *s, const rs_event *outs, size_t count, si
             RS_TRY(note(list, pass, err));
         }
     }
+    keep_most(list, first);
 done:
     return status;
 }
@@ -229,6 +246,44 @@ static rs_status join(const seeker *s, size_t blocks, rsi_passes *out, rs_error 
     return RS_OK;
 }
 
+/* ---- the night's own measure
+ * -------------------------------------------------------------------- */
+
+/* The most surprising pass of each payment, ascending, in s->amounts; returns how many there are.
+ */
+static size_t best_of_each(seeker *s, const rsi_passes *passes)
+{
+    size_t count = 0;
+    for (size_t i = 0, end; i < passes->count; i = end) {
+        uint32_t best = 0;
+        for (end = i; end < passes->count && passes->passes[end].in == passes->passes[i].in;
+             end++) {
+            best = passes->passes[end].surprise > best ? passes->passes[end].surprise : best;
+        }
+        s->amounts[count++] = best;
+    }
+    return count;
+}
+
+/* Where more payments are passed on than chance has it, to be passed on is usual: no surprise is
+ * larger than -ln of the share of payments that have as large a one. */
+static rs_status calibrate(seeker *s, rsi_passes *passes, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t all = s->amount_count;
+    size_t count = best_of_each(s, passes);
+    RS_TRY(rsi_sort_u64(s->amounts, count, NULL, err));
+    s->amount_count = count; /* what below() searches */
+    for (size_t i = 0; i < passes->count; i++) {
+        rsi_pass *pass = &passes->passes[i];
+        uint64_t as_large = count - below(s, pass->surprise);
+        uint64_t usual = (uint64_t)rsi_ln_ratio_q32(all, as_large > 0 ? as_large : 1) >> 12;
+        pass->surprise = (uint32_t)(usual < pass->surprise ? usual : pass->surprise);
+    }
+done:
+    return status;
+}
+
 rs_status rsi_passes_find(const rs_timeline *timeline, uint32_t window_s, uint32_t subjects,
                           const rs_work *work, rsi_passes *out, rs_error *err)
 {
@@ -246,6 +301,7 @@ rs_status rsi_passes_find(const rs_timeline *timeline, uint32_t window_s, uint32
         RS_TRY(rsi_parallel(work, blocks, seek_block, &s, err));
     }
     RS_TRY(join(&s, blocks, out, err));
+    RS_TRY(calibrate(&s, out, err));
 done:
     for (size_t i = 0; i < blocks; i++) {
         free(s.lists[i].items);

@@ -182,6 +182,8 @@ static uint64_t hour_of(int64_t time)
     return (uint64_t)((time % 86400 + 86400) % 86400) / 3600;
 }
 
+static uint64_t clumping;
+
 /* 0 where the two say nothing. */
 static uint64_t hit(const act *one, const act *other, uint32_t crowd_max)
 {
@@ -212,7 +214,8 @@ static uint64_t hit(const act *one, const act *other, uint32_t crowd_max)
     }
     uint64_t q = (here - 2) * 256 > rate ? (here - 2) * 256 : rate;
     uint64_t busier = w.out[one->src] > w.out[other->src] ? w.out[one->src] : w.out[other->src];
-    uint64_t chance = rsi_ln_q32(busier) + rsi_ln_q32(q > 256 ? q : 256) - rsi_ln_q32(256);
+    uint64_t chance =
+        rsi_ln_q32(busier) + rsi_ln_q32(q > 256 ? q : 256) - rsi_ln_q32(256) + clumping;
     uint64_t most = rsi_ln_q32(w.count);
     uint64_t surprise = chance < most ? most - chance : 0;
     return (surprise < ln_all() ? surprise : ln_all()) >> 12;
@@ -249,6 +252,47 @@ static void expect_pair(uint32_t a, uint32_t b, uint32_t crowd_max)
     }
 }
 
+/* How many pairs of acts say something. */
+static uint64_t count_hits(uint32_t crowd_max)
+{
+    uint64_t hits = 0;
+    for (size_t i = 0; i < w.count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            const act *one = &w.acts[i];
+            const act *other = &w.acts[k];
+            hits += one->dst == other->dst && one->src != other->src && is_precise(one) &&
+                    is_precise(other) && hit(one, other, crowd_max) > 0;
+        }
+    }
+    return hits;
+}
+
+static uint64_t find_clumping(uint64_t hits)
+{
+    uint64_t by_hour[24] = {0};
+    uint64_t squares = 0;
+    uint64_t chance = 0;
+    for (size_t i = 0; i < w.count; i++) {
+        by_hour[hour_of(w.acts[i].time)]++;
+    }
+    for (int h = 0; h < 24; h++) {
+        uint64_t share = w.count > 0 ? (by_hour[h] << 16) / w.count : 0;
+        squares += share * share;
+    }
+    for (uint32_t x = 0; x < w.subjects; x++) {
+        if (w.in[x] * 512 * w.options.window_s / w.span <= 512) {
+            uint64_t beside = w.in[x] * w.options.window_s * 256 / w.span;
+            chance += w.in[x] * (beside > 0 ? beside : 1);
+        }
+    }
+    uint64_t expected_pairs = rsi_ln_q32(chance > 0 ? chance : 1) + rsi_ln_q32(24) +
+                              rsi_ln_q32(squares > 0 ? squares : 1);
+    uint64_t unit = rsi_ln_q32(UINT64_C(1) << 40);
+    uint64_t most = expected_pairs > unit ? expected_pairs - unit : 0;
+    uint64_t seen = rsi_ln_q32(hits > 0 ? hits : 1);
+    return seen > most ? seen - most : 0;
+}
+
 static void expect_lockstep(void)
 {
     uint32_t crowd = 2;
@@ -256,6 +300,8 @@ static void expect_lockstep(void)
                                             crowd + 1, w.options.resolution)) {
         crowd++;
     }
+    clumping = 0;
+    clumping = find_clumping(count_hits(crowd));
     for (uint32_t a = 0; a < w.subjects; a++) {
         for (uint32_t b = a + 1; b < w.subjects && w.subjects > 2; b++) {
             expect_pair(a, b, crowd);
@@ -304,6 +350,34 @@ static uint64_t pass_surprise(const act *in, const act *out)
     return surprise < ln_all() >> 12 ? surprise : ln_all() >> 12;
 }
 
+static uint64_t best_pass(size_t in)
+{
+    uint64_t best = 0;
+    for (size_t i = 0; i < pass_count; i++) {
+        best = passes[i].in == in && passes[i].surprise > best ? passes[i].surprise : best;
+    }
+    return best;
+}
+
+/* No more surprise than -ln of the share of payments that have as much. */
+static void calibrate_passes(void)
+{
+    static uint64_t best[SMALL_ROWS_MAX];
+    uint64_t positive = 0;
+    for (size_t i = 0; i < w.count; i++) {
+        positive += w.acts[i].amount > 0;
+        best[i] = best_pass(i);
+    }
+    for (size_t i = 0; i < pass_count; i++) {
+        uint64_t as_large = 0;
+        for (size_t k = 0; k < w.count; k++) {
+            as_large += best[k] >= passes[i].surprise;
+        }
+        uint64_t usual = (uint64_t)rsi_ln_ratio_q32(positive, as_large) >> 12;
+        passes[i].surprise = usual < passes[i].surprise ? usual : passes[i].surprise;
+    }
+}
+
 static void find_passes(void)
 {
     pass_count = 0;
@@ -318,6 +392,7 @@ static void find_passes(void)
             }
         }
     }
+    calibrate_passes();
 }
 
 /* ---- relays -------------------------------------------------------------------------------------
@@ -396,6 +471,25 @@ static void expect_relays(void)
 
 static uint64_t chains;
 
+/* The best cycle through two accounts: the heaviest, then by start, then the shortest. */
+static struct {
+    uint64_t weight;
+    uint32_t start, hops;
+} best_cycle[NODES_MAX][NODES_MAX];
+
+static void keep_cycle(uint32_t one, uint32_t other, uint32_t start, uint64_t weight, uint32_t hops)
+{
+    uint32_t a = one < other ? one : other;
+    uint32_t b = one < other ? other : one;
+    bool later = start > best_cycle[a][b].start ||
+                 (start == best_cycle[a][b].start && hops > best_cycle[a][b].hops);
+    if (weight > best_cycle[a][b].weight || (weight == best_cycle[a][b].weight && !later)) {
+        best_cycle[a][b].weight = weight;
+        best_cycle[a][b].start = start;
+        best_cycle[a][b].hops = hops;
+    }
+}
+
 static void close_cycle(const size_t *chain, size_t length, uint64_t surprise)
 {
     uint32_t start = w.acts[chain[0]].src;
@@ -412,8 +506,8 @@ static void close_cycle(const size_t *chain, size_t length, uint64_t surprise)
     uint64_t weight = (total / length >> 8 << 20) / (ln_all() >> 8);
     for (size_t i = 0; i < length; i++) {
         for (size_t k = 0; k < i; k++) {
-            expect(w.acts[chain[i]].src, w.acts[chain[k]].src, start, "cycle",
-                   weight < ONE ? weight : ONE, (uint32_t)length);
+            keep_cycle(w.acts[chain[i]].src, w.acts[chain[k]].src, start,
+                       weight < ONE ? weight : ONE, (uint32_t)length);
         }
     }
 }
@@ -448,10 +542,17 @@ static void expect_cycles(void)
 {
     size_t chain[8];
     chains = 0;
+    memset(best_cycle, 0, sizeof best_cycle);
     for (int count = 1; count >= 0; count--) {
         for (size_t i = 0; i < w.count; i++) {
             chain[0] = i;
             walk(chain, 1, 0, count == 1);
+        }
+    }
+    for (uint32_t a = 0; a < w.subjects; a++) {
+        for (uint32_t b = a + 1; b < w.subjects; b++) {
+            expect(a, b, best_cycle[a][b].start, "cycle", best_cycle[a][b].weight,
+                   best_cycle[a][b].hops);
         }
     }
 }
