@@ -673,8 +673,23 @@ static int by_place(const void *left, const void *right)
     return (a->user_first > b->user_first) - (a->user_first < b->user_first); /* as found */
 }
 
+/* A kind in time has a null model of its own: to each member it touches nothing is more unusual
+ * than that makes it, however few groups of the night have any. A tie of 1.0 has `ceiling` decades.
+ */
+static void bound_decades(const rsi_candidates *candidates, rsi_column *column, double ceiling)
+{
+    for (size_t g = 0; g < candidates->count; g++) {
+        if (column->own[g] > 0) {
+            double members = (double)(candidates->first[g + 1] - candidates->first[g]);
+            double touched = members * column->own[g] / column->amount[g];
+            double most = column->amount[g] / touched * ceiling;
+            column->decades[g] = fmin(column->decades[g], most);
+        }
+    }
+}
+
 static rs_status weigh_column(const rsi_candidates *candidates, rsi_column *column, double *scratch,
-                              rs_error *err)
+                              double ceiling, rs_error *err)
 {
     rs_status status = RS_OK;
     double *each = scratch + candidates->count;
@@ -692,6 +707,9 @@ static rs_status weigh_column(const rsi_candidates *candidates, rsi_column *colu
     RS_TRY(rsi_tail_decades(scratch, candidates->count, each, err));
     for (size_t g = 0; g < candidates->count; g++) {
         column->decades[g] = AMOUNT_SHARE * column->decades[g] + (1 - AMOUNT_SHARE) * each[g];
+    }
+    bound_decades(candidates, column, ceiling);
+    for (size_t g = 0; g < candidates->count; g++) {
         column->decades[g] *= column->amount[g] > 0 ? column->own[g] / column->amount[g] : 0;
     }
 done:
@@ -736,7 +754,8 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     RS_TRY(explain_all_stars(&f, err));
     discount_homes(&f);
     for (size_t c = 0; c < out->column_count; c++) {
-        RS_TRY(weigh_column(candidates, &out->columns[c], scratch, err));
+        double ceiling = c < out->in_time ? INFINITY : log10(rs_graph_subject_count(input->graph));
+        RS_TRY(weigh_column(candidates, &out->columns[c], scratch, ceiling, err));
     }
 done:
     free(scratch);
