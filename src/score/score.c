@@ -561,12 +561,11 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
         }
         out[v].oddity = v < subjects ? s->input->oddity[v] : 0;
     }
-    uint32_t nothing = score_of(0, c->count);
     for (size_t g = 0; g < c->count; g++) {
-        uint32_t said = s->score[g] > nothing ? s->score[g] - nothing : 0;
         for (size_t k = c->first[g]; k < c->first[g + 1]; k++) {
             rs_node_risk *node = &out[c->members[k]];
-            node->ring_score = (uint32_t)((uint64_t)said * membership_of(c, g, k) / RS_MILLION);
+            node->ring_score =
+                (uint32_t)((uint64_t)s->score[g] * membership_of(c, g, k) / RS_MILLION);
             node->ring = ring_of[g];
         }
     }
