@@ -39,6 +39,7 @@
 
 enum { DAY_S = 86400, HOUR_S = 3600, HOURS = 24, TARGETS_MIN = 2 };
 #define RATE_MAX   512 /* acts in a window by the target's own rate, in 1/256 */
+#define ROUNDS_MAX (UINT64_C(1) << 16)
 #define ROUND_MAX  (UINT64_C(1) << 26)
 #define WEIGHT_MAX (UINT32_C(3) << 19) /* 1.5 */
 
@@ -53,6 +54,7 @@ typedef struct finder {
     uint64_t round, rounds;
     rsi_record *hits; /* key: the pair; value: target << 32 | surprise in Q20 */
     uint64_t hit_count, hit_room;
+    bool overflown; /* a round had more than its room */
 } finder;
 
 /* ---- one target
@@ -124,7 +126,11 @@ static void hit(finder *f, uint32_t a, uint32_t b, uint32_t node, uint64_t surpr
     uint64_t pair = a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a;
     if (f->hits == NULL || surprise == 0) {
         f->hit_count += surprise > 0;
-    } else if (round_of(f, pair) == f->round && f->hit_count < f->hit_room) {
+    } else if (round_of(f, pair) != f->round) {
+        return;
+    } else if (f->hit_count == f->hit_room) {
+        f->overflown = true;
+    } else {
         f->hits[f->hit_count++] =
             (rsi_record){.key = pair, .value = (uint64_t)node << 32 | surprise};
     }
@@ -333,6 +339,30 @@ static rs_status make_room(finder *f, rs_event **scratch, rs_error *err)
     return RS_OK;
 }
 
+/* Where pairs fall so unevenly that a round overflows, all begins again in twice as many. */
+static rs_status seek_in_rounds(finder *f, rs_event *scratch, rsi_link_list *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (f->round = 0; f->round < f->rounds;) {
+        f->overflown = false;
+        seek_targets(f, scratch);
+        if (!f->overflown) {
+            RS_TRY(link_round(f, out, err));
+            f->round++;
+            continue;
+        }
+        if (f->rounds > ROUNDS_MAX) {
+            status = rs_fail(err, RS_ENOMEM, "out of memory (coincidences of one pair)");
+            goto done;
+        }
+        f->rounds *= 2;
+        f->round = 0;
+        out->count = 0;
+    }
+done:
+    return status;
+}
+
 static rs_status lockstep(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,
                           rs_error *err)
 {
@@ -348,10 +378,7 @@ static rs_status lockstep(const rsi_kind_input *input, const rs_work *work, rsi_
     f.ln_all = rsi_ln_q32(subjects);
     f.crowd_max = crowd_max(input);
     RS_TRY(make_room(&f, &scratch, err));
-    for (f.round = 0; f.round < f.rounds; f.round++) {
-        seek_targets(&f, scratch);
-        RS_TRY(link_round(&f, out, err));
-    }
+    RS_TRY(seek_in_rounds(&f, scratch, out, err));
 done:
     free(scratch);
     free(f.hits);
