@@ -24,7 +24,7 @@ extern "C" {
 typedef struct rs_link {
     uint32_t a;
     uint32_t b;
-    uint32_t thing;    /* what is shared; RS_NO_NODE where the kind has none */
+    uint32_t thing;    /* what is shared, acted on, paid to; a subject for some kinds */
     uint16_t kind;     /* index in the table of kinds */
     uint16_t relation; /* of the store */
     uint32_t weight;   /* surprise; 1 << 20 is 1.0 */
@@ -57,19 +57,23 @@ typedef struct rs_evidence_options {
         pairs_max; /* a thing of up to so many users links them pairwise, beyond it is a node */
     uint32_t
         resolution; /* of the cut that follows (1 << 20 is 1.0): what it cannot hold is a hub */
-    uint32_t identity_max; /* a hard identity of more users makes nobody one person */
-    uint32_t window_s;     /* how near two uses of a place are "at the same time" */
+    uint32_t identity_max;  /* a hard identity of more users makes nobody one person */
+    uint32_t window_s;      /* how near two uses of a place or two acts are "at the same time" */
+    uint32_t pass_window_s; /* how long money may rest before it is passed on */
 } rs_evidence_options;
 #define RS_WEIGHT_HALF        (UINT32_C(1) << 19)
 #define RS_RESOLUTION_DEFAULT ((UINT32_C(1) << 20) / 50)
 #define RS_EVIDENCE_DEFAULTS                                                                       \
     {                                                                                              \
-        .pairs_max = 5, .resolution = RS_RESOLUTION_DEFAULT, .identity_max = 20, .window_s = 900   \
+        .pairs_max = 5, .resolution = RS_RESOLUTION_DEFAULT, .identity_max = 20, .window_s = 900,  \
+        .pass_window_s = 259200                                                                    \
     }
 
 RS_API size_t rs_evidence_kind_count(void);
 RS_API const char *rs_evidence_kind_name(size_t kind);    /* "shared", "place", "window", ... */
 RS_API const char *rs_evidence_kind_summary(size_t kind); /* one line */
+/* Whether it is about what accounts do in time, rather than what they have. */
+RS_API bool rs_evidence_kind_in_time(size_t kind);
 
 RS_API RS_MUST_USE rs_status rs_evidence_find(const rs_graph *graph,
                                               const rs_evidence_options *options,

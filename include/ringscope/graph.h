@@ -110,6 +110,38 @@ typedef struct rs_pair {
 RS_API RS_MUST_USE rs_status rs_graph_pairs(const rs_graph *graph, size_t relation, rs_pair **out,
                                             size_t *count, const rs_work *work, rs_error *err);
 
+/* ---- what happens in time: one relation, by doer and by target --------------------------------
+ */
+
+/* One edge with a time. `time` counts seconds from the timeline's base. */
+typedef struct rs_event {
+    uint32_t node;  /* the other end: dst in `out`, src in `in` */
+    uint32_t event; /* `out`: the doer itself; `in`: its place in `out` */
+    uint32_t time;
+    uint32_t precision_s;
+    int64_t amount; /* smallest units; RS_NO_AMOUNT where there is none */
+} rs_event;
+
+/* The events of one doer stand together in `out`, those of one target in `in`; both in order of
+ * (time, other end, amount, precision). */
+typedef struct rs_timeline {
+    size_t count;
+    int64_t base;                  /* UTC seconds of time 0 */
+    uint32_t span_s;               /* the latest time */
+    uint32_t src_first, src_count; /* nodes of the type that does */
+    uint32_t dst_first, dst_count;
+    uint32_t *out_first; /* src_count + 1, by node - src_first */
+    uint32_t *in_first;  /* dst_count + 1 */
+    rs_event *out;
+    rs_event *in;
+} rs_timeline;
+/* Edges without a time, of a node with itself and older than 136 years are left out. One reading;
+ * 56 bytes an event, as many more while it works. RS_ENOMEM beyond 2^32 - 2 events. */
+RS_API RS_MUST_USE rs_status rs_graph_timeline(const rs_graph *graph, size_t relation,
+                                               rs_timeline *out, const rs_work *work,
+                                               rs_error *err);
+RS_API void rs_timeline_free(rs_timeline *timeline);
+
 /* ---- what each subject does: one relation in numbers ------------------------------------------
  */
 

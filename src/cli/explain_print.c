@@ -156,6 +156,17 @@ static void print_relation(FILE *out, const rsi_why *why)
     fputs(")- ", out);
 }
 
+/* Whether a kind is about what accounts do in time: its thing is a target, not a thing in common. */
+static bool is_in_time(const char *kind)
+{
+    for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
+        if (strcmp(rs_evidence_kind_name(k), kind) == 0) {
+            return rs_evidence_kind_in_time(k);
+        }
+    }
+    return false;
+}
+
 /* What ties two nodes of a path: " -(device d1)- ", " - " where one of them is the thing itself. */
 static void print_hop(FILE *out, const rsi_why *why, const rsi_why_tie *tie, uint32_t from,
                       uint32_t to)
@@ -164,10 +175,11 @@ static void print_hop(FILE *out, const rsi_why *why, const rsi_why_tie *tie, uin
         fputs(" - ", out);
     } else if (tie->kind == NULL) {
         print_relation(out, why);
-    } else if (tie->thing == RS_NO_NODE) {
+    } else if (tie->thing == RS_NO_NODE || tie->thing == from || tie->thing == to) {
         fprintf(out, " -(%s)- ", tie->kind);
     } else {
-        fputs(" -(", out);
+        bool in_time = is_in_time(tie->kind);
+        fprintf(out, " -(%s%s", in_time ? tie->kind : "", in_time ? " " : "");
         print_node(out, why, tie->thing);
         fputs(")- ", out);
     }

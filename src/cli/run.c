@@ -45,7 +45,7 @@ static const rsi_option table[] = {
     {"min-score", RSI_REAL, "SCORE", offsetof(options, min_score),
      "report rings of at least this score; 0.5 and more is suspect; default 0.01", 0, 1, false},
     {"resolution", RSI_REAL, "WEIGHT", offsetof(options, resolution),
-     "evidence that each pair of a ring must have on average; default 0.005", 0.000001, 1, false},
+     "evidence that each pair of a ring must have on average; default 0.002", 0.000001, 1, false},
     {"component-max", RSI_COUNT, "NODES", offsetof(options, component_max),
      "split larger components before clustering; 0 takes the default", 0, 1e9, false},
     {"seed", RSI_COUNT, "N", offsetof(options, seed),
@@ -58,7 +58,7 @@ static const rsi_option table[] = {
 };
 
 static const options defaults = {
-    .as_of = RS_NO_TIME, .min_score = 0.01, .resolution = 0.005, .seed = 1, .top = 10};
+    .as_of = RS_NO_TIME, .min_score = 0.01, .resolution = 0.002, .seed = 1, .top = 10};
 
 static rsi_settings settings_of(const options *o)
 {

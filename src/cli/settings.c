@@ -22,7 +22,7 @@ const rsi_settings rsi_default_settings = {
     .score = RS_SCORE_DEFAULTS,
 };
 
-enum { SETTING_COUNT = 15, FILE_MAX = 4096 };
+enum { SETTING_COUNT = 16, FILE_MAX = 4096 };
 
 /* A setting as an integer: how it is read out of the struct and put into it. */
 typedef struct setting {
@@ -48,6 +48,7 @@ static void list_settings(const rsi_settings *s, setting out[SETTING_COUNT])
         {"min_score_millionths", s->score.min_score},
         {"facts_max", s->score.facts_max},
         {"trim", s->score.trim},
+        {"pass_window_s", s->evidence.pass_window_s},
     };
     memcpy(out, all, sizeof all);
 }
@@ -124,6 +125,7 @@ static rs_status put_values(rsi_settings *s, const setting all[SETTING_COUNT], c
     s->score.min_score = (uint32_t)all[12].value;
     s->score.facts_max = (uint32_t)all[13].value;
     s->score.trim = (uint32_t)all[14].value;
+    s->evidence.pass_window_s = (uint32_t)all[15].value;
     return RS_OK;
 }
 

@@ -2,8 +2,8 @@
  *
  * Links of one pair through the same relation add up; over relations the strongest counts whole and
  * the others 0.15 each: the device, card and address of one household are one coincidence, not
- * three. A pair's weight is capped at 1 << 24 (16.0), so that sums over 2^29 links stay exact in
- * doubles.
+ * three. What a pair does in time no household explains: that counts whole. A pair's weight is
+ * capped at 1 << 24 (16.0), so that sums over 2^29 links stay exact in doubles.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
@@ -64,6 +64,7 @@ static uint32_t pair_weight(const rs_evidence *evidence, const rsi_record *order
 {
     uint64_t strongest = 0;
     uint64_t rest = 0;
+    uint64_t in_time = 0;
     size_t kinds = rs_evidence_kind_count();
     for (size_t i = 0; i < count; i++) {
         const rs_link *link = &evidence->links[order[i].value];
@@ -72,11 +73,16 @@ static uint32_t pair_weight(const rs_evidence *evidence, const rsi_record *order
     for (size_t i = 0; i < count; i++) {
         const rs_link *link = &evidence->links[order[i].value];
         uint64_t *sum = &sums[link->relation * kinds + link->kind];
+        if (rs_evidence_kind_in_time(link->kind)) {
+            in_time += *sum;
+            *sum = 0;
+            continue;
+        }
         rest += rest_of(*sum);
         strongest = *sum > strongest ? *sum : strongest;
         *sum = 0;
     }
-    uint64_t weight = rest - rest_of(strongest) + strongest;
+    uint64_t weight = rest - rest_of(strongest) + strongest + in_time;
     return (uint32_t)(weight < PAIR_WEIGHT_MAX ? weight : PAIR_WEIGHT_MAX);
 }
 

@@ -11,6 +11,7 @@
 #ifndef RSI_EVIDENCE_KIND_H
 #define RSI_EVIDENCE_KIND_H
 
+#include "evidence/passes.h"
 #include "ringscope/evidence.h"
 
 /* Links as a kind finds them; in the order in which it finds them. */
@@ -21,8 +22,9 @@ typedef struct rsi_link_list {
     size_t hub_count, hub_room;
 } rsi_link_list;
 
-/* What a kind works on. `groups` is filled for relations that tie subjects to things, else empty.
- */
+/* What a kind works on. `groups` is filled for relations that tie subjects to things, `timeline`
+ * for timed payments and acts of subjects, `passes` for timed payments between subjects; else they
+ * are empty. */
 typedef struct rsi_kind_input {
     const rs_graph *graph;
     const rs_evidence_options *options;
@@ -30,13 +32,16 @@ typedef struct rsi_kind_input {
     uint16_t relation;
     uint16_t kind;
     const rs_groups *groups;
+    const rs_timeline *timeline;
+    const rsi_passes *passes;
 } rsi_kind_input;
 
 typedef struct rsi_kind {
     const char *name;
     const char *summary;
+    bool in_time; /* what accounts do, rather than what they have: no household explains it */
     /* Whether the kind has something to say about such a relation. */
-    bool (*reads)(const rs_relation_info *info);
+    bool (*reads)(const rs_graph *graph, const rs_relation_info *info);
     rs_status (*find)(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,
                       rs_error *err);
 } rsi_kind;
@@ -44,6 +49,15 @@ typedef struct rsi_kind {
 extern const rsi_kind rsi_shared_thing;
 extern const rsi_kind rsi_shared_place;
 extern const rsi_kind rsi_same_window;
+extern const rsi_kind rsi_lockstep;
+extern const rsi_kind rsi_relay;
+extern const rsi_kind rsi_cycle;
+
+/* Whether a relation ties a subject type to another one, so that it can be grouped by thing. */
+bool rsi_ties_things(const rs_graph *graph, const rs_relation_info *info);
+/* Whether a relation says when subjects act on targets; when they pay each other. */
+bool rsi_is_timed_act(const rs_graph *graph, const rs_relation_info *info);
+bool rsi_is_timed_payment(const rs_graph *graph, const rs_relation_info *info);
 
 /* Append one link between two nodes (either order) through a thing of so many users; weight 0
  * appends nothing. RS_ENOMEM. */

@@ -14,7 +14,8 @@
 #include "base/try.h"
 #include "evidence/entity.h"
 
-static const rsi_kind *const kinds[] = {&rsi_shared_thing, &rsi_shared_place, &rsi_same_window};
+static const rsi_kind *const kinds[] = {&rsi_shared_thing, &rsi_shared_place, &rsi_same_window,
+                                        &rsi_lockstep,     &rsi_relay,        &rsi_cycle};
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 size_t rs_evidence_kind_count(void)
@@ -30,6 +31,11 @@ const char *rs_evidence_kind_name(size_t kind)
 const char *rs_evidence_kind_summary(size_t kind)
 {
     return kinds[kind]->summary;
+}
+
+bool rs_evidence_kind_in_time(size_t kind)
+{
+    return kinds[kind]->in_time;
 }
 
 rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link link,
@@ -89,17 +95,33 @@ typedef struct search {
     const rs_graph *graph;
     const rs_evidence_options *options;
     rs_evidence *out;
-    rsi_link_list *lists; /* relation_count * KIND_COUNT */
-    rs_work quiet;        /* for calls from a worker: they may not report */
+    rsi_link_list *lists;   /* relation_count * KIND_COUNT */
+    rs_timeline *timelines; /* by relation */
+    rsi_passes *passes;     /* by relation */
+    rs_work quiet;          /* for calls from a worker: they may not report */
 } search;
 
-/* Whether a relation ties a subject type to another one, so that it can be grouped by thing. */
-static bool ties_things(const rs_graph *graph, const rs_relation_info *info)
+static bool is_subject(const rs_graph *graph, uint32_t type)
 {
-    const rs_store *store = rs_graph_store(graph);
-    bool src = rs_store_type(store, info->src_type).subject;
-    bool dst = rs_store_type(store, info->dst_type).subject;
-    return src != dst && (info->kind == RS_KIND_SHARED || info->kind == RS_KIND_IDENTITY);
+    return rs_store_type(rs_graph_store(graph), type).subject;
+}
+
+bool rsi_ties_things(const rs_graph *graph, const rs_relation_info *info)
+{
+    return is_subject(graph, info->src_type) != is_subject(graph, info->dst_type) &&
+           (info->kind == RS_KIND_SHARED || info->kind == RS_KIND_IDENTITY);
+}
+
+bool rsi_is_timed_act(const rs_graph *graph, const rs_relation_info *info)
+{
+    return (info->kind == RS_KIND_PAYMENT || info->kind == RS_KIND_ACTION) &&
+           info->time_min != RS_NO_TIME && is_subject(graph, info->src_type);
+}
+
+bool rsi_is_timed_payment(const rs_graph *graph, const rs_relation_info *info)
+{
+    return info->kind == RS_KIND_PAYMENT && info->src_type == info->dst_type &&
+           rsi_is_timed_act(graph, info);
 }
 
 static rs_status group_relation(void *context, size_t index, unsigned worker, rs_error *err)
@@ -107,10 +129,30 @@ static rs_status group_relation(void *context, size_t index, unsigned worker, rs
     search *s = context;
     (void)worker;
     rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), index);
-    if (!ties_things(s->graph, &info)) {
+    if (!rsi_ties_things(s->graph, &info)) {
         return RS_OK;
     }
     return rs_graph_groups(s->graph, index, &s->out->groups[index], &s->quiet, err);
+}
+
+/* What happens in time, relation after relation: each uses all threads. */
+static rs_status order_in_time(search *s, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_work silent = {.threads = work != NULL ? work->threads : 1,
+                      .memory_bytes = work != NULL ? work->memory_bytes : 0};
+    for (size_t r = 0; r < s->out->relation_count; r++) {
+        rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
+        if (rsi_is_timed_act(s->graph, &info)) {
+            RS_TRY(rs_graph_timeline(s->graph, r, &s->timelines[r], &silent, err));
+        }
+        if (rsi_is_timed_payment(s->graph, &info)) {
+            RS_TRY(rsi_passes_find(&s->timelines[r], s->options->pass_window_s,
+                                   rs_graph_subject_count(s->graph), &silent, &s->passes[r], err));
+        }
+    }
+done:
+    return status;
 }
 
 static rs_status search_relation(void *context, size_t index, unsigned worker, rs_error *err)
@@ -121,7 +163,7 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
     size_t relation = index / KIND_COUNT;
     size_t kind = index % KIND_COUNT;
     rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), relation);
-    if (!ties_things(s->graph, &info) || !kinds[kind]->reads(&info)) {
+    if (!kinds[kind]->reads(s->graph, &info)) {
         return RS_OK;
     }
     rsi_kind_input input = {.graph = s->graph,
@@ -129,7 +171,9 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
                             .info = info,
                             .relation = (uint16_t)relation,
                             .kind = (uint16_t)kind,
-                            .groups = &s->out->groups[relation]};
+                            .groups = &s->out->groups[relation],
+                            .timeline = &s->timelines[relation],
+                            .passes = &s->passes[relation]};
     RS_TRY(kinds[kind]->find(&input, &s->quiet, &s->lists[index], err));
 done:
     return rs_context(err, status, "evidence \"%s\" of relation \"%s\"", kinds[kind]->name,
@@ -220,12 +264,15 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     s.quiet = (rs_work){.threads = 1, .memory_bytes = work != NULL ? work->memory_bytes : 0};
     s.lists = calloc(lists + 1, sizeof *s.lists);
     out->groups = calloc(out->relation_count + 1, sizeof *out->groups);
-    if (s.lists == NULL || out->groups == NULL) {
+    s.timelines = calloc(out->relation_count + 1, sizeof *s.timelines);
+    s.passes = calloc(out->relation_count + 1, sizeof *s.passes);
+    if (s.lists == NULL || out->groups == NULL || s.timelines == NULL || s.passes == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu relations)", out->relation_count);
         goto done;
     }
     RS_TRY(rs_work_report(work, "evidence", "steps", 0, 3, err));
     RS_TRY(rsi_parallel(work, out->relation_count, group_relation, &s, err));
+    RS_TRY(order_in_time(&s, work, err));
     RS_TRY(rs_work_report(work, "evidence", "steps", 1, 3, err));
     RS_TRY(rsi_parallel(work, lists, search_relation, &s, err));
     RS_TRY(rs_work_report(work, "evidence", "steps", 2, 3, err));
@@ -237,6 +284,12 @@ done:
     for (size_t i = 0; s.lists != NULL && i < lists; i++) {
         rsi_link_list_free(&s.lists[i]);
     }
+    for (size_t r = 0; s.timelines != NULL && s.passes != NULL && r < out->relation_count; r++) {
+        rs_timeline_free(&s.timelines[r]);
+        rsi_passes_free(&s.passes[r]);
+    }
+    free(s.timelines);
+    free(s.passes);
     free(s.lists);
     if (status != RS_OK) {
         rs_evidence_free(out);

@@ -101,14 +101,14 @@ done:
     return status;
 }
 
-static bool is_thing(const rs_relation_info *info)
+static bool is_thing(const rs_graph *graph, const rs_relation_info *info)
 {
-    return info->kind == RS_KIND_SHARED && !info->place;
+    return info->kind == RS_KIND_SHARED && !info->place && rsi_ties_things(graph, info);
 }
 
-static bool is_place(const rs_relation_info *info)
+static bool is_place(const rs_graph *graph, const rs_relation_info *info)
 {
-    return info->kind == RS_KIND_SHARED && info->place;
+    return info->kind == RS_KIND_SHARED && info->place && rsi_ties_things(graph, info);
 }
 
 const rsi_kind rsi_shared_thing = {

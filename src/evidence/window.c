@@ -175,9 +175,9 @@ done:
     return status;
 }
 
-static bool is_timed_place(const rs_relation_info *info)
+static bool is_timed_place(const rs_graph *graph, const rs_relation_info *info)
 {
-    return info->kind == RS_KIND_SHARED && info->place;
+    return info->kind == RS_KIND_SHARED && info->place && rsi_ties_things(graph, info);
 }
 
 const rsi_kind rsi_same_window = {

@@ -23,6 +23,9 @@ static const struct template
 templates[] = {
     {"shared_", "%M %{shares|share} %T"},
     {"same_time_", "%M used %T at the same time"},
+    {"lockstep", "%M acted on the same %c %[target|targets] within minutes of each other"},
+    {"relay", "%M %{passes|pass} money on within days, nearly whole, to %c %[account|accounts]"},
+    {"cycle", "%M sent money round that came back within days, nearly whole"},
     {"hard_", "%M %{is|are} tied by %c verified %t"},
     {"identity", "%M %{is|are} tied by %c verified %t"},
     {"known_members", "%M %{is|are} on the blacklist"},

@@ -212,15 +212,17 @@ static int by_shared(const void *left, const void *right)
     return (a->node > b->node) - (a->node < b->node);
 }
 
-/* Each thing once, with the most members that one relation gives it. */
+/* Each thing that is shared once, with the most members that one relation gives it. */
 static void fill_things(const scorer *s, size_t group, rs_ring *ring, size_t *at)
 {
     rs_ring_thing *things = s->out->things + *at;
     size_t count = 0;
     size_t kept = 0;
     for (size_t i = s->use_first[group]; i < s->use_first[group + 1]; i++) {
-        things[count++] = (rs_ring_thing){.node = s->sharing.uses[i].thing,
-                                          .shared_by = s->sharing.uses[i].user_count};
+        if (s->sharing.uses[i].column < s->sharing.in_time) {
+            things[count++] = (rs_ring_thing){.node = s->sharing.uses[i].thing,
+                                              .shared_by = s->sharing.uses[i].user_count};
+        }
     }
     qsort(things, count, sizeof *things, by_thing);
     for (size_t i = 0; i < count; i++) {

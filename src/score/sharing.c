@@ -35,13 +35,26 @@ static const double way_weight[WAYS] = {1.0, 0.25, 1.0};
 #define NO_GROUP        UINT32_MAX
 #define GROUP_USERS_MAX 4096
 
+/* A member that a link in time ties to others of its group, by what it is about. */
+typedef struct moment {
+    uint32_t group;
+    uint16_t column, relation;
+    uint32_t thing, user;
+} moment;
+
 typedef struct finder {
     const rs_score_input *input;
     const rsi_candidates *candidates;
     rsi_sharing *out;
     uint32_t pairs_max; /* of the evidence: things of so many users are pairs of links */
     double *tie;        /* by column: of the pair at hand, 0 between pairs */
-    size_t meeting;     /* the kind "window"; SIZE_MAX where there is none */
+    double *cover;  /* by group: the largest share of its members that one place brings together */
+    size_t meeting; /* the kind "window"; SIZE_MAX where there is none */
+    size_t place;   /* the kind "place" */
+    size_t in_time; /* columns from here on are of kinds in time, in the order of the table */
+    uint32_t *best; /* by column in time and subject: what ties it best to its group */
+    moment *moments;
+    size_t moment_count, moment_room;
     size_t use_room, user_count, user_room;
 } finder;
 
@@ -57,10 +70,37 @@ static size_t column_of(const finder *f, uint32_t thing, int way)
     return range * WAYS + (size_t)way;
 }
 
+/* The column of a kind of evidence in time. */
+static size_t time_column(const finder *f, size_t kind)
+{
+    size_t column = f->in_time;
+    for (size_t k = 0; k < kind; k++) {
+        column += rs_evidence_kind_in_time(k);
+    }
+    return column;
+}
+
+static void name_column(const finder *f, size_t c)
+{
+    rsi_column *column = &f->out->columns[c];
+    column->weight = c < f->in_time ? way_weight[c % WAYS] : 1.0;
+    if (c < f->in_time) {
+        snprintf(column->name, sizeof column->name, "%s%s", way_prefix[c % WAYS],
+                 rs_graph_range(f->input->graph, c / WAYS).type);
+    }
+    for (size_t k = 0; c >= f->in_time && k < rs_evidence_kind_count(); k++) {
+        if (rs_evidence_kind_in_time(k) && time_column(f, k) == c) {
+            snprintf(column->name, sizeof column->name, "%s", rs_evidence_kind_name(k));
+        }
+    }
+}
+
 static rs_status make_columns(finder *f, rs_error *err)
 {
     const rs_graph *graph = f->input->graph;
-    size_t count = rs_graph_range_count(graph) * WAYS;
+    f->in_time = rs_graph_range_count(graph) * WAYS;
+    f->out->in_time = f->in_time;
+    size_t count = time_column(f, rs_evidence_kind_count());
     f->out->columns = calloc(count + 1, sizeof *f->out->columns);
     if (f->out->columns == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu columns)", count);
@@ -68,13 +108,13 @@ static rs_status make_columns(finder *f, rs_error *err)
     f->out->column_count = count;
     for (size_t c = 0; c < count; c++) {
         rsi_column *column = &f->out->columns[c];
-        snprintf(column->name, sizeof column->name, "%s%s", way_prefix[c % WAYS],
-                 rs_graph_range(graph, c / WAYS).type);
-        column->weight = way_weight[c % WAYS];
+        name_column(f, c);
         column->amount = calloc(f->candidates->count + 1, sizeof *column->amount);
         column->own = calloc(f->candidates->count + 1, sizeof *column->own);
+        column->home = calloc(f->candidates->count + 1, sizeof *column->home);
         column->decades = calloc(f->candidates->count + 1, sizeof *column->decades);
-        if (column->amount == NULL || column->own == NULL || column->decades == NULL) {
+        if (column->amount == NULL || column->own == NULL || column->home == NULL ||
+            column->decades == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
         }
     }
@@ -142,6 +182,13 @@ done:
     return status;
 }
 
+/* `tie` of a group, so much of it between people of one home. */
+static void add_own(finder *f, size_t column, uint32_t group, double tie, double home)
+{
+    f->out->columns[column].own[group] += tie;
+    f->out->columns[column].home[group] += tie * home;
+}
+
 /* One thing: its users by group; what two persons and more of a group share is recorded. */
 static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi_shared_use use,
                              double unit, seat *seats, rs_error *err)
@@ -168,7 +215,9 @@ static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi
             RS_TRY(record(f, seats + i, end - i, use, &persons, err));
             if (count_all > f->pairs_max || identity) {
                 f->out->columns[use.column].amount[seats[i].group] += unit * (persons - 1);
-                f->out->columns[use.column].own[seats[i].group] += unit * (persons - 1);
+                f->out->uses[f->out->use_count - 1].star = unit * (persons - 1);
+                add_own(f, use.column, seats[i].group, unit * (persons - 1),
+                        f->cover[seats[i].group]);
             }
         }
     }
@@ -264,6 +313,131 @@ static size_t pair_length(const rs_evidence *evidence, size_t from)
     return end - from;
 }
 
+static rs_status note_moment(finder *f, moment one, rs_error *err)
+{
+    if (f->moment_count == f->moment_room) {
+        size_t room = f->moment_room == 0 ? 256 : f->moment_room * 2;
+        moment *moments = realloc(f->moments, room * sizeof *moments);
+        if (moments == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences in time)", room);
+        }
+        f->moments = moments;
+        f->moment_room = room;
+    }
+    f->moments[f->moment_count++] = one;
+    return RS_OK;
+}
+
+/* A link in time: who takes part in what. */
+static rs_status add_moment(finder *f, const rs_link *link, rs_error *err)
+{
+    rs_status status = RS_OK;
+    moment one = {.group = f->candidates->of[link->a],
+                  .column = (uint16_t)time_column(f, link->kind),
+                  .relation = link->relation,
+                  .thing = link->thing,
+                  .user = link->a};
+    RS_TRY(note_moment(f, one, err));
+    one.user = link->b;
+    RS_TRY(note_moment(f, one, err));
+done:
+    return status;
+}
+
+/* What ties the pair in time, of links of one pair, kind by kind: kept where it is the best that a
+ * member has. */
+static void keep_best(finder *f, const rs_link *links, size_t count)
+{
+    size_t subjects = rs_graph_subject_count(f->input->graph);
+    for (size_t kind = 0; kind < rs_evidence_kind_count(); kind++) {
+        uint64_t sum = 0;
+        for (size_t i = 0; i < count && rs_evidence_kind_in_time(kind); i++) {
+            sum += links[i].kind == kind ? links[i].weight : 0;
+        }
+        if (sum > 0) {
+            uint32_t tie = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+            uint32_t *best = f->best + (time_column(f, kind) - f->in_time) * subjects;
+            best[links->a] = tie > best[links->a] ? tie : best[links->a];
+            best[links->b] = tie > best[links->b] ? tie : best[links->b];
+        }
+    }
+}
+
+/* The amount of a group in a kind in time: what ties each member best, added up. It says that of
+ * the members it touches: their part of the group is its own part. */
+static void add_times(finder *f)
+{
+    const rsi_candidates *c = f->candidates;
+    size_t subjects = rs_graph_subject_count(f->input->graph);
+    for (size_t column = f->in_time; column < f->out->column_count; column++) {
+        const uint32_t *best = f->best + (column - f->in_time) * subjects;
+        for (size_t g = 0; g < c->count; g++) {
+            uint64_t sum = 0;
+            size_t touched = 0;
+            for (size_t k = c->first[g]; k < c->first[g + 1]; k++) {
+                sum += best[c->members[k]];
+                touched += best[c->members[k]] > 0;
+            }
+            double amount = (double)sum / (double)RS_WEIGHT_ONE;
+            f->out->columns[column].amount[g] = amount;
+            f->out->columns[column].own[g] =
+                amount * (double)touched / (double)(c->first[g + 1] - c->first[g]);
+        }
+    }
+}
+
+static int by_moment(const void *left, const void *right)
+{
+    const moment *a = left;
+    const moment *b = right;
+    if (a->group != b->group) {
+        return a->group < b->group ? -1 : 1;
+    }
+    if (a->column != b->column) {
+        return a->column < b->column ? -1 : 1;
+    }
+    if (a->relation != b->relation) {
+        return a->relation < b->relation ? -1 : 1;
+    }
+    if (a->thing != b->thing) {
+        return a->thing < b->thing ? -1 : 1;
+    }
+    return (a->user > b->user) - (a->user < b->user);
+}
+
+/* What one thing was about is one use of it by all its users. */
+static rs_status record_moments(finder *f, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const moment *all = f->moments;
+    seat *seats = malloc((f->moment_count + 1) * sizeof *seats);
+    if (seats == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences in time)", f->moment_count);
+    }
+    if (f->moment_count > 1) {
+        qsort(f->moments, f->moment_count, sizeof *f->moments, by_moment);
+    }
+    for (size_t i = 0, end; i < f->moment_count; i = end) {
+        size_t count = 0;
+        uint32_t persons = 0;
+        for (end = i; end < f->moment_count && all[end].group == all[i].group &&
+                      all[end].column == all[i].column && all[end].relation == all[i].relation &&
+                      all[end].thing == all[i].thing;
+             end++) {
+            if (count == 0 || seats[count - 1].user != all[end].user) {
+                seats[count++] =
+                    (seat){.group = all[i].group, .entity = all[end].user, .user = all[end].user};
+            }
+        }
+        rsi_shared_use use = {
+            .column = all[i].column, .relation = all[i].relation, .thing = all[i].thing};
+        RS_TRY(record(f, seats, count, use, &persons, err));
+    }
+done:
+    free(seats);
+    return status;
+}
+
 /* One pair of members, links[0 .. count-1]: the strongest column whole, the others in part. */
 static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_error *err)
 {
@@ -271,7 +445,14 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
     uint32_t group = f->candidates->of[links->a];
     size_t strongest = SIZE_MAX;
     size_t column = 0;
+    keep_best(f, links, count);
+    double home = f->cover[group];
     for (size_t i = 0; i < count; i++) {
+        home = links[i].kind == f->place || links[i].kind == f->meeting ? 1.0 : home;
+        if (rs_evidence_kind_in_time(links[i].kind)) {
+            RS_TRY(add_moment(f, &links[i], err));
+            continue;
+        }
         double tie = tie_of(f, &links[i], &column);
         f->tie[column] += tie;
         strongest =
@@ -281,10 +462,13 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
         }
     }
     for (size_t i = 0; i < count; i++) {
+        if (rs_evidence_kind_in_time(links[i].kind)) {
+            continue;
+        }
         tie_of(f, &links[i], &column);
         double share = column == strongest ? 1.0 : REST_SHARE;
         f->out->columns[column].amount[group] += f->tie[column];
-        f->out->columns[column].own[group] += share * f->tie[column];
+        add_own(f, column, group, share * f->tie[column], home);
         f->tie[column] = 0;
     }
 done:
@@ -308,6 +492,74 @@ static rs_status add_pairs(finder *f, rs_error *err)
     }
 done:
     return status;
+}
+
+/* ---- things of many users
+ * ---------------------------------------------------------------------------------------- */
+
+static bool is_stronger(const rsi_shared_use *a, const rsi_shared_use *b)
+{
+    return a->star != b->star ? a->star > b->star : a < b;
+}
+
+/* How many users of `use` are marked with `mark`. */
+static uint32_t count_marked(const finder *f, const rsi_shared_use *use, const uint32_t *marks,
+                             uint32_t mark)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < use->user_count; k++) {
+        count += marks[f->out->users[use->user_first + k]] == mark;
+    }
+    return count;
+}
+
+/* Two things of different sorts that the same people use are one coincidence: what the weaker one
+ * adds counts as the rest of a pair does, as far as their users are the same (Jaccard). The uses
+ * from .. to-1 are of one group. */
+static void explain_stars(finder *f, size_t from, size_t to, uint32_t *marks)
+{
+    enum { STARS_MAX = 64 };
+    for (size_t i = from; i < to; i++) {
+        rsi_shared_use *use = &f->out->uses[i];
+        double same = 0;
+        size_t looked_at = 0;
+        if (use->star == 0) {
+            continue;
+        }
+        for (uint32_t k = 0; k < use->user_count; k++) {
+            marks[f->out->users[use->user_first + k]] = (uint32_t)(i + 1);
+        }
+        for (size_t j = from; j < to && looked_at < STARS_MAX; j++) {
+            const rsi_shared_use *other = &f->out->uses[j];
+            if (other->star > 0 && other->column != use->column && is_stronger(other, use)) {
+                uint32_t both = count_marked(f, other, marks, (uint32_t)(i + 1));
+                double all = (double)use->user_count + other->user_count - both;
+                same = both > 1 && both / all > same ? both / all : same;
+                looked_at++;
+            }
+        }
+        double explained = use->star * (1 - REST_SHARE) * same * same;
+        rsi_column *column = &f->out->columns[use->column];
+        column->own[use->group] -= explained;
+        column->home[use->group] -= explained * f->cover[use->group];
+    }
+}
+
+static rs_status explain_all_stars(finder *f, rs_error *err)
+{
+    size_t subjects = rs_graph_subject_count(f->input->graph);
+    uint32_t *marks = calloc(subjects + 1, sizeof *marks);
+    if (marks == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+    }
+    for (size_t i = 0, end; i < f->out->use_count; i = end) {
+        for (end = i + 1;
+             end < f->out->use_count && f->out->uses[end].group == f->out->uses[i].group; end++) {
+        }
+        explain_stars(f, i, end, marks);
+    }
+    free(marks);
+    return RS_OK;
 }
 
 /* ---- homes
@@ -345,55 +597,58 @@ static void cover_relation(const finder *f, size_t relation, uint32_t *here, dou
     }
 }
 
-static bool is_place_column(const rsi_column *column, size_t index)
+/* Columns that no home explains or that are homes. */
+static bool is_homeless(const finder *f, const rsi_column *column, size_t index)
 {
-    return index % WAYS == WAY_MEETING || column->weight == PLACE_WEIGHT;
+    return index >= f->in_time || index % WAYS == WAY_MEETING || column->weight == PLACE_WEIGHT;
 }
 
 /* What a thing counts among those who share a home. pi is the mean cover of what things tie, over
  * all the night's groups: life's way, where it is near 1. The surprise of a tie within a home is
  * -ln pi, of one without -ln(1 - pi); where homes are the rule (pi above a half) they count in that
  * proportion. */
-static double home_share(const finder *f, const double *cover)
+static double home_share(const finder *f)
 {
     double tied = 0;
     double home = 0;
     for (size_t c = 0; c < f->out->column_count; c++) {
         const rsi_column *column = &f->out->columns[c];
-        for (size_t g = 0; g < f->candidates->count && !is_place_column(column, c); g++) {
+        for (size_t g = 0; g < f->candidates->count && !is_homeless(f, column, c); g++) {
             tied += column->own[g];
-            home += column->own[g] * cover[g];
+            home += column->home[g];
         }
     }
     double pi = home / (tied + 1); /* never quite 1: one tie outside a home is always possible */
     return pi <= 0.5 ? 1.0 : log(pi) / log(1 - pi);
 }
 
-/* Take from each group's own things what its home explains. */
-static rs_status discount_homes(finder *f, rs_error *err)
+static rs_status find_cover(finder *f, rs_error *err)
 {
-    double *cover = calloc(f->candidates->count + 1, sizeof *cover);
+    f->cover = calloc(f->candidates->count + 1, sizeof *f->cover);
     uint32_t *here = calloc(f->candidates->count + 1, sizeof *here);
-    if (cover == NULL || here == NULL) {
-        free(cover);
+    if (f->cover == NULL || here == NULL) {
         free(here);
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", f->candidates->count);
     }
     for (size_t r = 0; r < f->input->evidence->relation_count; r++) {
         if (rs_store_relation(rs_graph_store(f->input->graph), r).place) {
-            cover_relation(f, r, here, cover);
+            cover_relation(f, r, here, f->cover);
         }
     }
-    double share = home_share(f, cover);
-    for (size_t c = 0; c < f->out->column_count; c++) {
-        rsi_column *column = &f->out->columns[c];
-        for (size_t g = 0; g < f->candidates->count && !is_place_column(column, c); g++) {
-            column->own[g] *= 1 - cover[g] * (1 - share);
-        }
-    }
-    free(cover);
     free(here);
     return RS_OK;
+}
+
+/* Take from each group's own things what its homes explain. */
+static void discount_homes(finder *f)
+{
+    double share = home_share(f);
+    for (size_t c = 0; c < f->out->column_count; c++) {
+        rsi_column *column = &f->out->columns[c];
+        for (size_t g = 0; g < f->candidates->count && !is_homeless(f, column, c); g++) {
+            column->own[g] -= column->home[g] * (1 - share);
+        }
+    }
 }
 
 static int by_place(const void *left, const void *right)
@@ -418,8 +673,23 @@ static int by_place(const void *left, const void *right)
     return (a->user_first > b->user_first) - (a->user_first < b->user_first); /* as found */
 }
 
+/* A kind in time has a null model of its own: to each member it touches nothing is more unusual
+ * than that makes it, however few groups of the night have any. A tie of 1.0 has `ceiling` decades.
+ */
+static void bound_decades(const rsi_candidates *candidates, rsi_column *column, double ceiling)
+{
+    for (size_t g = 0; g < candidates->count; g++) {
+        if (column->own[g] > 0) {
+            double members = (double)(candidates->first[g + 1] - candidates->first[g]);
+            double touched = members * column->own[g] / column->amount[g];
+            double most = column->amount[g] / touched * ceiling;
+            column->decades[g] = fmin(column->decades[g], most);
+        }
+    }
+}
+
 static rs_status weigh_column(const rsi_candidates *candidates, rsi_column *column, double *scratch,
-                              rs_error *err)
+                              double ceiling, rs_error *err)
 {
     rs_status status = RS_OK;
     double *each = scratch + candidates->count;
@@ -437,6 +707,9 @@ static rs_status weigh_column(const rsi_candidates *candidates, rsi_column *colu
     RS_TRY(rsi_tail_decades(scratch, candidates->count, each, err));
     for (size_t g = 0; g < candidates->count; g++) {
         column->decades[g] = AMOUNT_SHARE * column->decades[g] + (1 - AMOUNT_SHARE) * each[g];
+    }
+    bound_decades(candidates, column, ceiling);
+    for (size_t g = 0; g < candidates->count; g++) {
         column->decades[g] *= column->amount[g] > 0 ? column->own[g] / column->amount[g] : 0;
     }
 done:
@@ -453,31 +726,43 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     seat *seats = NULL;
     *out = (rsi_sharing){0};
     f.meeting = SIZE_MAX;
+    f.place = SIZE_MAX;
     for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
         f.meeting = strcmp(rs_evidence_kind_name(k), "window") == 0 ? k : f.meeting;
+        f.place = strcmp(rs_evidence_kind_name(k), "place") == 0 ? k : f.place;
     }
     RS_TRY(make_columns(&f, err));
     scratch = malloc((2 * candidates->count + 1) * sizeof *scratch);
     seats = malloc(GROUP_USERS_MAX * sizeof *seats);
     f.tie = calloc(out->column_count + 1, sizeof *f.tie);
-    if (scratch == NULL || seats == NULL || f.tie == NULL) {
+    f.best = calloc((out->column_count - f.in_time) * rs_graph_subject_count(input->graph) + 1,
+                    sizeof *f.best);
+    if (f.best == NULL || scratch == NULL || seats == NULL || f.tie == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", candidates->count);
         goto done;
     }
+    RS_TRY(find_cover(&f, err));
     for (size_t r = 0; r < input->evidence->relation_count; r++) {
         RS_TRY(share_relation(&f, r, seats, err));
     }
     RS_TRY(add_pairs(&f, err));
-    RS_TRY(discount_homes(&f, err));
+    add_times(&f);
+    RS_TRY(record_moments(&f, err));
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
     }
+    RS_TRY(explain_all_stars(&f, err));
+    discount_homes(&f);
     for (size_t c = 0; c < out->column_count; c++) {
-        RS_TRY(weigh_column(candidates, &out->columns[c], scratch, err));
+        double ceiling = c < out->in_time ? INFINITY : log10(rs_graph_subject_count(input->graph));
+        RS_TRY(weigh_column(candidates, &out->columns[c], scratch, ceiling, err));
     }
 done:
     free(scratch);
     free(seats);
+    free(f.moments);
+    free(f.best);
+    free(f.cover);
     free(f.tie);
     if (status != RS_OK) {
         rsi_sharing_free(out);
@@ -490,6 +775,7 @@ void rsi_sharing_free(rsi_sharing *sharing)
     for (size_t c = 0; sharing->columns != NULL && c < sharing->column_count; c++) {
         free(sharing->columns[c].amount);
         free(sharing->columns[c].own);
+        free(sharing->columns[c].home);
         free(sharing->columns[c].decades);
     }
     free(sharing->columns);

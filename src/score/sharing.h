@@ -12,6 +12,7 @@ typedef struct rsi_column {
     double weight;   /* how much its decades count: 1, or a quarter for places */
     double *amount;  /* by group: surprise shared, 0 where nothing is */
     double *own;     /* by group: the part of it that no stronger column explains */
+    double *home;    /* by group: the part of `own` between people of one home */
     double *decades; /* by group: how unusual that is (tail.h) */
 } rsi_column;
 
@@ -24,11 +25,13 @@ typedef struct rsi_shared_use {
     uint32_t user_count;
     uint64_t event_count;
     size_t user_first; /* in users */
+    double star;       /* what it adds to `own`, where it is not taken pair by pair; else 0 */
 } rsi_shared_use;
 
 typedef struct rsi_sharing {
     size_t column_count;
     rsi_column *columns;
+    size_t in_time; /* columns from here on are of kinds in time: targets are not what is shared */
     size_t use_count;
     rsi_shared_use *uses; /* by group, column, then most users first, then thing */
     uint32_t *users;

@@ -53,7 +53,8 @@ typedef struct small_row {
     int64_t time;
     bool timed;
     uint32_t precision_s; /* 0: 1 */
-    int64_t amount;       /* 0: none */
+    int64_t amount;       /* 0: none, unless it says so */
+    bool zero;            /* an amount of 0 */
 } small_row;
 
 enum { SMALL_ROWS_MAX = 4000 };
@@ -155,7 +156,7 @@ static inline void small_fill(rsi_batch *batch, rsi_block *block, const small_ro
                              .dst = small_text(row->dst),
                              .time = row->timed ? row->time : RS_NO_TIME,
                              .precision_s = row->precision_s > 0 ? row->precision_s : 1,
-                             .amount = row->amount != 0 ? row->amount : RS_NO_AMOUNT};
+                             .amount = row->amount != 0 || row->zero ? row->amount : RS_NO_AMOUNT};
         small_ok(rsi_block_edge(block, &edge, &err), &err);
     }
     for (uint32_t i = 0; i < others; i++) {

@@ -1,0 +1,29 @@
+/* passes.h - money that comes in and goes out again nearly whole: what relays and cycles are made
+ * of.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_EVIDENCE_PASSES_H
+#define RSI_EVIDENCE_PASSES_H
+
+#include "ringscope/graph.h"
+
+/* A payment (place in timeline->out) that a later one of its payee passes on. */
+typedef struct rsi_pass {
+    uint32_t in, out;  /* places in timeline->out */
+    uint32_t surprise; /* nats, Q20: -ln of what chance gives */
+} rsi_pass;
+
+/* By `in`, then `out`. Those of payment i: passes[first[i]] .. passes[first[i + 1] - 1]. */
+typedef struct rsi_passes {
+    size_t count;
+    rsi_pass *passes;
+    uint32_t *first; /* timeline->count + 1 */
+} rsi_passes;
+
+/* Of a relation between accounts of one type; a relation without amounts has none. O(events). */
+RS_MUST_USE rs_status rsi_passes_find(const rs_timeline *timeline, uint32_t window_s,
+                                      uint32_t subjects, const rs_work *work, rsi_passes *out,
+                                      rs_error *err);
+void rsi_passes_free(rsi_passes *passes);
+
+#endif

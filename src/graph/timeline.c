@@ -1,0 +1,292 @@
+/* timeline.c - the events of one relation by doer and by target, each in order of time.
+ *
+ * One reading puts the edges into an array as they come and counts both ends; a counting sort takes
+ * them to their doers, where each doer's few are sorted; a second one, from there, to their
+ * targets. Doers and targets are dealt to the threads in blocks of nodes.
+ *
+ * Invariant: equal sets of edges give equal arrays, whatever the order of rows and batches: events
+ * of one doer are ordered by all that they hold, and those of one target by time and then by doer.
+ *
+ * Cost: one reading, O(1) an event; 24 bytes an event while reading, 56 after.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "base/sort.h"
+#include "base/try.h"
+#include "graph/internal.h"
+
+/* An edge as it was read. */
+typedef struct raw_event {
+    uint32_t src, dst, time, precision_s;
+    int64_t amount;
+} raw_event;
+
+typedef struct builder {
+    rs_timeline *line;
+    raw_event *raw;
+    size_t room;
+} builder;
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+
+static rs_status make_arrays(builder *b, const rsi_edge_stream *stream, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_timeline *line = b->line;
+    uint64_t edges = stream->relation.edge_count;
+    if (edges >= UINT32_MAX) {
+        return rs_fail(err, RS_ENOMEM, "relation \"%s\" has more than %u edges to look at in time",
+                       stream->relation.name, UINT32_MAX - 1);
+    }
+    b->room = (size_t)edges;
+    line->src_first = stream->src.range.first;
+    line->src_count = stream->src.range.count;
+    line->dst_first = stream->dst.range.first;
+    line->dst_count = stream->dst.range.count;
+    RS_TRY(rsi_graph_array(&line->out_first, (size_t)line->src_count + 2, sizeof(uint32_t), err));
+    RS_TRY(rsi_graph_array(&line->in_first, (size_t)line->dst_count + 2, sizeof(uint32_t), err));
+    RS_TRY(rsi_graph_array(&b->raw, b->room, sizeof *b->raw, err));
+done:
+    return status;
+}
+
+/* False where there are more edges than the store said. */
+static bool take_run(builder *b, const rsi_edge_stream *stream, const rs_edges *run)
+{
+    rs_timeline *line = b->line;
+    bool same_type = stream->relation.src_type == stream->relation.dst_type;
+    for (size_t i = 0; run->time != NULL && i < run->count; i++) {
+        bool timed = run->time[i] != RS_NO_TIME && run->time[i] >= line->base;
+        if (!timed || (same_type && run->src[i] == run->dst[i])) {
+            continue;
+        }
+        if (line->count >= b->room) {
+            return false;
+        }
+        raw_event *to = &b->raw[line->count++];
+        *to = (raw_event){.src = stream->src.node_of[run->src[i]] - line->src_first,
+                          .dst = stream->dst.node_of[run->dst[i]] - line->dst_first,
+                          .time = (uint32_t)(run->time[i] - line->base),
+                          .precision_s = run->precision_s == NULL ? 1 : run->precision_s[i],
+                          .amount = run->amount == NULL ? RS_NO_AMOUNT : run->amount[i]};
+        line->out_first[to->src + 2]++;
+        line->in_first[to->dst + 2]++;
+        line->span_s = to->time > line->span_s ? to->time : line->span_s;
+    }
+    return true;
+}
+
+static int64_t base_of(const rs_graph *graph, const rs_relation_info *info)
+{
+    int64_t oldest = graph->as_of < INT64_MIN + UINT32_MAX ? INT64_MIN : graph->as_of - UINT32_MAX;
+    return info->time_min > oldest ? info->time_min : oldest;
+}
+
+static rs_status read_events(builder *b, const rs_graph *graph, size_t relation,
+                             const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_edge_stream stream = {0};
+    rs_edges run = {0};
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, RS_SCAN_TIME | RS_SCAN_AMOUNT, err));
+    stream.work = work;
+    stream.stage = "ordering events in time";
+    RS_TRY(make_arrays(b, &stream, err));
+    if (stream.relation.time_min == RS_NO_TIME || graph->as_of == RS_NO_TIME) {
+        goto done;
+    }
+    b->line->base = base_of(graph, &stream.relation);
+    do {
+        RS_TRY(rsi_edge_stream_next(&stream, &run, err));
+        if (!take_run(b, &stream, &run)) {
+            status = rsi_edge_stream_changed(&stream, err);
+            goto done;
+        }
+    } while (run.count > 0);
+done:
+    rsi_edge_stream_close(&stream);
+    return status;
+}
+
+/* ---- ordering -----------------------------------------------------------------------------------
+ */
+
+/* Counts at [i + 2] become places at [i + 1], which end as first[i + 1] once all are taken. */
+static void add_up(uint32_t *first, size_t nodes)
+{
+    for (size_t i = 1; i <= nodes; i++) {
+        first[i + 1] += first[i];
+    }
+}
+
+static void deal_out(builder *b)
+{
+    enum { AHEAD = 16 };
+    rs_timeline *line = b->line;
+    for (size_t i = 0; i < line->count; i++) {
+        if (i + AHEAD < line->count) {
+            __builtin_prefetch(&line->out_first[b->raw[i + AHEAD].src + 1], 1);
+        }
+        const raw_event *from = &b->raw[i];
+        line->out[line->out_first[from->src + 1]++] =
+            (rs_event){.node = from->dst + line->dst_first,
+                       .event = from->src + line->src_first,
+                       .time = from->time,
+                       .precision_s = from->precision_s,
+                       .amount = from->amount};
+    }
+}
+
+/* From `out`, so that events of one target and time come by doer. */
+static void deal_in(rs_timeline *line)
+{
+    enum { AHEAD = 24, NEAR = 10 };
+    for (size_t i = 0; i < line->count; i++) {
+        if (i + AHEAD < line->count) {
+            __builtin_prefetch(&line->in_first[line->out[i + AHEAD].node - line->dst_first + 1], 1);
+            uint32_t near = line->in_first[line->out[i + NEAR].node - line->dst_first + 1];
+            __builtin_prefetch(&line->in[near], 1);
+        }
+        const rs_event *from = &line->out[i];
+        rs_event *to = &line->in[line->in_first[from->node - line->dst_first + 1]++];
+        *to = *from;
+        to->node = from->event;
+        to->event = (uint32_t)i;
+    }
+}
+
+static bool before(const rs_event *a, const rs_event *b)
+{
+    if (a->time != b->time) {
+        return a->time < b->time;
+    }
+    if (a->node != b->node) {
+        return a->node < b->node;
+    }
+    if (a->amount != b->amount) {
+        return a->amount < b->amount;
+    }
+    return a->precision_s < b->precision_s;
+}
+
+static void sort_few(rs_event *events, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        rs_event moving = events[i];
+        size_t hole = i;
+        while (hole > 0 && before(&moving, &events[hole - 1])) {
+            events[hole] = events[hole - 1];
+            hole--;
+        }
+        events[hole] = moving;
+    }
+}
+
+static int compare(const void *left, const void *right)
+{
+    return before(right, left) - before(left, right);
+}
+
+/* By (time, node) in linear time; the few that are equal in both by comparing the rest. */
+static rs_status sort_many(rs_event *events, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_record *order = malloc(count * sizeof *order);
+    rs_event *sorted = malloc(count * sizeof *sorted);
+    if (order == NULL || sorted == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu events of one node)", count);
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        order[i] = (rsi_record){.key = (uint64_t)events[i].time << 32 | events[i].node, .value = i};
+    }
+    RS_TRY(rsi_sort_records(order, count, NULL, err));
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = events[order[i].value];
+    }
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && order[end].key == order[i].key; end++) {
+        }
+        if (end - i > 1) {
+            qsort(sorted + i, end - i, sizeof *sorted, compare);
+        }
+    }
+    memcpy(events, sorted, count * sizeof *sorted);
+done:
+    free(sorted);
+    free(order);
+    return status;
+}
+
+/* What the threads share: the lists of one end. */
+typedef struct sorting {
+    const uint32_t *first;
+    rs_event *events;
+    uint32_t nodes;
+} sorting;
+
+enum { BLOCK = 1 << 14 };
+
+static rs_status sort_block(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    enum { FEW = 48 };
+    rs_status status = RS_OK;
+    const sorting *s = context;
+    (void)worker;
+    size_t end = (index + 1) * BLOCK < s->nodes ? (index + 1) * BLOCK : s->nodes;
+    for (size_t v = index * BLOCK; v < end; v++) {
+        size_t count = s->first[v + 1] - s->first[v];
+        if (count <= FEW) {
+            sort_few(s->events + s->first[v], count);
+        } else {
+            RS_TRY(sort_many(s->events + s->first[v], count, err));
+        }
+    }
+done:
+    return status;
+}
+
+static rs_status sort_lists(const uint32_t *first, rs_event *events, uint32_t nodes,
+                            const rs_work *work, rs_error *err)
+{
+    sorting s = {.first = first, .events = events, .nodes = nodes};
+    return rsi_parallel(work, ((size_t)nodes + BLOCK - 1) / BLOCK, sort_block, &s, err);
+}
+
+rs_status rs_graph_timeline(const rs_graph *graph, size_t relation, rs_timeline *out,
+                            const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    builder b = {.line = out};
+    *out = (rs_timeline){0};
+    RS_TRY(read_events(&b, graph, relation, work, err));
+    add_up(out->out_first, out->src_count);
+    add_up(out->in_first, out->dst_count);
+    RS_TRY(rsi_graph_array(&out->out, out->count, sizeof *out->out, err));
+    deal_out(&b);
+    free(b.raw);
+    b.raw = NULL;
+    RS_TRY(sort_lists(out->out_first, out->out, out->src_count, work, err));
+    RS_TRY(rsi_graph_array(&out->in, out->count, sizeof *out->in, err));
+    deal_in(out);
+    RS_TRY(sort_lists(out->in_first, out->in, out->dst_count, work, err));
+done:
+    free(b.raw);
+    if (status != RS_OK) {
+        rs_timeline_free(out);
+    }
+    return status;
+}
+
+void rs_timeline_free(rs_timeline *timeline)
+{
+    free(timeline->out_first);
+    free(timeline->in_first);
+    free(timeline->out);
+    free(timeline->in);
+    *timeline = (rs_timeline){0};
+}
