@@ -65,11 +65,11 @@ typedef struct rs_ring {
 } rs_ring;
 
 typedef struct rs_node_risk {
-    uint32_t risk; /* 1 - (1 - spread)(1 - oddity)(1 - ring score x membership) */
+    uint32_t risk; /* 1 - (1 - spread)(1 - oddity)(1 - ring_score) */
     uint32_t spread;
     uint32_t oddity;
-    uint32_t ring_score;
-    uint32_t ring; /* index in rings, or RS_NO_RING */
+    uint32_t ring_score; /* its group's score beyond chance x membership */
+    uint32_t ring;       /* index in rings, or RS_NO_RING */
 } rs_node_risk;
 
 typedef struct rs_findings {

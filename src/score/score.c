@@ -542,6 +542,17 @@ static uint32_t join_risks(uint32_t a, uint32_t b, uint32_t c)
     return (uint32_t)(million - (left + 500000000) / 1000000000);
 }
 
+/* What a group's score says of its members: how far it is above that of a group with nothing
+ * unusual about it, which is not 0. To be in some group is no reason. */
+static uint32_t beyond_chance(uint32_t score, size_t groups)
+{
+    uint32_t base = score_of(0, groups);
+    if (score <= base) {
+        return 0;
+    }
+    return (uint32_t)((uint64_t)(score - base) * RS_MILLION / (RS_MILLION - base));
+}
+
 static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
 {
     const rs_graph *graph = s->input->graph;
@@ -562,10 +573,10 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
         out[v].oddity = v < subjects ? s->input->oddity[v] : 0;
     }
     for (size_t g = 0; g < c->count; g++) {
+        uint64_t beyond = beyond_chance(s->score[g], c->count);
         for (size_t k = c->first[g]; k < c->first[g + 1]; k++) {
             rs_node_risk *node = &out[c->members[k]];
-            node->ring_score =
-                (uint32_t)((uint64_t)s->score[g] * membership_of(c, g, k) / RS_MILLION);
+            node->ring_score = (uint32_t)(beyond * membership_of(c, g, k) / RS_MILLION);
             node->ring = ring_of[g];
         }
     }

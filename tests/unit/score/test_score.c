@@ -258,6 +258,21 @@ static void check_ring(const rs_findings *found, size_t r)
     }
 }
 
+/* All groups are reported: base is the score of one with no decades among so many. */
+static void check_beyond_chance(const rs_findings *found)
+{
+    double base = 1 / (1 + pow(10, (log10((double)found->ring_count) + 1) / 2));
+    for (size_t r = 0; r < found->ring_count; r++) {
+        const rs_ring *ring = &found->rings[r];
+        double beyond = fmax(0, (ring->score / 1e6 - base) / (1 - base));
+        for (size_t i = 0; i < ring->member_count; i++) {
+            const rs_ring_member *member = &found->members[ring->member_first + i];
+            double wanted = beyond * member->membership / 1e6;
+            assert_true(fabs(found->nodes[member->node].ring_score / 1e6 - wanted) < 4e-6);
+        }
+    }
+}
+
 static void gives_every_ring_reasons_that_are_whole(void **state)
 {
     (void)state;
@@ -288,6 +303,7 @@ static void gives_every_ring_reasons_that_are_whole(void **state)
         assert_true(fabs(node->spread / 1e6 - fmax(0, fmin(1, spread))) < 1.1e-6);
         assert_true(v < rs_graph_subject_count(n.small.graph) || node->oddity == 0);
     }
+    check_beyond_chance(&found);
     rs_findings_free(&found);
     rs_findings few = score(RS_MILLION / 2, 1);
     assert_int_equal(few.ring_count, 1);
@@ -303,6 +319,9 @@ static void suspects_nobody_among_equals(void **state)
     rs_findings found = score(0, 12);
     assert_int_equal(found.ring_count, 60);
     assert_true(found.rings[0].score < RS_MILLION / 2);
+    uint32_t last = found.members[found.rings[59].member_first].node;
+    assert_true(found.rings[59].score > 0); /* a group like any other is little reason */
+    assert_true(found.nodes[last].ring_score < found.rings[59].score / 2);
     rs_findings_free(&found);
     close_night();
 }
