@@ -252,10 +252,9 @@ static rs_status note_evidence(rsi_stages *stages, rs_error *err)
     return RS_OK;
 }
 
-rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
-                           rs_error *err)
+static rs_status score(middle *m, rs_error *err)
 {
-    rs_status status = RS_OK;
+    rsi_stages *stages = m->stages;
     uint64_t start = rsi_clock_us();
     rs_score_input input = {.graph = stages->graph,
                             .evidence = &stages->evidence,
@@ -264,11 +263,43 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                             .blacklist = &stages->blacklist,
                             .spread = stages->spread,
                             .oddity = stages->oddity,
-                            .pairs_max = settings->evidence.pairs_max};
-    RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
+                            .pairs_max = m->settings->evidence.pairs_max};
+    rs_status status = rs_score(&input, &m->settings->score, &m->each, &stages->findings, err);
+    time_task(m, 0, "score", start);
+    return status;
+}
+
+static rs_status trace_nodes(middle *m, rs_error *err)
+{
+    rsi_stages *stages = m->stages;
+    uint64_t start = rsi_clock_us();
+    rs_status status =
+        rsi_trace_nodes(stages->trace, &stages->evidence, stages->spread, &m->each, err);
+    time_task(m, 1, "network file", start);
+    return status;
+}
+
+static rs_status end_task(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    middle *m = context;
+    (void)worker;
+    return index == 0 ? score(m, err) : trace_nodes(m, err);
+}
+
+rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    bool traced = stages->trace != NULL;
+    middle m = middle_of(stages, settings, work);
+    m.each.context = &m.meter;
+    m.each.threads = traced ? m.each.threads : work->threads;
+    RS_TRY(rsi_parallel(work, traced ? 2 : 1, end_task, &m, err));
+    for (size_t i = 0; i < (traced ? 2 : 1); i++) {
+        stages->timings[stages->timing_count++] = m.timings[i];
+    }
     stages->findings.detect = stages->detect;
     RS_TRY(note_evidence(stages, err));
-    rsi_stages_time(stages, "score", start);
 done:
     return status;
 }
