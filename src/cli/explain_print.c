@@ -156,7 +156,8 @@ static void print_relation(FILE *out, const rsi_why *why)
     fputs(")- ", out);
 }
 
-/* Whether a kind is about what accounts do in time: its thing is a target, not a thing in common. */
+/* Whether a kind is about what accounts do in time: its thing is a target, not a thing in common.
+ */
 static bool is_in_time(const char *kind)
 {
     for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
