@@ -83,20 +83,17 @@ static uint64_t peak_memory(void)
 }
 
 /* What explain will ask for, while all of it is in memory. */
-static rs_status finish_trace(const rsi_call *call, rsi_stages *stages,
-                              const rsi_settings *settings, rs_error *err)
+static rs_status finish_trace(rsi_stages *stages, const rsi_settings *settings, rs_error *err)
 {
     uint64_t start = rsi_clock_us();
-    rsi_trace_end end = {.evidence = &stages->evidence,
-                         .findings = &stages->findings,
+    rsi_trace_end end = {.findings = &stages->findings,
                          .min_score = settings->score.min_score,
                          .blacklist = &stages->blacklist,
-                         .whitelist = &stages->whitelist,
-                         .risk = stages->spread};
+                         .whitelist = &stages->whitelist};
     if (stages->trace == NULL) {
         return RS_OK;
     }
-    rs_status status = rsi_trace_finish(stages->trace, &end, call->work, err);
+    rs_status status = rsi_trace_finish(stages->trace, &end, err);
     rsi_stages_time(stages, "network file", start);
     return status;
 }
@@ -274,7 +271,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rsi_stages_middle(&stages, &settings, call->work, err));
     rs_network_free(&stages.network);
     RS_TRY(rsi_stages_score(&stages, &settings, call->work, err));
-    RS_TRY(finish_trace(call, &stages, &settings, err));
+    RS_TRY(finish_trace(&stages, &settings, err));
     rs_evidence_free(&stages.evidence);
     rs_evidence_graph_free(&stages.collapsed);
     settings.graph.as_of = rs_graph_as_of(stages.graph);

@@ -210,12 +210,50 @@ static middle middle_of(rsi_stages *stages, const rsi_settings *settings, const 
                              .progress = report_shared}};
 }
 
+/* What the middle holds at once, at the least: the evidence, the network while it is put together
+ * from it and from relations between subjects, the spread, and the communities beside them. */
+static uint64_t least_memory(const rsi_stages *stages, const rs_work *work)
+{
+    const rs_store *store = rs_graph_store(stages->graph);
+    uint64_t nodes = rs_graph_node_count(stages->graph);
+    uint64_t links = stages->collapsed.link_count;
+    uint64_t ties = 0;
+    for (size_t r = 0; r < rs_store_relation_count(store); r++) {
+        rs_relation_info info = rs_store_relation(store, r);
+        bool between = rs_store_type(store, info.src_type).subject &&
+                       rs_store_type(store, info.dst_type).subject;
+        ties += between ? info.edge_count : 0;
+    }
+    uint64_t of_nodes = nodes * (8 + 8 + 48);          /* order, rows, spread */
+    uint64_t arcs = work->threads > 1 ? 48 : 0;        /* of the communities, beside them */
+    uint64_t of_links = links * (12 + 16 + 16 + arcs); /* collapsed, rows, network */
+    uint64_t of_evidence = stages->evidence.link_count * sizeof(rs_link);
+    return of_nodes + of_links + of_evidence + ties * (8 + 16); /* rows, network */
+}
+
+/* A budget is a promise: what cannot be kept is refused, with what would do. */
+static rs_status check_memory(const rsi_stages *stages, const rs_work *work, rs_error *err)
+{
+    uint64_t least = least_memory(stages, work);
+    if (work->memory_bytes == 0 || least <= work->memory_bytes) {
+        return RS_OK;
+    }
+    uint64_t advised = least + least / 4; /* what was measured beyond it */
+    return rs_fail(err, RS_EUSAGE,
+                   "a run over this store needs some %llu MB of memory, the budget is %llu MB; "
+                   "--memory %lluM would do",
+                   (unsigned long long)(least >> 20),
+                   (unsigned long long)(work->memory_bytes >> 20),
+                   (unsigned long long)(advised >> 20) + 1);
+}
+
 rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
                             rs_error *err)
 {
     rs_status status = RS_OK;
     middle m = middle_of(stages, settings, work);
     m.each.context = &m.meter;
+    RS_TRY(check_memory(stages, work, err));
     size_t subjects = rs_graph_subject_count(stages->graph);
     stages->oddity = calloc(subjects + 1, sizeof *stages->oddity);
     stages->label = malloc(((size_t)stages->collapsed.node_count + 1) * sizeof *stages->label);
@@ -252,10 +290,9 @@ static rs_status note_evidence(rsi_stages *stages, rs_error *err)
     return RS_OK;
 }
 
-rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
-                           rs_error *err)
+static rs_status score(middle *m, rs_error *err)
 {
-    rs_status status = RS_OK;
+    rsi_stages *stages = m->stages;
     uint64_t start = rsi_clock_us();
     rs_score_input input = {.graph = stages->graph,
                             .evidence = &stages->evidence,
@@ -264,11 +301,43 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                             .blacklist = &stages->blacklist,
                             .spread = stages->spread,
                             .oddity = stages->oddity,
-                            .pairs_max = settings->evidence.pairs_max};
-    RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
+                            .pairs_max = m->settings->evidence.pairs_max};
+    rs_status status = rs_score(&input, &m->settings->score, &m->each, &stages->findings, err);
+    time_task(m, 0, "score", start);
+    return status;
+}
+
+static rs_status trace_nodes(middle *m, rs_error *err)
+{
+    rsi_stages *stages = m->stages;
+    uint64_t start = rsi_clock_us();
+    rs_status status =
+        rsi_trace_nodes(stages->trace, &stages->evidence, stages->spread, &m->each, err);
+    time_task(m, 1, "network file", start);
+    return status;
+}
+
+static rs_status end_task(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    middle *m = context;
+    (void)worker;
+    return index == 0 ? score(m, err) : trace_nodes(m, err);
+}
+
+rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    bool traced = stages->trace != NULL;
+    middle m = middle_of(stages, settings, work);
+    m.each.context = &m.meter;
+    m.each.threads = traced ? m.each.threads : work->threads;
+    RS_TRY(rsi_parallel(work, traced ? 2 : 1, end_task, &m, err));
+    for (size_t i = 0; i < (traced ? 2 : 1); i++) {
+        stages->timings[stages->timing_count++] = m.timings[i];
+    }
     stages->findings.detect = stages->detect;
     RS_TRY(note_evidence(stages, err));
-    rsi_stages_time(stages, "score", start);
 done:
     return status;
 }

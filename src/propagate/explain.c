@@ -126,6 +126,19 @@ static rs_status push_one(rsi_near *near, waiting *queue, uint32_t entry, rs_err
     return RS_OK;
 }
 
+/* Announce the rows that are next, so that they are read while others are worked on. */
+static void expect_rows(rsi_near *near, const waiting *queue)
+{
+    enum { NEXT = 7 };
+    for (uint32_t i = 0; i < NEXT && i < queue->count; i++) {
+        rsi_near_node *next = &near->nodes[queue->entries[i]];
+        if (!next->expected && near->view->expect_row != NULL) {
+            next->expected = true;
+            near->view->expect_row(near->view->context, next->node);
+        }
+    }
+}
+
 static rs_status push_all(rsi_near *near, uint32_t node, unsigned unit_bits, uint64_t open_max,
                           rsi_reach reach, rs_error *err)
 {
@@ -145,6 +158,7 @@ static rs_status push_all(rsi_near *near, uint32_t node, unsigned unit_bits, uin
         if (!near->nodes[entry].closed) {
             links += near->nodes[entry].row_count + 1;
             RS_TRY(push_one(near, &queue, entry, err));
+            expect_rows(near, &queue);
         }
     }
 done:

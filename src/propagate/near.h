@@ -22,6 +22,7 @@
 typedef struct rsi_near_node {
     uint32_t node;
     bool opened;        /* its row is here */
+    bool expected;      /* its row was announced */
     bool closed;        /* its row is too long to be brought here */
     uint8_t hops;       /* for paths.c: fewest links of a way found so far */
     uint64_t estimate;  /* g, units of 2^-unit_bits of the push */

@@ -31,8 +31,9 @@ typedef struct rsi_view {
     rs_status (*node)(void *context, uint32_t node, rsi_view_node *out, rs_error *err);
     /* Lent until the next row is asked for. */
     rs_status (*row)(void *context, uint32_t node, rsi_view_row *out, rs_error *err);
-    /* These nodes will be asked for soon; NULL where it makes no difference. */
+    /* These nodes, this row will be asked for soon; both NULL where it makes no difference. */
     void (*expect)(void *context, const uint32_t *nodes, size_t count);
+    void (*expect_row)(void *context, uint32_t node);
 } rsi_view;
 
 /* How far a push may look, whatever the graph. */
@@ -44,7 +45,7 @@ typedef struct rsi_reach {
 #define RSI_REACH_QUICK                                                                            \
     (rsi_reach)                                                                                    \
     {                                                                                              \
-        .touched_max = 1024, .links_max = UINT64_C(1) << 20                                        \
+        .touched_max = 640, .links_max = UINT64_C(1) << 20                                         \
     }
 /* As far as memory and some seconds go. */
 #define RSI_REACH_FAR                                                                              \

@@ -20,19 +20,19 @@
 #include "ringscope/propagate.h"
 #include "ringscope/score.h"
 
-/* Sections of network.bin; sides and users stand behind these, one for each. */
+/* Sections of network.bin, in the order in which they are written: what was found comes last. */
 enum {
     RSI_TRACE_ROWS = 1,
     RSI_TRACE_NODES,
     RSI_TRACE_META,
     RSI_TRACE_IDS,
-    RSI_TRACE_FINDINGS,
     RSI_TRACE_LINKS,
+    RSI_TRACE_SIDES = 1024,  /* + 2 * relation, + 1 for the end dst */
+    RSI_TRACE_USERS = 16384, /* + range */
+    RSI_TRACE_FINDINGS = 32768,
     RSI_TRACE_RINGS,
     RSI_TRACE_BLACK,
-    RSI_TRACE_WHITE,
-    RSI_TRACE_SIDES = 1024, /* + 2 * relation, + 1 for the end dst */
-    RSI_TRACE_USERS = 16384 /* + range */
+    RSI_TRACE_WHITE
 };
 /* Sections of counts.bin: names of columns; + 2 * column its values, + 1 its tails. */
 enum { RSI_TRACE_VALUES = 16, RSI_TRACE_COLUMNS = RSI_PAGES_SECTIONS_MAX - 1 };
@@ -68,17 +68,19 @@ RS_MUST_USE rs_status rsi_trace_network(rsi_trace *trace, const rs_adjacency *ad
 RS_MUST_USE rs_status rsi_trace_column(void *trace, const char *name, unsigned decimals,
                                        const int64_t *values, rs_error *err);
 
-/* Last: what was found. `risk` as for rsi_trace_network, of subjects. */
+/* Second, beside whatever else reads the graph and the evidence: the ids, links, relations and
+ * users of every node. `risk` as for rsi_trace_network. */
+RS_MUST_USE rs_status rsi_trace_nodes(rsi_trace *trace, const rs_evidence *evidence,
+                                      const int64_t *risk, const rs_work *work, rs_error *err);
+
+/* Last: what was found. */
 typedef struct rsi_trace_end {
-    const rs_evidence *evidence;
     const rs_findings *findings;
     uint32_t min_score; /* rings below have no name */
     const rs_list *blacklist;
     const rs_list *whitelist;
-    const int64_t *risk;
 } rsi_trace_end;
-RS_MUST_USE rs_status rsi_trace_finish(rsi_trace *trace, const rsi_trace_end *end,
-                                       const rs_work *work, rs_error *err);
+RS_MUST_USE rs_status rsi_trace_finish(rsi_trace *trace, const rsi_trace_end *end, rs_error *err);
 /* Move both files into the folder `run`; the notes of RS_RUN_NETWORK and RS_RUN_COUNTS. */
 RS_MUST_USE rs_status rsi_trace_move(rsi_trace *trace, const char *run, rsi_file_note *notes,
                                      rs_error *err);

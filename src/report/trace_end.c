@@ -71,11 +71,10 @@ static uint64_t bits_of(double value)
     return bits;
 }
 
-rs_status rsi_trace_put_meta(rsi_trace *trace, const rsi_trace_end *end, rs_error *err)
+rs_status rsi_trace_put_meta(rsi_trace *trace, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_buffer ranges = {0}, relations = {0}, text = {0};
-    (void)end;
     uint64_t numbers[] = {rs_graph_node_count(trace->graph), rs_graph_subject_count(trace->graph),
                           bits_of(trace->options.damping), trace->options.ground,
                           bits_of(trace->options.tolerance)};

@@ -21,7 +21,7 @@ struct rsi_trace {
     uint64_t *sorted; /* scratch, a number a subject */
 };
 
-RS_MUST_USE rs_status rsi_trace_put_meta(rsi_trace *trace, const rsi_trace_end *end, rs_error *err);
+RS_MUST_USE rs_status rsi_trace_put_meta(rsi_trace *trace, rs_error *err);
 RS_MUST_USE rs_status rsi_trace_put_ids(rsi_trace *trace, rs_error *err);
 RS_MUST_USE rs_status rsi_trace_put_findings(rsi_trace *trace, const rsi_trace_end *end,
                                              rs_error *err);

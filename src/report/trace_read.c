@@ -192,13 +192,20 @@ static void expect_nodes(void *context, const uint32_t *nodes, size_t count)
     }
 }
 
+static void expect_row(void *context, uint32_t node)
+{
+    const rsi_traced *traced = context;
+    rsi_pages_expect(traced->network, RSI_TRACE_ROWS, node / RSI_TRACE_ROWS_PAGE);
+}
+
 void rsi_traced_set_view(rsi_traced *traced)
 {
     traced->view = (rsi_view){.context = traced,
                               .node_count = traced->node_count,
                               .node = see_node,
                               .row = see_row,
-                              .expect = expect_nodes};
+                              .expect = expect_nodes,
+                              .expect_row = expect_row};
 }
 
 /* ---- findings -------------------------------------------------------------------------------- */

@@ -352,23 +352,26 @@ done:
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-rs_status rsi_trace_finish(rsi_trace *trace, const rsi_trace_end *end, const rs_work *work,
-                           rs_error *err)
+rs_status rsi_trace_nodes(rsi_trace *trace, const rs_evidence *evidence, const int64_t *risk,
+                          const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    RS_TRY(rs_work_report(work, "network file", "sections", 0, 4, err));
-    RS_TRY(rsi_trace_put_meta(trace, end, err));
+    RS_TRY(rsi_trace_put_meta(trace, err));
     RS_TRY(rsi_trace_put_ids(trace, err));
-    RS_TRY(rs_work_report(work, "network file", "sections", 1, 4, err));
+    RS_TRY(rsi_trace_put_links(trace, evidence, err));
+    RS_TRY(rsi_trace_put_sides(trace, work, err));
+    RS_TRY(rsi_trace_put_users(trace, risk, work, err));
+done:
+    return rs_context(err, status, "what explains the run");
+}
+
+rs_status rsi_trace_finish(rsi_trace *trace, const rsi_trace_end *end, rs_error *err)
+{
+    rs_status status = RS_OK;
     RS_TRY(rsi_trace_put_findings(trace, end, err));
-    RS_TRY(rsi_trace_put_links(trace, end->evidence, err));
     RS_TRY(rsi_trace_put_rings(trace, end, err));
     RS_TRY(rsi_trace_put_list(trace, RSI_TRACE_BLACK, end->blacklist, err));
     RS_TRY(rsi_trace_put_list(trace, RSI_TRACE_WHITE, end->whitelist, err));
-    RS_TRY(rs_work_report(work, "network file", "sections", 2, 4, err));
-    RS_TRY(rsi_trace_put_sides(trace, work, err));
-    RS_TRY(rs_work_report(work, "network file", "sections", 3, 4, err));
-    RS_TRY(rsi_trace_put_users(trace, end->risk, work, err));
     RS_TRY(rsi_pages_finish(trace->network, &trace->refs[0], err));
     RS_TRY(finish_counts(trace, err));
 done:

@@ -93,7 +93,8 @@ RS_MUST_USE rs_status rsi_block_edges(rsi_block *block, const rsi_edge_row *rows
 RS_MUST_USE rs_status rsi_block_value(rsi_block *block, const rsi_value_row *row, rs_error *err);
 
 /* Take over what is in `blocks`, in that order, with the work's threads. The lent bytes may go
- * after this. One caller at a time; other blocks may be filled meanwhile. */
+ * after this. One caller at a time; other blocks may be filled meanwhile, but no names registered:
+ * rows that pass the budget become a run in this call. */
 RS_MUST_USE rs_status rsi_batch_append(rsi_batch *batch, rsi_block *const *blocks, size_t count,
                                        rs_error *err);
 

@@ -147,10 +147,15 @@ static rs_status note_holder(int lock, rs_error *err)
 {
     char pid[32];
     int length = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(lock, 0) != 0 || pwrite(lock, pid, (size_t)length, 0) != length) {
-        return rs_fail(err, RS_EIO, "cannot write the lock file: %s", strerror(errno));
+    ssize_t written = ftruncate(lock, 0);
+    for (int at = 0; written >= 0 && at < length; at += (int)written) {
+        written = pwrite(lock, pid + at, (size_t)(length - at), at);
+        if (written < 0 && errno == EINTR) {
+            written = 0;
+        }
     }
-    return RS_OK;
+    return written >= 0 ? RS_OK
+                        : rs_fail(err, RS_EIO, "cannot write the lock file: %s", strerror(errno));
 }
 
 /* *again: the store was removed between the opening of the lock file and the lock. */

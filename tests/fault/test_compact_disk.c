@@ -155,11 +155,16 @@ static void fail_each(rs_status (*call)(void), bool changes)
     assert_int_equal(before.count != after.count, changes);
     for (long n = 0; !done; n++) {
         world_lines now = {0};
-        make_store();
+        if (n % 6 == 0 || changes) { /* between, the call starts from what the one before left */
+            make_store();
+        }
         done = call_once(call, n);
         dump(&now);
         world_assert_equal(&now, now.count == before.count ? &before : &after);
         world_free(&now);
+        if (n % 6 != 5 && !done) {
+            continue;
+        }
         assert_int_equal(compact(), RS_OK);
         dump(&now);
         world_assert_equal(&now, now.count == before.count ? &before : &after);

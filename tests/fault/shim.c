@@ -1,0 +1,383 @@
+/* shim.c - stands between a command and the system, by LD_PRELOAD: counts the calls that touch
+ * files, and at one of them kills the process, or lets calls fail; or writes down what was done.
+ *
+ *   RS_FAULT_COUNT=FILE  how many calls there were, a number
+ *   RS_FAULT_TRACE=FILE  what they were, for the model of power loss (tests/system/test_crash.py)
+ *   RS_FAULT_AT=N        the call that is meant, from 0
+ *   RS_FAULT_DO=WHAT     before, after: SIGKILL there; half: after half of a write; short: a write
+ * or a read of one byte; a number: that errno, once; with + in front: from then on
+ *   RS_FAULT_ONLY=NAME   count calls of that name only (write fsync rename unlink mkdir truncate
+ * open read mmap close malloc); without it those that change files
+ *
+ * Descriptors that are no file or folder (pipes, terminals) are left alone. Allocations count from
+ * the first call on a file that is made on.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define SHOWN __attribute__((visibility("default")))
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+
+enum { BEFORE = -1, AFTER = -2, HALF = -3, SHORT = -4, COUNT_ONLY = -5 };
+
+static long at = -1;
+static int what = COUNT_ONLY;
+static bool for_ever;
+static const char *only;
+static int trace = -1;
+static atomic_long calls;
+static atomic_bool ready;
+static atomic_bool begun;
+
+__attribute__((constructor)) static void start(void)
+{
+    const char *number = getenv("RS_FAULT_AT");
+    const char *action = getenv("RS_FAULT_DO");
+    const char *file = getenv("RS_FAULT_TRACE");
+    only = getenv("RS_FAULT_ONLY");
+    at = number == NULL ? -1 : strtol(number, NULL, 10);
+    if (action != NULL) {
+        for_ever = action[0] == '+';
+        what = strcmp(action, "before") == 0  ? BEFORE
+               : strcmp(action, "after") == 0 ? AFTER
+               : strcmp(action, "half") == 0  ? HALF
+               : strcmp(action, "short") == 0 ? SHORT
+                                              : (int)strtol(action + for_ever, NULL, 10);
+    }
+    if (file != NULL) {
+        trace = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                             0666);
+    }
+    atomic_store(&ready, true);
+}
+
+__attribute__((destructor)) static void finish(void)
+{
+    const char *file = getenv("RS_FAULT_COUNT");
+    char text[32];
+    if (file != NULL) {
+        int out = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        int length = snprintf(text, sizeof text, "%ld\n", atomic_load(&calls));
+        (void)syscall(SYS_write, out, text, (size_t)length);
+        (void)syscall(SYS_close, out);
+    }
+    atomic_store(&ready, false);
+}
+
+static bool is_file(int descriptor)
+{
+    struct stat about;
+    return fstat(descriptor, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
+}
+
+static void die(void)
+{
+    (void)kill(getpid(), SIGKILL);
+    for (;;) {
+        (void)pause();
+    }
+}
+
+/* What is to be done at this call: 0 nothing, an errno, AFTER, HALF or SHORT. */
+static int meet(const char *name, bool changes)
+{
+    if (!atomic_load(&ready) || (only == NULL ? !changes : strcmp(only, name) != 0)) {
+        return 0;
+    }
+    long number = atomic_fetch_add(&calls, 1);
+    if (at < 0 || number < at || (number > at && !for_ever)) {
+        return 0;
+    }
+    if (what == BEFORE) {
+        die();
+    }
+    return what == COUNT_ONLY ? 0 : what;
+}
+
+static long done(int todo, long result)
+{
+    if (todo == AFTER) {
+        die();
+    }
+    return result;
+}
+
+static long refuse(int todo)
+{
+    errno = todo;
+    return -1;
+}
+
+/* ---- the trace: NAME, path, path or nothing, offset, length, tabs between; LF; bytes
+ * -------------
+ */
+
+static void path_of(int descriptor, const char *name, char *out, size_t size)
+{
+    char link[64];
+    char folder[400];
+    if (name != NULL && (name[0] == '/' || descriptor == AT_FDCWD)) {
+        snprintf(out, size, "%s", name);
+        return;
+    }
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, folder, sizeof folder - 1);
+    folder[length < 0 ? 0 : length] = '\0';
+    snprintf(out, size, "%s%s%s", folder, name == NULL ? "" : "/", name == NULL ? "" : name);
+}
+
+static void note(const char *name, const char *path, const char *other, long long offset,
+                 const void *bytes, size_t length)
+{
+    char head[1200];
+    if (trace < 0) {
+        return;
+    }
+    int used =
+        snprintf(head, sizeof head, "%s\t%s\t%s\t%lld\t%zu\n", name, path, other, offset, length);
+    /* One call, so that two threads do not mix. */
+    struct iovec parts[] = {{head, (size_t)used}, {(void *)(uintptr_t)bytes, length}};
+    (void)writev(trace, parts, 2);
+}
+
+static void note_one(const char *name, int descriptor, const char *path, long long offset)
+{
+    char whole[600];
+    if (trace >= 0) {
+        path_of(descriptor, path, whole, sizeof whole);
+        note(name, whole, "", offset, "", 0);
+    }
+}
+
+/* ---- calls that change files --------------------------------------------------------------------
+ */
+
+static ssize_t put(int descriptor, const void *bytes, size_t length, off_t offset, bool placed)
+{
+    char path[600];
+    int todo = is_file(descriptor) ? meet("write", true) : 0;
+    if (todo > 0) {
+        return refuse(todo);
+    }
+    size_t allowed = todo == HALF ? length / 2 : todo == SHORT && length > 0 ? 1 : length;
+    off_t from = placed ? offset : lseek(descriptor, 0, SEEK_CUR);
+    long result = placed ? syscall(SYS_pwrite64, descriptor, bytes, allowed, offset)
+                         : syscall(SYS_write, descriptor, bytes, allowed);
+    if (todo == HALF) {
+        die();
+    }
+    if (trace >= 0 && result > 0 && is_file(descriptor)) {
+        path_of(descriptor, NULL, path, sizeof path);
+        note("write", path, "", from, bytes, (size_t)result);
+    }
+    return done(todo, result);
+}
+
+SHOWN ssize_t write(int descriptor, const void *bytes, size_t length)
+{
+    return put(descriptor, bytes, length, 0, false);
+}
+
+SHOWN ssize_t pwrite(int descriptor, const void *bytes, size_t length, off_t offset)
+{
+    return put(descriptor, bytes, length, offset, true);
+}
+
+SHOWN int fsync(int descriptor)
+{
+    int todo = meet("fsync", true);
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    note_one("fsync", descriptor, NULL, 0);
+    return (int)done(todo, syscall(SYS_fsync, descriptor));
+}
+
+static int move(int a, const char *from, int b, const char *to)
+{
+    char source[600];
+    char target[600];
+    int todo = meet("rename", true);
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    path_of(a, from, source, sizeof source);
+    path_of(b, to, target, sizeof target);
+    note("rename", source, target, 0, "", 0);
+    return (int)done(todo, syscall(SYS_renameat, a, from, b, to));
+}
+
+SHOWN int rename(const char *from, const char *to)
+{
+    return move(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+SHOWN int renameat(int a, const char *from, int b, const char *to)
+{
+    return move(a, from, b, to);
+}
+
+static int take_away(int folder, const char *path, int flags)
+{
+    int todo = meet("unlink", true);
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    note_one("unlink", folder, path, 0);
+    return (int)done(todo, syscall(SYS_unlinkat, folder, path, flags));
+}
+
+SHOWN int unlink(const char *path)
+{
+    return take_away(AT_FDCWD, path, 0);
+}
+
+SHOWN int unlinkat(int folder, const char *path, int flags)
+{
+    return take_away(folder, path, flags);
+}
+
+SHOWN int rmdir(const char *path)
+{
+    return take_away(AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+static int make_folder(int folder, const char *path, mode_t mode)
+{
+    int todo = meet("mkdir", true);
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    note_one("mkdir", folder, path, 0);
+    return (int)done(todo, syscall(SYS_mkdirat, folder, path, mode));
+}
+
+SHOWN int mkdir(const char *path, mode_t mode)
+{
+    return make_folder(AT_FDCWD, path, mode);
+}
+
+SHOWN int mkdirat(int folder, const char *path, mode_t mode)
+{
+    return make_folder(folder, path, mode);
+}
+
+SHOWN int ftruncate(int descriptor, off_t length)
+{
+    int todo = meet("truncate", true);
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    note_one("truncate", descriptor, NULL, length);
+    return (int)done(todo, syscall(SYS_ftruncate, descriptor, length));
+}
+
+/* A file that is made is a change, too. */
+static int open_any(int folder, const char *path, int flags, mode_t mode)
+{
+    bool makes = (flags & O_CREAT) != 0;
+    int todo = meet("open", makes);
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    if (makes) {
+        atomic_store(&begun, true);
+        note_one((flags & O_TRUNC) != 0 ? "empty" : "create", folder, path, 0);
+    }
+    return (int)done(todo, syscall(SYS_openat, folder, path, flags, mode));
+}
+
+SHOWN int open(const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return open_any(AT_FDCWD, path, flags, mode);
+}
+
+SHOWN int openat(int folder, const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return open_any(folder, path, flags, mode);
+}
+
+/* ---- calls that do not --------------------------------------------------------------------------
+ */
+
+SHOWN ssize_t read(int descriptor, void *bytes, size_t length)
+{
+    int todo = is_file(descriptor) ? meet("read", false) : 0;
+    return todo > 0
+               ? refuse(todo)
+               : syscall(SYS_read, descriptor, bytes, todo == SHORT && length > 1 ? 1 : length);
+}
+
+SHOWN ssize_t pread(int descriptor, void *bytes, size_t length, off_t offset)
+{
+    int todo = meet("read", false);
+    return todo > 0 ? refuse(todo)
+                    : syscall(SYS_pread64, descriptor, bytes,
+                              todo == SHORT && length > 1 ? 1 : length, offset);
+}
+
+SHOWN int close(int descriptor)
+{
+    int todo = is_file(descriptor) ? meet("close", false) : 0;
+    int result = (int)syscall(SYS_close, descriptor);
+    return todo > 0 ? (int)refuse(todo) : result;
+}
+
+SHOWN void *mmap(void *address, size_t length, int protection, int flags, int descriptor,
+                 off_t offset)
+{
+    int todo = descriptor >= 0 ? meet("mmap", false) : 0;
+    if (todo > 0) {
+        errno = todo;
+        return MAP_FAILED;
+    }
+    return (void *)syscall(SYS_mmap, address, length, protection, flags, descriptor, offset);
+}
+
+static bool no_memory(void)
+{
+    int todo = atomic_load(&begun) ? meet("malloc", false) : 0;
+    errno = todo > 0 ? todo : errno;
+    return todo > 0;
+}
+
+SHOWN void *malloc(size_t size)
+{
+    return no_memory() ? NULL : __libc_malloc(size);
+}
+
+SHOWN void *calloc(size_t count, size_t size)
+{
+    return no_memory() ? NULL : __libc_calloc(count, size);
+}
+
+SHOWN void *realloc(void *block, size_t size)
+{
+    return no_memory() ? NULL : __libc_realloc(block, size);
+}
