@@ -20,39 +20,13 @@
 #include "ringscope/ingest.h"
 #include "ringscope/store.h"
 
+#include "../failing_memory.h"
+
 /* ---- allocations that fail --------------------------------------------------------------------
  */
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
 char *__real_strdup(const char *string);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *string);
-
-static int allowed = -1; /* allocations until one fails; -1: none does */
-
-static int refused(void)
-{
-    return allowed >= 0 && allowed-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return refused() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return refused() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return refused() ? NULL : __real_realloc(old, size);
-}
 
 char *__wrap_strdup(const char *string)
 {
