@@ -22,12 +22,6 @@ static const rsi_option options[] = {
     {.name = NULL},
 };
 
-static void time_cell(rsi_table *table, int64_t unix_s)
-{
-    char text[RSI_FORMAT_MAX] = "-";
-    rsi_table_cell(table, "%s", unix_s == RS_NO_TIME ? text : rsi_format_time(text, unix_s));
-}
-
 static rs_status print_text(const rs_store *store, FILE *out, rs_error *err)
 {
     static const char *const titles[] = {"no", "batch", "rows", "edges", "first", "last", "merged"};
@@ -42,22 +36,13 @@ static rs_status print_text(const rs_store *store, FILE *out, rs_error *err)
         rsi_table_cell(table, "%s", batch.name);
         rsi_table_cell(table, "%s", rsi_format_count(number, batch.row_count));
         rsi_table_cell(table, "%s", rsi_format_count(number, batch.edge_count));
-        time_cell(table, batch.time_min);
-        time_cell(table, batch.time_max);
+        rsi_table_time(table, batch.time_min);
+        rsi_table_time(table, batch.time_max);
         rsi_table_cell(table, "%s", batch.home != i ? "yes" : "-");
     }
     rs_status status = rsi_table_print(table, out, 0, err);
     rsi_table_free(table);
     return status;
-}
-
-static void json_time(FILE *out, const char *key, int64_t unix_s)
-{
-    if (unix_s == RS_NO_TIME) {
-        fprintf(out, ",\"%s\":null", key);
-    } else {
-        fprintf(out, ",\"%s\":%" PRId64, key, unix_s);
-    }
 }
 
 static void print_json(const rs_store *store, FILE *out)
@@ -69,8 +54,8 @@ static void print_json(const rs_store *store, FILE *out)
         rsi_print_json_text(out, rsi_text(batch.name));
         fprintf(out, ",\"sequence\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"edges\":%" PRIu64,
                 batch.sequence, batch.row_count, batch.edge_count);
-        json_time(out, "time_min", batch.time_min);
-        json_time(out, "time_max", batch.time_max);
+        rsi_print_json_time(out, "time_min", batch.time_min);
+        rsi_print_json_time(out, "time_max", batch.time_max);
         fprintf(out, ",\"merged\":%s}", batch.home != i ? "true" : "false");
     }
     fputs("]}\n", out);

@@ -157,6 +157,8 @@ int rsi_caught_signal(void);
 void rsi_print_text(FILE *out, rs_text text);
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void rsi_print_json_text(FILE *out, rs_text text);
+/* ,"key":seconds, or null for RS_NO_TIME. */
+void rsi_print_json_time(FILE *out, const char *key, int64_t unix_s);
 rs_text rsi_text(const char *string);
 /* "1,234,567", "12.3 MB", "2026-03-01T12:00:00Z"; `buffer` holds RSI_FORMAT_MAX bytes and is
  * returned. */
@@ -171,6 +173,8 @@ const char *rsi_format_time(char *buffer, int64_t unix_s);
 typedef struct rsi_table rsi_table;
 rsi_table *rsi_table_new(const char *align);
 RS_PRINTF(2, 3) void rsi_table_cell(rsi_table *table, const char *format, ...);
+/* A cell with a time, "-" for RS_NO_TIME. */
+void rsi_table_time(rsi_table *table, int64_t unix_s);
 /* `indent` spaces before each row. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_table_print(const rsi_table *table, FILE *out, int indent, rs_error *err);
 void rsi_table_free(rsi_table *table);
@@ -182,6 +186,9 @@ void rsi_table_free(rsi_table *table);
 RS_MUST_USE rs_status rsi_open_store(rs_store **out, const char *path, rs_error *err);
 /* The same change of status for other calls that take the user's path. */
 RS_MUST_USE rs_status rsi_store_status(rs_status status, rs_error *err);
+/* TYPE:ID as the user writes it: what stands before the first colon is the type (the caller frees
+ * it), for ids may have colons; neither is empty. *id lies in `word`. RS_EUSAGE, RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_split_name(const char *word, char **type, rs_text *id, rs_error *err);
 
 /* Refuse an output `path` (NULL: none) that is one of the inputs (NULLs are passed over) or lies in
  * the store: RS_EUSAGE names the option. */

@@ -44,6 +44,18 @@ rs_status rsi_open_store(rs_store **out, const char *path, rs_error *err)
     return rsi_store_status(rs_store_open(out, path, err), err);
 }
 
+rs_status rsi_split_name(const char *word, char **type, rs_text *id, rs_error *err)
+{
+    const char *colon = strchr(word, ':');
+    if (colon == NULL || colon == word || colon[1] == '\0') {
+        return rs_fail(err, RS_EUSAGE, "\"%.200s\" is not of the form TYPE:ID, such as account:u17",
+                       word);
+    }
+    *type = strndup(word, (size_t)(colon - word));
+    *id = rsi_text(colon + 1);
+    return *type == NULL ? rs_fail(err, RS_ENOMEM, "out of memory") : RS_OK;
+}
+
 /* The folder that `path` lies in, resolved; false where there is none. */
 static bool folder_of(const char *path, char out[PATH_MAX])
 {

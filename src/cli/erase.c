@@ -68,17 +68,13 @@ static rs_status draw_stub(rs_stub *stub, rs_error *err)
 
 static rs_status read_person(persons *all, size_t i, const char *word, rs_error *err)
 {
-    const char *colon = strchr(word, ':');
-    if (colon == NULL || colon == word || colon[1] == '\0') {
-        return rs_fail(err, RS_EUSAGE, "\"%.200s\" is not of the form TYPE:ID, such as account:u17",
-                       word);
-    }
-    all->types[i] = strndup(word, (size_t)(colon - word));
-    if (all->types[i] == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory");
-    }
-    all->nodes[i] = (rs_node_name){.type = all->types[i], .id = rsi_text(colon + 1)};
-    return draw_stub(&all->stubs[i], err);
+    rs_status status = RS_OK;
+    rs_text id = {0};
+    RS_TRY(rsi_split_name(word, &all->types[i], &id, err));
+    all->nodes[i] = (rs_node_name){.type = all->types[i], .id = id};
+    RS_TRY(draw_stub(&all->stubs[i], err));
+done:
+    return status;
 }
 
 static rs_status read_persons(persons *all, const rsi_call *call, rs_error *err)

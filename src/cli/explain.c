@@ -5,7 +5,6 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/try.h"
@@ -33,19 +32,6 @@ static const rsi_option table[] = {
     {0},
 };
 
-/* What stands before the first colon is the type; ids may have colons. */
-static rs_status split_name(const char *word, rsi_why *why, rs_error *err)
-{
-    const char *colon = strchr(word, ':');
-    if (colon == NULL || colon == word || colon[1] == '\0') {
-        return rs_fail(err, RS_EUSAGE, "\"%.200s\" is not of the form TYPE:ID, such as account:u17",
-                       word);
-    }
-    why->type = strndup(word, (size_t)(colon - word));
-    why->id = rsi_text(colon + 1);
-    return why->type == NULL ? rs_fail(err, RS_ENOMEM, "out of memory") : RS_OK;
-}
-
 static rs_status explain(rsi_why *why, const rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -70,7 +56,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     rsi_why why = {.node = RS_NO_NODE};
     rs_run_info info;
     rs_store *store = NULL;
-    RS_TRY(split_name(call->words[1], &why, err));
+    RS_TRY(rsi_split_name(call->words[1], &why.type, &why.id, err));
     /* No store is another failure than no run. */
     RS_TRY(rsi_open_store(&store, call->words[0], err));
     RS_TRY(rs_run_latest(call->words[0], &why.run, err));

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/decimal.h"
@@ -51,26 +52,12 @@ typedef struct answer {
     bool cut; /* some were left out */
 } answer;
 
-static rs_status split_name(const char *word, char type[256], rs_text *id, rs_error *err)
-{
-    const char *colon = strchr(word, ':');
-    size_t length = colon == NULL ? 0 : (size_t)(colon - word);
-    if (colon == NULL || length == 0 || length > 255) {
-        return rs_fail(err, RS_EUSAGE, "\"%.200s\" is not of the form TYPE:ID, such as account:u17",
-                       word);
-    }
-    memcpy(type, word, length);
-    type[length] = '\0';
-    *id = rsi_text(colon + 1);
-    return RS_OK;
-}
-
 static rs_status find_node(answer *asked, const char *word, rs_error *err)
 {
     rs_status status = RS_OK;
-    char type[256];
+    char *type = NULL;
     rs_text id = {0};
-    RS_TRY(split_name(word, type, &id, err));
+    RS_TRY(rsi_split_name(word, &type, &id, err));
     asked->type = rs_store_type_named(asked->store, type);
     if (asked->type == SIZE_MAX) {
         status = rs_fail(err, RS_ENOTFOUND, "the store has no nodes of type \"%s\"", type);
@@ -81,6 +68,7 @@ static rs_status find_node(answer *asked, const char *word, rs_error *err)
         status = rs_fail(err, RS_ENOTFOUND, "the store has no %s \"%s\"", type, id.bytes);
     }
 done:
+    free(type);
     return status;
 }
 

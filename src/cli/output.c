@@ -100,6 +100,15 @@ void rsi_print_json_text(FILE *out, rs_text text)
     fputc('"', out);
 }
 
+void rsi_print_json_time(FILE *out, const char *key, int64_t unix_s)
+{
+    if (unix_s == RS_NO_TIME) {
+        fprintf(out, ",\"%s\":null", key);
+    } else {
+        fprintf(out, ",\"%s\":%" PRId64, key, unix_s);
+    }
+}
+
 const char *rsi_format_count(char *buffer, uint64_t count)
 {
     char plain[RSI_FORMAT_MAX];
@@ -224,6 +233,12 @@ void rsi_table_cell(rsi_table *table, const char *format, ...)
         return;
     }
     table->cells[table->count++] = cell;
+}
+
+void rsi_table_time(rsi_table *table, int64_t unix_s)
+{
+    char text[RSI_FORMAT_MAX] = "-";
+    rsi_table_cell(table, "%s", unix_s == RS_NO_TIME ? text : rsi_format_time(text, unix_s));
 }
 
 static void pad(FILE *out, size_t width)

@@ -81,12 +81,6 @@ static rs_status print_types(const rs_store *store, FILE *out, rs_error *err)
     return status;
 }
 
-static void time_cell(rsi_table *table, int64_t unix_s)
-{
-    char text[RSI_FORMAT_MAX] = "-";
-    rsi_table_cell(table, "%s", unix_s == RS_NO_TIME ? text : rsi_format_time(text, unix_s));
-}
-
 static rs_status print_relations(const rs_store *store, FILE *out, rs_error *err)
 {
     static const char *const titles[] = {"relation", "kind",  "from", "to",
@@ -104,8 +98,8 @@ static rs_status print_relations(const rs_store *store, FILE *out, rs_error *err
         rsi_table_cell(table, "%s", type_name(store, relation.src_type));
         rsi_table_cell(table, "%s", type_name(store, relation.dst_type));
         rsi_table_cell(table, "%s", rsi_format_count(number, relation.edge_count));
-        time_cell(table, relation.time_min);
-        time_cell(table, relation.time_max);
+        rsi_table_time(table, relation.time_min);
+        rsi_table_time(table, relation.time_max);
         rsi_table_cell(table, "%s", relation.currency[0] != '\0' ? relation.currency : "-");
     }
     rs_status status = rsi_table_print(table, out, 0, err);
@@ -249,15 +243,6 @@ static void json_field(FILE *out, const char *before, const char *value)
     rsi_print_json_text(out, rsi_text(value));
 }
 
-static void json_time(FILE *out, const char *key, int64_t unix_s)
-{
-    if (unix_s == RS_NO_TIME) {
-        fprintf(out, ",\"%s\":null", key);
-    } else {
-        fprintf(out, ",\"%s\":%" PRId64, key, unix_s);
-    }
-}
-
 static rs_status json_relations(const rs_store *store, FILE *out, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -275,8 +260,8 @@ static rs_status json_relations(const rs_store *store, FILE *out, rs_error *err)
         json_field(out, ",\"currency\":", relation.currency);
         fprintf(out, ",\"decimals\":%u,\"edges\":%" PRIu64, (unsigned)relation.decimals,
                 relation.edge_count);
-        json_time(out, "time_min", relation.time_min);
-        json_time(out, "time_max", relation.time_max);
+        rsi_print_json_time(out, "time_min", relation.time_min);
+        rsi_print_json_time(out, "time_max", relation.time_max);
         RS_TRY(rs_store_relation_bytes(store, i, &size, err));
         fprintf(out,
                 ",\"bytes\":{\"structure\":%" PRIu64 ",\"time\":%" PRIu64 ",\"amount\":%" PRIu64
