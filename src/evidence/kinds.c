@@ -95,10 +95,9 @@ typedef struct search {
     const rs_graph *graph;
     const rs_evidence_options *options;
     rs_evidence *out;
-    rsi_link_list *lists;   /* relation_count * KIND_COUNT */
-    rs_timeline *timelines; /* by relation */
-    rsi_passes *passes;     /* by relation */
-    rs_work quiet;          /* for calls from a worker: they may not report */
+    rsi_link_list *lists; /* relation_count * KIND_COUNT */
+    rsi_passes *passes;   /* by relation */
+    rs_work quiet;        /* for calls from a worker: they may not report */
 } search;
 
 static bool is_subject(const rs_graph *graph, uint32_t type)
@@ -144,10 +143,10 @@ static rs_status order_in_time(search *s, const rs_work *work, rs_error *err)
     for (size_t r = 0; r < s->out->relation_count; r++) {
         rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
         if (rsi_is_timed_act(s->graph, &info)) {
-            RS_TRY(rs_graph_timeline(s->graph, r, &s->timelines[r], &silent, err));
+            RS_TRY(rs_graph_timeline(s->graph, r, &s->out->timelines[r], &silent, err));
         }
         if (rsi_is_timed_payment(s->graph, &info)) {
-            RS_TRY(rsi_passes_find(&s->timelines[r], s->options->pass_window_s,
+            RS_TRY(rsi_passes_find(&s->out->timelines[r], s->options->pass_window_s,
                                    rs_graph_subject_count(s->graph), &silent, &s->passes[r], err));
         }
     }
@@ -172,7 +171,7 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
                             .relation = (uint16_t)relation,
                             .kind = (uint16_t)kind,
                             .groups = &s->out->groups[relation],
-                            .timeline = &s->timelines[relation],
+                            .timeline = &s->out->timelines[relation],
                             .passes = &s->passes[relation]};
     RS_TRY(kinds[kind]->find(&input, &s->quiet, &s->lists[index], err));
 done:
@@ -264,9 +263,9 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     s.quiet = (rs_work){.threads = 1, .memory_bytes = work != NULL ? work->memory_bytes : 0};
     s.lists = calloc(lists + 1, sizeof *s.lists);
     out->groups = calloc(out->relation_count + 1, sizeof *out->groups);
-    s.timelines = calloc(out->relation_count + 1, sizeof *s.timelines);
+    out->timelines = calloc(out->relation_count + 1, sizeof *out->timelines);
     s.passes = calloc(out->relation_count + 1, sizeof *s.passes);
-    if (s.lists == NULL || out->groups == NULL || s.timelines == NULL || s.passes == NULL) {
+    if (s.lists == NULL || out->groups == NULL || out->timelines == NULL || s.passes == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu relations)", out->relation_count);
         goto done;
     }
@@ -284,11 +283,9 @@ done:
     for (size_t i = 0; s.lists != NULL && i < lists; i++) {
         rsi_link_list_free(&s.lists[i]);
     }
-    for (size_t r = 0; s.timelines != NULL && s.passes != NULL && r < out->relation_count; r++) {
-        rs_timeline_free(&s.timelines[r]);
+    for (size_t r = 0; s.passes != NULL && r < out->relation_count; r++) {
         rsi_passes_free(&s.passes[r]);
     }
-    free(s.timelines);
     free(s.passes);
     free(s.lists);
     if (status != RS_OK) {
@@ -297,8 +294,18 @@ done:
     return status;
 }
 
+void rs_evidence_forget_times(rs_evidence *evidence)
+{
+    for (size_t r = 0; evidence->timelines != NULL && r < evidence->relation_count; r++) {
+        rs_timeline_free(&evidence->timelines[r]);
+    }
+    free(evidence->timelines);
+    evidence->timelines = NULL;
+}
+
 void rs_evidence_free(rs_evidence *evidence)
 {
+    rs_evidence_forget_times(evidence);
     for (size_t i = 0; evidence->groups != NULL && i < evidence->relation_count; i++) {
         rs_groups_free(&evidence->groups[i]);
     }

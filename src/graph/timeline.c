@@ -59,9 +59,10 @@ static bool take_run(builder *b, const rsi_edge_stream *stream, const rs_edges *
 {
     rs_timeline *line = b->line;
     bool same_type = stream->relation.src_type == stream->relation.dst_type;
-    for (size_t i = 0; run->time != NULL && i < run->count; i++) {
-        bool timed = run->time[i] != RS_NO_TIME && run->time[i] >= line->base;
+    for (size_t i = 0; i < run->count; i++) {
+        bool timed = run->time != NULL && run->time[i] != RS_NO_TIME && run->time[i] >= line->base;
         if (!timed || (same_type && run->src[i] == run->dst[i])) {
+            line->left_out += !(same_type && run->src[i] == run->dst[i]);
             continue;
         }
         if (line->count >= b->room) {
