@@ -31,7 +31,6 @@ static const char *const way_prefix[WAYS] = {"shared_", "same_time_", "identity_
 static const double way_weight[WAYS] = {1.0, 0.25, 1.0};
 #define PLACE_WEIGHT    0.25
 #define AMOUNT_SHARE    0.3
-#define REST_SHARE      0.15
 #define NO_GROUP        UINT32_MAX
 #define GROUP_USERS_MAX 4096
 
@@ -213,9 +212,12 @@ static rs_status share_thing(finder *f, const rs_groups *groups, uint32_t g, rsi
         }
         if (end - i >= 2) {
             RS_TRY(record(f, seats + i, end - i, use, &persons, err));
-            if (count_all > f->pairs_max || identity) {
+            rsi_shared_use *recorded = &f->out->uses[f->out->use_count - 1];
+            recorded->tie = unit * (persons - 1);
+            recorded->is_cause = !identity && f->out->columns[use.column].weight == 1.0;
+            recorded->by_pair = count_all <= f->pairs_max && !identity;
+            if (!recorded->by_pair) {
                 f->out->columns[use.column].amount[seats[i].group] += unit * (persons - 1);
-                f->out->uses[f->out->use_count - 1].star = unit * (persons - 1);
                 add_own(f, use.column, seats[i].group, unit * (persons - 1),
                         f->cover[seats[i].group]);
             }
@@ -466,7 +468,7 @@ static rs_status add_pair(finder *f, const rs_link *links, size_t count, rs_erro
             continue;
         }
         tie_of(f, &links[i], &column);
-        double share = column == strongest ? 1.0 : REST_SHARE;
+        double share = column == strongest ? 1.0 : RSI_REST_SHARE;
         f->out->columns[column].amount[group] += f->tie[column];
         add_own(f, column, group, share * f->tie[column], home);
         f->tie[column] = 0;
@@ -494,12 +496,12 @@ done:
     return status;
 }
 
-/* ---- things of many users
+/* ---- things with the same users
  * ---------------------------------------------------------------------------------------- */
 
 static bool is_stronger(const rsi_shared_use *a, const rsi_shared_use *b)
 {
-    return a->star != b->star ? a->star > b->star : a < b;
+    return a->tie != b->tie ? a->tie > b->tie : a < b;
 }
 
 /* How many users of `use` are marked with `mark`. */
@@ -513,39 +515,56 @@ static uint32_t count_marked(const finder *f, const rsi_shared_use *use, const u
     return count;
 }
 
+/* The part of its users that use one of the things others[0 .. count-1] too (Jaccard), of another
+ * sort and stronger: the largest one. */
+static double same_users(const finder *f, size_t i, const size_t *others, size_t count,
+                         uint32_t *marks)
+{
+    const rsi_shared_use *use = &f->out->uses[i];
+    double same = 0;
+    for (uint32_t k = 0; k < use->user_count; k++) {
+        marks[f->out->users[use->user_first + k]] = (uint32_t)(i + 1);
+    }
+    for (size_t j = 0; j < count; j++) {
+        const rsi_shared_use *other = &f->out->uses[others[j]];
+        if (other->column != use->column && is_stronger(other, use)) {
+            uint32_t both = count_marked(f, other, marks, (uint32_t)(i + 1));
+            double all = (double)use->user_count + other->user_count - both;
+            same = both > 1 && both / all > same ? both / all : same;
+        }
+    }
+    return same;
+}
+
 /* Two things of different sorts that the same people use are one coincidence: what the weaker one
  * adds counts as the rest of a pair does, as far as their users are the same (Jaccard). The uses
- * from .. to-1 are of one group. */
-static void explain_stars(finder *f, size_t from, size_t to, uint32_t *marks)
+ * from .. to-1 are of one group; the first STARS_MAX things that are not taken pair by pair
+ * explain. */
+static void explain_things(finder *f, size_t from, size_t to, uint32_t *marks)
 {
     enum { STARS_MAX = 64 };
-    for (size_t i = from; i < to; i++) {
-        rsi_shared_use *use = &f->out->uses[i];
-        double same = 0;
-        size_t looked_at = 0;
-        if (use->star == 0) {
-            continue;
+    size_t stars[STARS_MAX];
+    size_t count = 0;
+    for (size_t i = from; i < to && count < STARS_MAX; i++) {
+        if (f->out->uses[i].tie > 0 && !f->out->uses[i].by_pair) {
+            stars[count++] = i;
         }
-        for (uint32_t k = 0; k < use->user_count; k++) {
-            marks[f->out->users[use->user_first + k]] = (uint32_t)(i + 1);
+    }
+    for (size_t i = from; i < to && count > 0; i++) {
+        const rsi_shared_use *use = &f->out->uses[i];
+        if (use->tie > 0) {
+            rsi_column *column = &f->out->columns[use->column];
+            double same = same_users(f, i, stars, count, marks);
+            double explained = use->tie * (1 - RSI_REST_SHARE) * same * same;
+            double home = explained * f->cover[use->group];
+            /* of what was taken pair by pair some is explained already */
+            column->own[use->group] -= fmin(explained, column->own[use->group]);
+            column->home[use->group] -= fmin(home, column->home[use->group]);
         }
-        for (size_t j = from; j < to && looked_at < STARS_MAX; j++) {
-            const rsi_shared_use *other = &f->out->uses[j];
-            if (other->star > 0 && other->column != use->column && is_stronger(other, use)) {
-                uint32_t both = count_marked(f, other, marks, (uint32_t)(i + 1));
-                double all = (double)use->user_count + other->user_count - both;
-                same = both > 1 && both / all > same ? both / all : same;
-                looked_at++;
-            }
-        }
-        double explained = use->star * (1 - REST_SHARE) * same * same;
-        rsi_column *column = &f->out->columns[use->column];
-        column->own[use->group] -= explained;
-        column->home[use->group] -= explained * f->cover[use->group];
     }
 }
 
-static rs_status explain_all_stars(finder *f, rs_error *err)
+static rs_status explain_all(finder *f, rs_error *err)
 {
     size_t subjects = rs_graph_subject_count(f->input->graph);
     uint32_t *marks = calloc(subjects + 1, sizeof *marks);
@@ -556,7 +575,7 @@ static rs_status explain_all_stars(finder *f, rs_error *err)
         for (end = i + 1;
              end < f->out->use_count && f->out->uses[end].group == f->out->uses[i].group; end++) {
         }
-        explain_stars(f, i, end, marks);
+        explain_things(f, i, end, marks);
     }
     free(marks);
     return RS_OK;
@@ -751,8 +770,9 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     if (out->use_count > 1) {
         qsort(out->uses, out->use_count, sizeof *out->uses, by_place);
     }
-    RS_TRY(explain_all_stars(&f, err));
+    RS_TRY(explain_all(&f, err));
     discount_homes(&f);
+    RS_TRY(rsi_discount_causes(out, candidates, rs_graph_subject_count(input->graph), err));
     for (size_t c = 0; c < out->column_count; c++) {
         double ceiling = c < out->in_time ? INFINITY : log10(rs_graph_subject_count(input->graph));
         RS_TRY(weigh_column(candidates, &out->columns[c], scratch, ceiling, err));

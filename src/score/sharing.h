@@ -6,6 +6,9 @@
 
 #include "score/candidates.h"
 
+/* What counts of a coincidence that another one explains. */
+#define RSI_REST_SHARE 0.15
+
 /* One sort of evidence inside groups: a type of thing and a way of sharing it. */
 typedef struct rsi_column {
     char name[64];   /* "shared_device", "same_time_address", "identity_document" */
@@ -25,7 +28,9 @@ typedef struct rsi_shared_use {
     uint32_t user_count;
     uint64_t event_count;
     size_t user_first; /* in users */
-    double star;       /* what it adds to `own`, where it is not taken pair by pair; else 0 */
+    double tie;        /* the coincidences that tie its users: rarity x (persons - 1) */
+    bool by_pair;      /* its part of `own` was taken pair by pair */
+    bool is_cause;     /* of a thing that can be the cause of its users' being together */
 } rsi_shared_use;
 
 typedef struct rsi_sharing {
@@ -42,5 +47,10 @@ RS_MUST_USE rs_status rsi_sharing_find(const rs_score_input *input,
                                        const rsi_candidates *candidates, rsi_sharing *out,
                                        rs_error *err);
 void rsi_sharing_free(rsi_sharing *sharing);
+
+/* Take from the amounts of things what one cause explains (causes.c). RS_ENOMEM. O(uses). */
+RS_MUST_USE rs_status rsi_discount_causes(const rsi_sharing *sharing,
+                                          const rsi_candidates *candidates, size_t subjects,
+                                          rs_error *err);
 
 #endif
