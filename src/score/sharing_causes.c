@@ -1,4 +1,5 @@
-/* causes.c - one cause is free: of the things of one sort that hold people together, the largest.
+/* sharing_causes.c - one cause is free: of the things of one sort that hold people together, the
+ * largest.
  *
  * That people share one device has one cause: a household, a till, a carer. It is no coincidence,
  * however many they are; what says something is that other people, or the same ones on other
@@ -12,19 +13,21 @@
  *
  * The amounts by which the night's groups are compared are less by the causes, and so is the part
  * that is a group's own. Places, meetings and identities stay as they are: a place is a cause
- * already (sharing.c), an identity is one person.
+ * already (sharing_homes.c), an identity is one person.
  *
  * Cost: O(uses), 8 bytes a subject.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
-#include "score/sharing.h"
+#include "base/parallel.h"
+#include "score/finder.h"
 
-/* Between groups each subject is its own part, and `count` is 0. */
+/* A subject is in one group at most: groups can be looked at side by side. Before and after a group
+ * each of its members is a part of its own, and `count` is 0. */
 typedef struct parts {
+    const rsi_finder *f;
     const rsi_sharing *sharing;
-    const rsi_candidates *candidates;
     uint32_t *over;
     float *count; /* by root of a part: members, or the largest tie of a column */
 } parts;
@@ -49,9 +52,9 @@ static void connect(const parts *p, const rsi_shared_use *use)
 }
 
 /* The share of a group's members that are in its largest part. */
-static double largest_part(const parts *p, uint32_t group)
+static double largest_part(const parts *p, size_t group)
 {
-    const rsi_candidates *c = p->candidates;
+    const rsi_candidates *c = p->f->candidates;
     float most = 0;
     for (size_t k = c->first[group]; k < c->first[group + 1]; k++) {
         float *here = &p->count[root_of(p, c->members[k])];
@@ -82,7 +85,7 @@ static double largest_ties(const parts *p, size_t from, size_t to)
     return sum;
 }
 
-static void discount(const rsi_column *column, uint32_t group, double causes, double together)
+static void discount(const rsi_column *column, size_t group, double causes, double together)
 {
     double amount = column->amount[group];
     if (amount > 0) {
@@ -92,24 +95,23 @@ static void discount(const rsi_column *column, uint32_t group, double causes, do
     }
 }
 
-/* The uses from .. to-1 are all those of one group. */
-static void discount_group(const parts *p, size_t from, size_t to)
+static void discount_group(const parts *p, size_t group)
 {
-    const rsi_sharing *sharing = p->sharing;
-    const rsi_shared_use *uses = sharing->uses;
-    const rsi_candidates *c = p->candidates;
-    uint32_t group = uses[from].group;
-    for (size_t i = from; i < to; i++) {
+    const rsi_shared_use *uses = p->sharing->uses;
+    const rsi_candidates *c = p->f->candidates;
+    size_t to = p->sharing->use_first[group + 1];
+    for (size_t i = p->sharing->use_first[group]; i < to; i++) {
         if (uses[i].is_cause) {
             connect(p, &uses[i]);
         }
     }
     double together = largest_part(p, group);
-    for (size_t i = from, end; i < to; i = end) {
+    for (size_t i = p->sharing->use_first[group], end; i < to; i = end) {
         for (end = i + 1; end < to && uses[end].column == uses[i].column; end++) {
         }
         if (uses[i].is_cause) {
-            discount(&sharing->columns[uses[i].column], group, largest_ties(p, i, end), together);
+            discount(&p->sharing->columns[uses[i].column], group, largest_ties(p, i, end),
+                     together);
         }
     }
     for (size_t k = c->first[group]; k < c->first[group + 1]; k++) {
@@ -117,27 +119,34 @@ static void discount_group(const parts *p, size_t from, size_t to)
     }
 }
 
-rs_status rsi_discount_causes(const rsi_sharing *sharing, const rsi_candidates *candidates,
-                              size_t subjects, rs_error *err)
+static rs_status discount_block(void *context, size_t block, unsigned worker, rs_error *err)
 {
-    parts p = {.sharing = sharing, .candidates = candidates};
-    const rsi_shared_use *uses = sharing->uses;
-    p.over = malloc((subjects + 1) * sizeof *p.over);
-    p.count = calloc(subjects + 1, sizeof *p.count);
+    const parts *p = context;
+    (void)worker;
+    (void)err;
+    for (size_t g = block * RSI_GROUPS_A_BLOCK; g < rsi_block_end(p->f, block); g++) {
+        if (p->sharing->use_first[g] < p->sharing->use_first[g + 1]) {
+            discount_group(p, g);
+        }
+    }
+    return RS_OK;
+}
+
+rs_status rsi_causes_discount(rsi_finder *f, rs_error *err)
+{
+    parts p = {.f = f, .sharing = f->out};
+    p.over = malloc(((size_t)f->subjects + 1) * sizeof *p.over);
+    p.count = calloc((size_t)f->subjects + 1, sizeof *p.count);
     if (p.over == NULL || p.count == NULL) {
         free(p.over);
         free(p.count);
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+        return rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", f->subjects);
     }
-    for (size_t v = 0; v < subjects; v++) {
-        p.over[v] = (uint32_t)v;
+    for (uint32_t v = 0; v < f->subjects; v++) {
+        p.over[v] = v;
     }
-    for (size_t i = 0, end; i < sharing->use_count; i = end) {
-        for (end = i + 1; end < sharing->use_count && uses[end].group == uses[i].group; end++) {
-        }
-        discount_group(&p, i, end);
-    }
+    rs_status status = rsi_parallel(f->work, rsi_block_count(f), discount_block, &p, err);
     free(p.over);
     free(p.count);
-    return RS_OK;
+    return status;
 }
