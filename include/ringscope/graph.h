@@ -210,6 +210,9 @@ RS_API RS_MUST_USE rs_status rs_graph_ids(const rs_graph *graph, const uint8_t *
                                           rs_ids **out, rs_error *err);
 /* Lent until rs_ids_free; length 0 and bytes "" for a node that was not wanted. */
 RS_API rs_text rs_ids_of(const rs_ids *ids, uint32_t node);
+/* Ask memory for what rs_ids_of will look up: soon for `near`, which was `far` before, and later
+ * for `far`. Both are nodes of the graph. */
+RS_API void rs_ids_expect(const rs_ids *ids, uint32_t far, uint32_t near);
 RS_API void rs_ids_free(rs_ids *ids);
 
 #ifdef __cplusplus

@@ -17,6 +17,15 @@ void rsi_write_node(rsi_out *out, const rsi_source *source, uint32_t node)
     rsi_out_json(out, rs_ids_of(source->ids, node));
 }
 
+enum { AHEAD = 16, NEAR = 8 };
+
+/* Nodes of a ring lie anywhere: what is written of them is asked for before their turn. */
+static void expect(const rsi_source *source, uint32_t far, uint32_t near)
+{
+    rs_ids_expect(source->ids, far, near);
+    __builtin_prefetch(&source->findings->nodes[far]);
+}
+
 static void put_flag(rsi_out *out, const char *key, bool flag)
 {
     rsi_out_string(out, key);
@@ -168,14 +177,22 @@ void rsi_write_cluster(rsi_out *out, const rsi_source *source, const rs_ring *ri
     put_millionths(out, ",\"score\":", ring->score);
     write_since(out, rs_graph_as_of(source->graph));
     rsi_out_string(out, ",\"lineage\":{\"event\":\"born\",\"from\":[]},\"members\":[");
+    const rs_ring_member *members = findings->members + ring->member_first;
     for (size_t i = 0; i < ring->member_count; i++) {
+        if (i + AHEAD < ring->member_count) {
+            expect(source, members[i + AHEAD].node, members[i + NEAR].node);
+        }
         rsi_out_string(out, i == 0 ? "" : ",");
-        write_member(out, source, &findings->members[ring->member_first + i]);
+        write_member(out, source, &members[i]);
     }
     rsi_out_string(out, "],\"things\":[");
+    const rs_ring_thing *things = findings->things + ring->thing_first;
     for (size_t i = 0; i < ring->thing_count; i++) {
+        if (i + AHEAD < ring->thing_count) {
+            expect(source, things[i + AHEAD].node, things[i + NEAR].node);
+        }
         rsi_out_string(out, i == 0 ? "" : ",");
-        write_thing(out, source, &findings->things[ring->thing_first + i]);
+        write_thing(out, source, &things[i]);
     }
     rsi_out_string(out, "],\"reasons\":[");
     for (size_t i = 0; i < ring->reason_count; i++) {
