@@ -34,6 +34,7 @@ typedef struct rsi_chunk {
     size_t bad_count;
     rs_status status; /* what reading or parsing it failed with */
     rs_error error;
+    bool done; /* the queue's: it need not be parsed any more */
     /* private */
     rsi_bad_cell bad_cell;
     rsi_row row;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/pages.h"
 #include "base/try.h"
 #include "store/batch_internal.h"
 
@@ -71,6 +72,9 @@ static rs_status name_type(rsi_batch *batch, rs_text name, bool hidden, uint32_t
     made->name = copy;
     made->hidden = hidden;
     made->hash = rsi_hash64(name.bytes, name.length, hidden ? 2 : 1);
+    for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
+        pthread_mutex_init(&made->mutexes[i], NULL);
+    }
     batch->visible_types += !hidden;
     batch->types[batch->type_count++] = made;
     return RS_OK;
@@ -361,13 +365,18 @@ void rsi_type_forget(rsi_batch_type_state *type)
     for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
         rsi_shard_free(&type->shards[i]);
     }
-    free(type->nodes);
+    rsi_pages_give(type->nodes, type->shard_start[RSI_SHARD_COUNT] * sizeof *type->nodes);
     type->nodes = NULL;
+    type->id_bytes = 0;
+    type->id_count = 0;
 }
 
 static void free_type(rsi_batch_type_state *type)
 {
     rsi_type_forget(type);
+    for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
+        pthread_mutex_destroy(&type->mutexes[i]);
+    }
     free(type->name);
     free(type);
 }
