@@ -57,6 +57,23 @@ rs_status rsi_stages_start(rsi_stages *stages, const rsi_settings *settings, con
     return rs_detect_crew_start(&stages->crew, &settings->detect, work, err);
 }
 
+/* Rings are of subjects: in a store that has none, "no rings" would be an answer to nothing. */
+static rs_status check_subjects(const rs_store *store, rs_error *err)
+{
+    size_t count = rs_store_type_count(store);
+    for (size_t i = 0; i < count; i++) {
+        if (rs_store_type(store, i).subject) {
+            return RS_OK;
+        }
+    }
+    return count == 0 ? RS_OK
+                      : rs_fail(err, RS_EINPUT,
+                                "none of the store's types (%s%s) is a subject, whose rings are "
+                                "looked for: name one in \"subjects\" of the mapping and ingest "
+                                "the same files again",
+                                rs_store_type(store, 0).name, count > 1 ? ", ..." : "");
+}
+
 rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const char *blacklist,
                               const char *whitelist, const rsi_settings *settings,
                               const rs_work *work, rs_error *err)
@@ -64,6 +81,7 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     rs_status status = RS_OK;
     uint64_t start = rsi_clock_us();
     RS_TRY(rsi_open_store(&stages->store, store_path, err));
+    RS_TRY(rs_context(err, check_subjects(stages->store, err), "store \"%s\"", store_path));
     RS_TRY(rs_graph_open(&stages->graph, stages->store, &settings->graph, work, err));
     rsi_stages_time(stages, "graph", start);
     start = rsi_clock_us();
