@@ -212,7 +212,7 @@ static rs_status note_bad_rows(ingest *in, const rsi_chunk *chunk, uint64_t line
         const rsi_bad_row *bad = &chunk->bad[i];
         const char *reason = rsi_chunk_reason(chunk, bad);
         uint64_t at = line + bad->line + 1;
-        if (in->rejects == NULL) {
+        if (in->rejects == NULL || bad->unclosed) {
             return rs_fail(err, RS_EINPUT, "%s:%llu:%zu: %s", path, (unsigned long long)at,
                            bad->column, reason);
         }
