@@ -140,6 +140,22 @@ static void reads_what_old_writers_wrote(void **state)
     rsi_intcodec_free(codec);
 }
 
+/* The column printed in docs/FORMAT.md. */
+static void reads_the_column_in_the_document(void **state)
+{
+    static const uint8_t column[] = {0x11, 0, 0, 0, 3, 0, 4, 0x12, 0x20, 1, 0,
+                                     1,    0, 1, 0, 0, 0, 1, 6,    0,    2};
+    static const uint64_t expected[] = {0, 1, 1, 6, 1};
+    rs_error err = {0};
+    rsi_intcodec *codec = NULL;
+    rsi_cursor cursor = {column, column + sizeof column};
+    (void)state;
+    assert_int_equal(rsi_intcodec_new(&codec, &err), RS_OK);
+    assert_int_equal(rsi_ints_decode(codec, &cursor, 5, decoded, &err), RS_OK);
+    assert_memory_equal(decoded, expected, sizeof expected);
+    rsi_intcodec_free(codec);
+}
+
 /* Each form where it is the one that pays. */
 static void takes_the_form_that_is_smallest(void **state)
 {
@@ -305,6 +321,7 @@ int main(void)
         cmocka_unit_test(gives_back_every_distribution),
         cmocka_unit_test(gives_back_numbers_of_32_bits_and_refuses_larger_ones),
         cmocka_unit_test(reads_what_old_writers_wrote),
+        cmocka_unit_test(reads_the_column_in_the_document),
         cmocka_unit_test(takes_the_form_that_is_smallest),
         cmocka_unit_test(packs_every_width_at_every_offset),
         cmocka_unit_test(stays_near_the_entropy),
