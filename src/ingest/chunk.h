@@ -23,6 +23,7 @@ typedef struct rsi_bad_row {
     size_t start;  /* of the row in the piece */
     size_t length;
     size_t reason; /* offset in the chunk's reasons, NUL-terminated */
+    bool unclosed; /* it took all that follows with it: no row that could be put aside */
 } rsi_bad_row;
 
 typedef struct rsi_chunk {

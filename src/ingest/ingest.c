@@ -224,7 +224,7 @@ static rs_status note_bad_rows(ingest *in, const rsi_chunk *chunk, uint64_t line
         const rsi_bad_row *bad = &chunk->bad[i];
         const char *reason = rsi_chunk_reason(chunk, bad);
         uint64_t at = line + bad->line + 1;
-        if (in->rejects == NULL) {
+        if (in->rejects == NULL || bad->unclosed) {
             return rs_fail(err, RS_EINPUT, "%s:%llu:%zu: %s", path, (unsigned long long)at,
                            bad->column, reason);
         }
@@ -376,7 +376,8 @@ static rs_status commit(ingest *in, rs_ingest_result *result, rs_error *err)
                                  .rejected_count = in->rejected_count,
                                  .edge_count = done.edge_count,
                                  .dropped_count = done.dropped_count,
-                                 .unchanged = done.unchanged};
+                                 .unchanged = done.unchanged,
+                                 .subjects_added = done.subjects_added};
     snprintf(result->batch, sizeof result->batch, "%s", done.name);
     if (in->rejects != NULL) {
         RS_TRY(rsi_rejects_publish(in->rejects, err));
