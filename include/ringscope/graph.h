@@ -137,7 +137,7 @@ typedef struct rs_timeline {
     rs_event *in;
 } rs_timeline;
 /* Edges without a time, of a node with itself and older than 136 years are left out. One reading;
- * 56 bytes an event, as many more while it works. RS_ENOMEM beyond 2^32 - 2 events. */
+ * 48 bytes an event. RS_ENOMEM beyond 2^32 - 2 events. */
 RS_API RS_MUST_USE rs_status rs_graph_timeline(const rs_graph *graph, size_t relation,
                                                rs_timeline *out, const rs_work *work,
                                                rs_error *err);
