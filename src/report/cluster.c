@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "report/report.h"
 
 void rsi_write_node(rsi_out *out, const rsi_source *source, uint32_t node)
@@ -68,6 +69,28 @@ static void write_thing(rsi_out *out, const rsi_source *source, const rs_ring_th
 
 /* ---- facts ----------------------------------------------------------------------------------- */
 
+/* When it happened, and what it came to. */
+static void write_when(rsi_out *out, const rsi_source *source, const rs_fact *fact)
+{
+    rs_relation_info info = rs_store_relation(rs_graph_store(source->graph), fact->relation);
+    rsi_out_string(out, ",\"first\":\"");
+    rsi_out_time(out, fact->first);
+    rsi_out_string(out, "\",\"last\":\"");
+    rsi_out_time(out, fact->last);
+    rsi_out_string(out, "\"");
+    if (fact->amount == RS_NO_AMOUNT) {
+        return;
+    }
+    char amount[32];
+    rsi_out_string(out, ",\"amount\":\"");
+    rsi_out_bytes(out, amount, rsi_decimal_format(fact->amount, info.decimals, amount));
+    rsi_out_string(out, "\"");
+    if (info.currency[0] != '\0') {
+        rsi_out_string(out, ",\"currency\":");
+        rsi_out_json_string(out, info.currency);
+    }
+}
+
 /* Users `first` .. `end`-1 of a fact: all of one type. */
 static void write_fact(rsi_out *out, const rsi_source *source, const rs_fact *fact, uint32_t first,
                        uint32_t end)
@@ -104,6 +127,9 @@ static void write_fact(rsi_out *out, const rsi_source *source, const rs_fact *fa
         put_number(out, ",\"more\":", end - first - named);
     }
     put_number(out, ",\"events\":", fact->event_count);
+    if (fact->in_time) {
+        write_when(out, source, fact);
+    }
     rsi_out_string(out, "}");
 }
 
