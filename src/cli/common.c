@@ -81,7 +81,10 @@ static bool resolve(const char *path, char out[PATH_MAX])
     if (slash != NULL) {
         *slash = '\0';
     }
-    if (realpath(slash == NULL ? "." : slash == folder ? "/" : folder, above) == NULL ||
+    if (realpath(slash == NULL     ? "."
+                 : slash == folder ? "/"
+                                   : folder,
+                 above) == NULL ||
         asprintf(&whole, "%s/%s", strcmp(above, "/") == 0 ? "" : above, name) < 0) {
         return false;
     }
@@ -95,8 +98,8 @@ static bool same_place(const char *one, const char *other)
 {
     char resolved[PATH_MAX];
     char against[PATH_MAX];
-    return strcmp(one, other) == 0 || (resolve(one, resolved) && resolve(other, against) &&
-                                       strcmp(resolved, against) == 0);
+    return strcmp(one, other) == 0 ||
+           (resolve(one, resolved) && resolve(other, against) && strcmp(resolved, against) == 0);
 }
 
 rs_status rsi_check_file(const char *path, const char *option, rs_error *err)

@@ -291,8 +291,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
                                call->work, err));
     if (!o->no_network) {
-        RS_TRY(
-            rsi_trace_new(&stages.trace, call->words[0], stages.graph, call->work, err));
+        RS_TRY(rsi_trace_new(&stages.trace, call->words[0], stages.graph, call->work, err));
     }
     RS_TRY(rsi_stages_middle(&stages, &settings, call->work, err));
     rs_network_free(&stages.network);

@@ -384,7 +384,8 @@ static rs_status rewrite_run(eraser *e, bool *changed, rs_error *err)
         *changed = *changed || e->hits > 0;
     }
     from = rs_run_path(e->store_path, &e->id, RS_RUN_SIDECAR);
-    if (from == NULL || asprintf(&to, "%s/%s", e->made.path, rsi_run_file_name(RS_RUN_SIDECAR)) < 0) {
+    if (from == NULL ||
+        asprintf(&to, "%s/%s", e->made.path, rsi_run_file_name(RS_RUN_SIDECAR)) < 0) {
         to = NULL;
         status = no_memory(err);
         goto done;

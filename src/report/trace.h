@@ -4,7 +4,8 @@
  *     counts.bin    the counts of each subject, and how usual each value is
  *
  * Both are files of pages (pages.h); docs/REPORT.md lists their sections. They are written while
- * the run has what goes into them in memory, into the folder that becomes the run when it is kept. Equal runs write equal bytes, whatever the threads.
+ * the run has what goes into them in memory, into the folder that becomes the run when it is kept.
+ * Equal runs write equal bytes, whatever the threads.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_REPORT_TRACE_H
