@@ -60,7 +60,10 @@ static rs_status name_type(rsi_batch *batch, rs_text name, bool hidden, uint32_t
         }
     }
     if (!hidden && batch->visible_types == RSI_TYPES_MAX) {
-        return rs_fail(err, RS_EUSAGE, "more than %d node types", RSI_TYPES_MAX);
+        return rs_fail(err, RS_EINPUT,
+                       "type \"%.*s\" is one more than the %d that a store can have: does a column "
+                       "of types hold something else?",
+                       (int)name.length, name.bytes, RSI_TYPES_MAX);
     }
     rsi_batch_type_state *made = calloc(1, sizeof *made);
     char *copy = copy_name(name);
@@ -227,7 +230,11 @@ static rs_status name_relation(rsi_batch *batch, const rsi_relation_spec *spec, 
     RS_TRY(find_relation(batch, spec, &number, err));
     if (number == SIZE_MAX) {
         if (batch->relation_count == RSI_RELATIONS_MAX) {
-            return rs_fail(err, RS_EUSAGE, "more than %d relations", RSI_RELATIONS_MAX);
+            return rs_fail(err, RS_EINPUT,
+                           "relation \"%.*s\" (currency \"%.*s\") is one more than the %d that a "
+                           "store can have",
+                           (int)spec->name.length, spec->name.bytes, (int)spec->currency.length,
+                           spec->currency.bytes, RSI_RELATIONS_MAX);
         }
         RS_TRY(check_known(batch, spec, err));
         number = batch->relation_count;
