@@ -73,11 +73,13 @@ static void write_thing(rsi_out *out, const rsi_source *source, const rs_ring_th
 static void write_when(rsi_out *out, const rsi_source *source, const rs_fact *fact)
 {
     rs_relation_info info = rs_store_relation(rs_graph_store(source->graph), fact->relation);
-    rsi_out_string(out, ",\"first\":\"");
-    rsi_out_time(out, fact->first);
-    rsi_out_string(out, "\",\"last\":\"");
-    rsi_out_time(out, fact->last);
-    rsi_out_string(out, "\"");
+    if (fact->first != RS_NO_TIME) {
+        rsi_out_string(out, ",\"first\":\"");
+        rsi_out_time(out, fact->first);
+        rsi_out_string(out, "\",\"last\":\"");
+        rsi_out_time(out, fact->last);
+        rsi_out_string(out, "\"");
+    }
     if (fact->amount == RS_NO_AMOUNT) {
         return;
     }

@@ -2,7 +2,8 @@
  *
  * For lockstep these are the acts on the target, for a relay the payments from the collector
  * through those between to the exit, for a cycle the payments round it: in each case rows from one
- * of the fact's users to another one or to its thing. Facts are few and their users are few; the
+ * of the fact's users to another one or to its thing. Of a relation without times (co-action) all
+ * rows count, and there is no first and no last. Facts are few and their users are few; the
  * store's index leads to their rows.
  *
  * Cost: one look-up a user of a fact, O(log) a row.
@@ -43,15 +44,16 @@ static void take_row(gathering *g, uint32_t user, const rs_edges *run, size_t i)
     rs_fact *fact = g->fact;
     int64_t as_of = rs_graph_as_of(g->graph);
     int64_t time = run->time != NULL ? run->time[i] : RS_NO_TIME;
-    if (time == RS_NO_TIME || time > as_of) {
-        return;
+    bool timed = g->info.time_min != RS_NO_TIME;
+    if (timed && (time == RS_NO_TIME || time > as_of)) {
+        return; /* what happened at no time is no part of what is about time */
     }
     uint32_t to = rs_graph_node(g->graph, g->info.dst_type, run->dst[i]);
     if (to == user || (to != fact->thing && !is_among(g->users, fact->user_count, to))) {
         return;
     }
     fact->first = fact->event_count == 0 || time < fact->first ? time : fact->first;
-    fact->last = fact->event_count == 0 || time > fact->last ? time : fact->last;
+    fact->last = time > fact->last ? time : fact->last; /* RS_NO_TIME is before all times */
     fact->event_count++;
     rsi_wide_add(&g->amount, run->amount != NULL ? run->amount[i] : RS_NO_AMOUNT);
 }
@@ -88,6 +90,8 @@ rs_status rsi_fact_time(const rs_graph *graph, rs_fact *fact, const uint32_t *us
                    .users = users,
                    .amount = RSI_WIDE_NONE};
     fact->event_count = 0;
+    fact->first = RS_NO_TIME;
+    fact->last = RS_NO_TIME;
     for (uint32_t k = 0; k < fact->user_count; k++) {
         RS_TRY(look_up(&g, users[k], err));
     }

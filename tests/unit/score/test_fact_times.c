@@ -112,6 +112,18 @@ static void looks_at_nothing_later_than_its_end(void **state)
     small_close(&small);
 }
 
+/* Acts together of a relation that does not say when. */
+static void counts_rows_without_times_where_none_has_any(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_add(&rows, PAYS, "a0", "s0")->amount = 3;
+    small_add(&rows, PAYS, "b0", "s0")->amount = 4;
+    small_open(&small, &rows, 20);
+    check(ask(small.graph, "ab", "s0"), 2, RS_NO_TIME, RS_NO_TIME, 7);
+    small_close(&small);
+}
+
 static void says_so_where_nothing_happened(void **state)
 {
     (void)state;
@@ -129,6 +141,7 @@ int main(void)
         cmocka_unit_test(counts_payments_among_the_users),
         cmocka_unit_test(tells_no_sum_where_there_are_no_amounts),
         cmocka_unit_test(looks_at_nothing_later_than_its_end),
+        cmocka_unit_test(counts_rows_without_times_where_none_has_any),
         cmocka_unit_test(says_so_where_nothing_happened),
     };
     return cmocka_run_group_tests_name("facts in time", tests, NULL, NULL);
