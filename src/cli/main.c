@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -206,8 +207,25 @@ static int dispatch(int argc, char **argv)
     return run_command(command, argc - 2, argv + 2);
 }
 
+/* A standard stream that the caller closed would lend its number to the next file that is opened,
+ * a store's, and messages would be written into that. What is put in their place fails as a closed
+ * stream does: it cannot be written to, or read from. */
+static bool hold_standard_streams(void)
+{
+    for (int stream = 0; stream <= 2; stream++) {
+        if (fcntl(stream, F_GETFD) < 0 &&
+            open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) != stream) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_standard_streams()) {
+        return RSI_EXIT_FAILED;
+    }
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, told as such */
     return finish_output(dispatch(argc, argv));
 }

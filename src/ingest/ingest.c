@@ -376,7 +376,8 @@ static rs_status commit(ingest *in, rs_ingest_result *result, rs_error *err)
                                  .rejected_count = in->rejected_count,
                                  .edge_count = done.edge_count,
                                  .dropped_count = done.dropped_count,
-                                 .unchanged = done.unchanged};
+                                 .unchanged = done.unchanged,
+                                 .subjects_added = done.subjects_added};
     snprintf(result->batch, sizeof result->batch, "%s", done.name);
     if (in->rejects != NULL) {
         RS_TRY(rsi_rejects_publish(in->rejects, err));

@@ -365,10 +365,9 @@ static rs_status enter_target(backup *b, rs_error *err)
     return RS_OK;
 }
 
-/* Take away what was made, so that a failed backup leaves nothing that looks like one. */
-static void undo(backup *b)
+static void remove_runs(int target)
 {
-    int runs = b->target < 0 ? -1 : open_folder(b->target, RUNS);
+    int runs = open_folder(target, RUNS);
     DIR *listing = runs < 0 ? NULL : list_folder(runs);
     for (struct dirent *entry = listing != NULL ? readdir(listing) : NULL; entry != NULL;
          entry = readdir(listing)) {
@@ -385,9 +384,16 @@ static void undo(backup *b)
     if (runs >= 0) {
         remove_files(runs);
         close(runs);
-        (void)unlinkat(b->target, RUNS, AT_REMOVEDIR);
+        (void)unlinkat(target, RUNS, AT_REMOVEDIR);
     }
+}
+
+/* Take away what was made, so that a failed backup leaves nothing that looks like one. What stood
+ * in a place that was refused is left as it is. */
+static void undo(backup *b)
+{
     if (b->begun) {
+        remove_runs(b->target);
         remove_files(b->target);
     }
     if (b->made) {

@@ -101,7 +101,8 @@ RS_MUST_USE rs_status rsi_batch_append(rsi_batch *batch, rsi_block *const *block
 typedef struct rsi_commit {
     uint64_t edge_count;
     uint64_t dropped_count;
-    bool unchanged; /* a batch of this name and content is there: nothing was written */
+    bool unchanged;      /* a batch of this name and content is there: no row was written */
+    bool subjects_added; /* though it calls types subjects that were none: they are now */
     char name[256];
 } rsi_commit;
 /* Sort, write, sync and publish. `name` NULL: named by content digest (independent of row order).

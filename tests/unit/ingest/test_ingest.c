@@ -273,6 +273,37 @@ static void puts_rows_of_many_files_into_one_batch(void **state)
                               "uses account:b device:d,1 -1 -1 1 \n");
     assert_int_equal(ingest(in, &given, &result, &err), RS_OK);
     assert_true(result.unchanged); /* the same rows again: a no-op */
+    assert_false(result.subjects_added);
+}
+
+static void takes_new_subjects_from_a_batch_that_it_has(void **state)
+{
+    const folder *in = *state;
+    rs_ingest_result result;
+    rs_error err;
+    run given = {.store = "store", .files = {"logins.csv"}};
+    write_text(in, "logins.csv", "who,what\na,d1\n");
+    static const char *const subjects[] = {"", "\"subjects\":[\"account\",\"device\"],"};
+    for (int i = 0; i < 3; i++) {
+        char mapping[400];
+        snprintf(mapping, sizeof mapping,
+                 "{%s\"sources\":[{\"match\":\"*\",\"format\":\"csv\",\"relations\":[{\"name\":"
+                 "\"uses\",\"kind\":\"shared\",\"src\":{\"type\":\"account\",\"column\":\"who\"},"
+                 "\"dst\":{\"type\":\"device\",\"column\":\"what\"}}]}]}",
+                 subjects[i > 0]);
+        write_text(in, "map.json", mapping);
+        assert_int_equal(ingest(in, &given, &result, &err), RS_OK);
+        assert_int_equal(result.unchanged, i > 0);
+        assert_int_equal(result.subjects_added, i == 1);
+    }
+    char path[200];
+    rs_store *store = NULL;
+    path_in(in, "store", path);
+    assert_int_equal(rs_store_open(&store, path, &err), RS_OK);
+    assert_int_equal(rs_store_batch_count(store), 1);
+    assert_true(rs_store_type(store, rs_store_type_named(store, "account")).subject);
+    assert_true(rs_store_type(store, rs_store_type_named(store, "device")).subject);
+    rs_store_close(store);
 }
 
 static void fails_with_the_first_bad_row_and_leaves_no_store(void **state)
@@ -659,6 +690,7 @@ static void profiles_despite_failed_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(takes_new_subjects_from_a_batch_that_it_has),
         TEST(puts_rows_of_many_files_into_one_batch),
         TEST(fails_with_the_first_bad_row_and_leaves_no_store),
         TEST(puts_bad_rows_aside_where_asked),
