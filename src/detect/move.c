@@ -33,7 +33,11 @@ struct mover {
     uint32_t *population; /* vertices of each community */
     uint32_t *spare;      /* communities without a vertex, a stack */
     uint32_t spare_count;
-    uint32_t *met;   /* communities that the vertex at hand is linked to */
+    uint64_t *outside; /* weight from each community to the rest of the run; NULL: not asked for */
+    uint64_t total;    /* mass of the run */
+    uint64_t links;    /* weight from the vertex at hand to all of the run */
+    uint32_t *met;     /* communities that the vertex at hand is linked to */
+    uint32_t met_count;
     uint32_t *queue; /* a ring of `size` entries */
     uint8_t *queued;
 };
@@ -56,6 +60,7 @@ static rs_status mover_make(struct mover *mover, uint32_t size_max, rs_error *er
 
 static void mover_free(struct mover *mover)
 {
+    free(mover->outside);
     free(mover->queued);
     free(mover->queue);
     free(mover->met);
@@ -88,11 +93,12 @@ static void settle(struct mover *mover, uint32_t from, uint32_t size, uint32_t *
     }
 }
 
-/* The weight from v to each community of the run; returns how many were met. */
-static uint32_t tally_links(struct mover *mover, uint32_t v)
+/* The weight from v to each community of the run. */
+static void tally_links(struct mover *mover, uint32_t v)
 {
     const rsi_arcs *arcs = mover->arcs;
     uint32_t met_count = 0;
+    uint64_t links = 0;
     const rsi_arc *end = arcs->list + arcs->first[mover->from + v + 1];
     for (const rsi_arc *arc = arcs->list + arcs->first[mover->from + v]; arc < end; arc++) {
         uint32_t u = arc->to - mover->from;
@@ -102,26 +108,39 @@ static uint32_t tally_links(struct mover *mover, uint32_t v)
             mover->met[met_count] = c;
             met_count += *linked == 0;
             *linked += arc->weight;
+            links += arc->weight;
         }
     }
-    return met_count;
+    mover->links = links;
+    mover->met_count = met_count;
+}
+
+/* Leaving the run would not pay: what is not well connected stays by itself, for the level above to
+ * say where it belongs. */
+static bool well_connected(const struct mover *mover, uint64_t mass, uint64_t outside)
+{
+    return (int64_t)outside >= rsi_penalty(mover->resolution, mass, mover->total - mass);
 }
 
 /* The community where v adds most, v being in none; `own` where it came from. */
 static uint32_t best_for(struct mover *mover, uint32_t v, uint32_t own)
 {
-    uint32_t met_count = tally_links(mover, v);
     uint64_t mass = mover->arcs->mass[mover->from + v];
     uint32_t best = own;
     int64_t most = (int64_t)mover->tally[own].linked -
                    rsi_penalty(mover->resolution, mass, mover->tally[own].mass);
-    for (uint32_t i = 0; i < met_count; i++) {
+    for (uint32_t i = 0; i < mover->met_count; i++) {
         uint32_t c = mover->met[i];
         int64_t gain = (int64_t)mover->tally[c].linked -
                        rsi_penalty(mover->resolution, mass, mover->tally[c].mass);
-        best = gain > most ? c : best;
-        most = gain > most ? gain : most;
-        mover->tally[c].linked = 0;
+        if (gain > most && (mover->outside == NULL ||
+                            well_connected(mover, mover->tally[c].mass, mover->outside[c]))) {
+            best = c;
+            most = gain;
+        }
+    }
+    if (mover->outside != NULL && !well_connected(mover, mass, mover->links)) {
+        best = own;
     }
     if (most < 0 && mover->spare_count > 0) {
         best = mover->spare[mover->spare_count - 1]; /* better alone */
@@ -134,8 +153,16 @@ static bool move_one(struct mover *mover, uint32_t v)
     uint32_t own = mover->label[v];
     uint32_t mass = mover->arcs->mass[mover->from + v];
     mover->tally[own].mass -= mass;
+    tally_links(mover, v);
     uint32_t best = best_for(mover, v, own);
     mover->tally[best].mass += mass;
+    if (mover->outside != NULL) {
+        mover->outside[own] -= mover->links - 2 * mover->tally[own].linked;
+        mover->outside[best] += mover->links - 2 * mover->tally[best].linked;
+    }
+    for (uint32_t i = 0; i < mover->met_count; i++) {
+        mover->tally[mover->met[i]].linked = 0;
+    }
     if (best == own) {
         return false;
     }
@@ -167,6 +194,21 @@ static uint32_t wake(struct mover *mover, uint32_t v, uint32_t head, uint32_t wa
         }
     }
     return waiting;
+}
+
+/* From single vertices: what each is linked to in the run. */
+static void look_outside(struct mover *mover)
+{
+    const rsi_arcs *arcs = mover->arcs;
+    mover->total = 0;
+    for (uint32_t v = 0; v < mover->size; v++) {
+        uint64_t sum = 0;
+        for (size_t i = arcs->first[mover->from + v]; i < arcs->first[mover->from + v + 1]; i++) {
+            sum += arcs->list[i].to - mover->from < mover->size ? arcs->list[i].weight : 0;
+        }
+        mover->outside[v] = sum;
+        mover->total += arcs->mass[mover->from + v];
+    }
 }
 
 /* For the queue of a run that begins at vertex 0. */
@@ -258,10 +300,16 @@ rs_status rsi_move_within(const rsi_arcs *arcs, uint32_t resolution, const uint3
         size_max = size > size_max ? size : size_max;
     }
     RS_TRY(mover_make(&mover, size_max, err));
+    mover.outside = malloc(((size_t)size_max + 1) * sizeof *mover.outside);
+    if (mover.outside == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes to move)", size_max);
+        goto done;
+    }
     for (uint32_t r = 0; r < run_count; r++) {
         uint32_t size = first[r + 1] - first[r];
         all_alone(size, label + first[r]);
         settle(&mover, first[r], size, label + first[r]);
+        look_outside(&mover);
         (void)move_all(&mover, false);
         for (uint32_t v = first[r]; v < first[r + 1]; v++) {
             label[v] += first[r];

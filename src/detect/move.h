@@ -20,8 +20,9 @@ RS_MUST_USE rs_status rsi_move(const rsi_arcs *arcs, uint32_t resolution, uint32
 RS_MUST_USE rs_status rsi_move_once(const rsi_arcs *arcs, uint32_t resolution, uint32_t *label,
                                     rs_error *err);
 
-/* From single vertices, as rsi_move, inside each run of vertices first[r] .. first[r+1]-1 as if
- * there were no other. */
+/* From single vertices, inside each run of vertices first[r] .. first[r+1]-1 as if there were no
+ * other. Only what is well connected to the rest of its run joins or is joined: a part that would
+ * better leave stays apart. */
 RS_MUST_USE rs_status rsi_move_within(const rsi_arcs *arcs, uint32_t resolution,
                                       const uint32_t *first, uint32_t run_count, uint32_t *label,
                                       rs_error *err);
