@@ -50,7 +50,7 @@ typedef struct rs_compact_options {
 } rs_compact_options;
 #define RS_COMPACT_DEFAULTS                                                                        \
     {                                                                                              \
-        .as_of = RS_NO_TIME, .renumber = true, .reverse = true                                                        \
+        .as_of = RS_NO_TIME, .renumber = true, .reverse = true                                     \
     }
 
 typedef struct rs_compact_result {

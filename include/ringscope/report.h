@@ -70,6 +70,8 @@ typedef struct rs_run_record {
     uint64_t peak_memory_bytes; /* 0: not known */
     const rs_run_timing *timings;
     size_t timing_count;
+    uint64_t erasures_mark; /* rs_erasures_mark (erase.h) of before the store was opened */
+    uint64_t keep_runs;     /* how many runs stay, this one among them; 0: all */
 } rs_run_record;
 
 /* "runs/<32 hex digits>": a digest of the store, the as-of time, the settings and the lists. */
@@ -80,7 +82,9 @@ typedef struct rs_run_id {
 
 /* Keep a run in `store_path`/runs/ and make it the latest: report.json, risks.csv, blacklist.csv,
  * whitelist.csv (as used), settings.json, run.json. Whole or not at all; a run of the same inputs
- * is replaced. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
+ * is replaced. Then, with keep_runs, others are taken away: those that look furthest (as-of) stay,
+ * of equals those made last. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED, RS_ELOCKED (somebody was erased
+ * from the store meanwhile: nothing is kept). */
 RS_API RS_MUST_USE rs_status rs_run_keep(const char *store_path, const rs_graph *graph,
                                          const rs_findings *findings,
                                          const rs_report_options *options,
@@ -98,7 +102,7 @@ typedef enum rs_run_file {
     RS_RUN_SIDECAR
 } rs_run_file;
 
-/* The latest run. RS_ENOTFOUND where there is none yet. */
+/* The latest run. RS_ENOTFOUND where there is none yet, RS_ECORRUPT where it cannot be told. */
 RS_API RS_MUST_USE rs_status rs_run_latest(const char *store_path, rs_run_id *id, rs_error *err);
 /* The path of one of a run's files, freed by free(); NULL where memory ends. */
 RS_API char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file);
@@ -107,7 +111,7 @@ typedef struct rs_run_info {
     char store_digest[33]; /* rs_store_digest of what it read */
     int64_t as_of;         /* UTC seconds or RS_NO_TIME */
 } rs_run_info;
-/* From the run's sidecar. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
+/* From the run's sidecar. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */
 RS_API RS_MUST_USE rs_status rs_run_read(const char *store_path, const rs_run_id *id,
                                          rs_run_info *info, rs_error *err);
 

@@ -4,6 +4,7 @@ that is kept; all else says what it said.
 
 SPDX-License-Identifier: GPL-3.0-or-later"""
 import csv
+import fcntl
 import json
 import os
 import random
@@ -80,6 +81,9 @@ def spelled(name):
 
 def check_runs(store, before, stub):
     for folder, old in zip(runs(store), before):
+        with open(os.path.join(folder, "risks.csv"), "rb") as file:  # lines go; the others stay as they are
+            assert file.read() == b"".join(line for line in old["lines"]
+                                           if not line.startswith(b'account,' + csv_of(PERSON) + b","))
         for name in os.listdir(folder):
             assert spelled(PERSON) not in text_of(os.path.join(folder, name)), name
             assert PERSON not in {who for row in csv.reader(text_of(os.path.join(folder, name)).splitlines())
@@ -96,8 +100,18 @@ def check_runs(store, before, stub):
     call("verify", "--deep", store)
 
 
+def csv_of(text):
+    return b'"' + text.replace('"', '""').encode() + b'"'
+
+
+def lines_of(path):
+    with open(path, "rb") as file:
+        return file.readlines()
+
+
 def remember(store):
-    return [{"report": text_of(os.path.join(folder, "report.json")),
+    return [{"lines": lines_of(os.path.join(folder, "risks.csv")),
+             "report": text_of(os.path.join(folder, "report.json")),
              **{name: names(os.path.join(folder, name)) for name in ("risks.csv", "blacklist.csv")}}
             for folder in runs(store)]
 
@@ -125,6 +139,82 @@ def killed(store, folder):
         shutil.rmtree(victim)
 
 
+def record_of(store):
+    return [json.loads(line) for line in text_of(os.path.join(store, "erasures.jsonl")).splitlines()]
+
+
+def nobody_in_the_older_run(folder):
+    """A run that does not name the person stays byte for byte, and is no reason to stop."""
+    store, mapping = os.path.join(folder, "days"), os.path.join(folder, "map.json")
+    for day in "ab":
+        rows = [(f"{day}{i}", f"own-{day}{i}", 1700000000 + i) for i in range(40)]
+        path = write(os.path.join(folder, f"uses-{day}.csv"), ["account", "device", "ts"], rows)
+        call("ingest", store, "--mapping", mapping, "--batch", day, path)
+        call("run", store)
+    old = [folder for folder in runs(store) if "b5" not in text_of(os.path.join(folder, "risks.csv"))]
+    assert len(old) == 1
+    before = {name: lines_of(os.path.join(old[0], name)) for name in os.listdir(old[0])}
+    call("erase", store, "account:b5", "--reason", "x")
+    assert {name: lines_of(os.path.join(old[0], name)) for name in os.listdir(old[0])} == before
+    call("explain", store, "account:b5", status=3)
+    assert all("b5," not in text_of(os.path.join(folder, "risks.csv")) for folder in runs(store))
+    call("verify", "--deep", store)
+    call("erase", store, "account:nope", "--reason", "x", status=3)
+    # one that is damaged does not keep the others from being rewritten
+    risks = os.path.join(old[0], "risks.csv")
+    with open(risks, "a", encoding="utf-8") as file:
+        file.write("x")
+    call("erase", store, "account:b6", "--reason", "x", status=5)
+    assert [line["event"] for line in record_of(store)[-2:]] == ["begun", "failed"]
+    os.truncate(risks, os.path.getsize(risks) - 1)
+    assert sum("b6," in text_of(os.path.join(folder, "risks.csv")) for folder in runs(store)) == 0
+
+
+def record_says_how_it_ended(folder):
+    """Done, nobody there, or failed; persons of one call stand in one line, each of them once."""
+    store = os.path.join(folder, "days")
+    call("erase", store, "account:nobody", "--reason", "x", status=3)
+    assert [line["event"] for line in record_of(store)[-2:]] == ["begun", "absent"]
+    with open(os.path.join(store, "lock"), "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        call("erase", store, "account:b7", "--reason", "x", status=4)
+    assert [line["event"] for line in record_of(store)[-2:]] == ["begun", "failed"]
+    result = json.loads(call("erase", store, "account:b7", "account:b8", "account:b7", "--reason", "x",
+                             "--format", "json"))
+    begun, done = record_of(store)[-2:]
+    assert [node["stub"] for node in begun["nodes"]] == result["stubs"] and len(result["stubs"]) == 2, result
+    assert done["event"] == "done" and done["relations"] == result["relations"] == 2, done
+
+
+def opens(process, path):
+    folder = f"/proc/{process}/fd"
+    try:
+        return any(os.path.realpath(os.path.join(folder, name)) == path for name in os.listdir(folder))
+    except FileNotFoundError:
+        return False
+
+
+def overtaken(folder):
+    """A run that read the store before somebody was erased does not bring them back afterwards."""
+    store = os.path.join(folder, "days")
+    held = os.open(os.path.realpath(os.path.join(store, "runs")), os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)  # the run has opened the store when it asks for its place
+    with subprocess.Popen([COMMAND, "run", store, "--as-of", "2023-11-15"], stderr=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL) as child:
+        while not opens(child.pid, os.path.realpath(os.path.join(store, "runs"))) and child.poll() is None:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGSTOP)
+        os.close(held)
+        call("erase", store, "account:b9", "--reason", "x")
+        child.send_signal(signal.SIGCONT)
+        error = child.communicate()[1].decode()
+        assert child.returncode == 4 and "was erased from the store meanwhile" in error, (child.returncode, error)
+    assert sorted(os.listdir(os.path.join(store, "runs"))) == sorted([*map(os.path.basename, runs(store)), "latest"])
+    call("explain", store, "account:b9", status=3)
+    call("verify", "--deep", store)
+    call("run", store, "--as-of", "2023-11-15")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         store, mapping, late = prepare(folder)
@@ -132,6 +222,9 @@ def main():
         assert len(before) == 2 and all(("account", PERSON) in old["risks.csv"] for old in before)
         latest = text_of(os.path.join(store, "runs", "latest"))
         killed(store, folder)
+        nobody_in_the_older_run(folder)
+        record_says_how_it_ended(folder)
+        overtaken(folder)
         call("erase", store, "account:" + PERSON, status=2)  # no reason
         call("erase", store, "account", "--reason", "x", status=2)
         result = json.loads(call("erase", store, "account:" + PERSON, "--reason", "asked for it", "--format", "json"))
@@ -145,8 +238,8 @@ def main():
         assert call("show", store)
         text = text_of(os.path.join(store, "erasures.jsonl"))
         record = [json.loads(line) for line in text.splitlines()]
-        assert [(r["event"], r["stub"], r["type"]) for r in record] == \
-            [(event, result["stubs"][0], "account") for event in ("begun", "done")], record
+        assert [(r["event"], r["nodes"]) for r in record] == \
+            [(event, [{"type": "account", "stub": result["stubs"][0]}]) for event in ("begun", "done")], record
         assert record[0]["reason"] == "asked for it" and record[1]["relations"] == 3 and "ring" not in text
         assert "nothing changed" in call("ingest", store, "--mapping", mapping, "--batch", "two", late)
         call("explain", store, "account:" + PERSON, status=3)

@@ -352,6 +352,21 @@ static void puts_bad_rows_aside_where_asked(void **state)
     assert_int_equal(count_files(in), 4);
 }
 
+/* One quote that is never closed takes all rows behind it: they are not one bad row. */
+static void fails_where_a_quote_is_never_closed(void **state)
+{
+    const folder *in = *state;
+    rs_ingest_result result;
+    rs_error err;
+    write_text(in, "map.json", PAYMENTS);
+    write_text(in, "pay1.csv", "from,to,ts,sum\na,b,never,1\na,\"b,100,1\nc,d,100,1\ne,f,100,1\n");
+    run given = {.store = "store", .files = {"pay1.csv"}, .rejects = "bad.csv"};
+    assert_int_equal(ingest(in, &given, &result, &err), RS_EINPUT);
+    assert_string_equal(plain(in, &err), "pay1.csv:3:2: quote is not closed");
+    assert_false(exists(in, "store"));
+    assert_false(exists(in, "bad.csv"));
+}
+
 static void tells_what_is_wrong_with_its_files(void **state)
 {
     const folder *in = *state;
@@ -373,7 +388,7 @@ static void tells_what_is_wrong_with_its_files(void **state)
         {{.store = "s", .files = {NULL}}, RS_EUSAGE, "no files to read"},
         {{.store = "s", .files = {"none*"}}, RS_EUSAGE, "no file is or matches \"none*\""},
         {{.store = "s", .files = {"none.csv"}}, RS_EUSAGE, "no file is or matches \"none.csv\""},
-        {{.store = "s", .files = {"pay_folder"}}, RS_EINPUT, "file \"pay_folder\" is a directory"},
+        {{.store = "s", .files = {"pay_folder"}}, RS_EUSAGE, "file \"pay_folder\" is a directory"},
         {{.store = "s", .files = {"other.csv"}},
          RS_EUSAGE,
          "no source of the mapping matches the file \"other.csv\""},
@@ -694,6 +709,7 @@ int main(void)
         TEST(puts_rows_of_many_files_into_one_batch),
         TEST(fails_with_the_first_bad_row_and_leaves_no_store),
         TEST(puts_bad_rows_aside_where_asked),
+        TEST(fails_where_a_quote_is_never_closed),
         TEST(tells_what_is_wrong_with_its_files),
         TEST(gives_the_same_for_any_number_of_threads),
         TEST(reads_packed_files_as_they_are),
