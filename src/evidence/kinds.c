@@ -3,9 +3,15 @@
  * One task per (kind, relation), side by side; their links are put one after the other in the order
  * of the relations and then of the table, and sorted, so that nothing depends on the threads.
  *
+ * Memory: what things have users (12 bytes a thing, 8 a use, twice as much of one relation for a
+ * moment) and the links (28 bytes) stay; a relation's events in time (64 bytes each) are there for
+ * one relation at a time; putting the links in order takes 44 more bytes
+ * a link.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,11 +101,20 @@ typedef struct search {
     const rs_graph *graph;
     const rs_evidence_options *options;
     rs_evidence *out;
-    rsi_link_list *lists;   /* relation_count * KIND_COUNT */
-    rs_timeline *timelines; /* by relation */
-    rsi_passes *passes;     /* by relation */
-    rs_work quiet;          /* for calls from a worker: they may not report */
+    rsi_link_list *lists; /* relation_count * KIND_COUNT */
+    rs_timeline timeline; /* of the relation at hand */
+    rsi_passes passes;    /* of it */
+    uint64_t memory_bytes;
+    atomic_uint_fast64_t held_bytes; /* of these */
 } search;
+
+/* For calls from a worker, which may not report: what is left of the budget. */
+static rs_work quiet_work(const search *s, unsigned threads)
+{
+    uint64_t held = atomic_load(&s->held_bytes);
+    uint64_t left = s->memory_bytes > held ? s->memory_bytes - held : 1; /* 0: no limit */
+    return (rs_work){.threads = threads, .memory_bytes = s->memory_bytes == 0 ? 0 : left};
+}
 
 static bool is_subject(const rs_graph *graph, uint32_t type)
 {
@@ -132,52 +147,99 @@ static rs_status group_relation(void *context, size_t index, unsigned worker, rs
     if (!rsi_ties_things(s->graph, &info)) {
         return RS_OK;
     }
-    return rs_graph_groups(s->graph, index, &s->out->groups[index], &s->quiet, err);
-}
-
-/* What happens in time, relation after relation: each uses all threads. */
-static rs_status order_in_time(search *s, const rs_work *work, rs_error *err)
-{
-    rs_status status = RS_OK;
-    rs_work silent = {.threads = work != NULL ? work->threads : 1,
-                      .memory_bytes = work != NULL ? work->memory_bytes : 0};
-    for (size_t r = 0; r < s->out->relation_count; r++) {
-        rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
-        if (rsi_is_timed_act(s->graph, &info)) {
-            RS_TRY(rs_graph_timeline(s->graph, r, &s->timelines[r], &silent, err));
-        }
-        if (rsi_is_timed_payment(s->graph, &info)) {
-            RS_TRY(rsi_passes_find(&s->timelines[r], s->options->pass_window_s,
-                                   rs_graph_subject_count(s->graph), &silent, &s->passes[r], err));
-        }
-    }
-done:
+    rs_work quiet = quiet_work(s, 1);
+    rs_groups *groups = &s->out->groups[index];
+    rs_status status = rs_graph_groups(s->graph, index, groups, &quiet, err);
+    atomic_fetch_add(&s->held_bytes, groups->use_count * 8 + (uint64_t)groups->count * 12);
     return status;
 }
 
-static rs_status search_relation(void *context, size_t index, unsigned worker, rs_error *err)
+/* Side by side where all of them fit at once, else one after the other. */
+static rs_status group_relations(search *s, const rs_work *work, rs_error *err)
+{
+    rs_work here = {.threads = work != NULL ? work->threads : 1};
+    uint64_t most = 0;
+    for (size_t r = 0; r < s->out->relation_count; r++) {
+        rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
+        most += rsi_ties_things(s->graph, &info) ? 16 * info.edge_count : 0;
+    }
+    if (s->memory_bytes != 0 && most > s->memory_bytes) {
+        here.threads = 1;
+    }
+    return rsi_parallel(&here, s->out->relation_count, group_relation, s, err);
+}
+
+/* `index` counts kinds within relations. */
+static rs_status search_kind(search *s, size_t index, rs_error *err)
 {
     rs_status status = RS_OK;
-    search *s = context;
-    (void)worker;
     size_t relation = index / KIND_COUNT;
     size_t kind = index % KIND_COUNT;
     rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), relation);
-    if (!kinds[kind]->reads(s->graph, &info)) {
-        return RS_OK;
-    }
+    rs_work quiet = quiet_work(s, 1);
     rsi_kind_input input = {.graph = s->graph,
                             .options = s->options,
                             .info = info,
                             .relation = (uint16_t)relation,
                             .kind = (uint16_t)kind,
                             .groups = &s->out->groups[relation],
-                            .timeline = &s->timelines[relation],
-                            .passes = &s->passes[relation]};
-    RS_TRY(kinds[kind]->find(&input, &s->quiet, &s->lists[index], err));
+                            .timeline = &s->timeline,
+                            .passes = &s->passes};
+    if (kinds[kind]->reads(s->graph, &info)) {
+        RS_TRY(kinds[kind]->find(&input, &quiet, &s->lists[index], err));
+    }
 done:
     return rs_context(err, status, "evidence \"%s\" of relation \"%s\"", kinds[kind]->name,
                       info.name);
+}
+
+static bool is_timed(const search *s, size_t relation)
+{
+    rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), relation);
+    return rsi_is_timed_act(s->graph, &info);
+}
+
+static rs_status search_untimed(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    search *s = context;
+    (void)worker;
+    return is_timed(s, index / KIND_COUNT) ? RS_OK : search_kind(s, index, err);
+}
+
+/* What the threads share while one relation is looked at in time. */
+typedef struct timed_search {
+    search *all;
+    size_t relation;
+} timed_search;
+
+static rs_status search_timed(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    const timed_search *t = context;
+    (void)worker;
+    return search_kind(t->all, t->relation * KIND_COUNT + index, err);
+}
+
+/* What happens in time, one relation after the other: each uses all threads, and much memory. */
+static rs_status search_in_time(search *s, size_t relation, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_work quiet = quiet_work(s, work != NULL ? work->threads : 1);
+    rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), relation);
+    timed_search t = {.all = s, .relation = relation};
+    uint64_t held = 0;
+    RS_TRY(rs_graph_timeline(s->graph, relation, &s->timeline, &quiet, err));
+    if (rsi_is_timed_payment(s->graph, &info)) {
+        RS_TRY(rsi_passes_find(&s->timeline, s->options->pass_window_s,
+                               rs_graph_subject_count(s->graph), &quiet, &s->passes, err));
+    }
+    held = s->timeline.count * (2 * sizeof(rs_event)) + s->passes.count * sizeof(rsi_pass);
+    atomic_fetch_add(&s->held_bytes, held);
+    RS_TRY(rsi_parallel(&quiet, KIND_COUNT, search_timed, &t, err));
+done:
+    atomic_fetch_sub(&s->held_bytes, held);
+    rs_timeline_free(&s->timeline);
+    rsi_passes_free(&s->passes);
+    return status;
 }
 
 static int by_user_count(const void *left, const void *right)
@@ -260,36 +322,35 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     rs_status status = RS_OK;
     *out = (rs_evidence){.relation_count = rs_store_relation_count(rs_graph_store(graph))};
     size_t lists = out->relation_count * KIND_COUNT;
-    search s = {.graph = graph, .options = options, .out = out};
-    s.quiet = (rs_work){.threads = 1, .memory_bytes = work != NULL ? work->memory_bytes : 0};
+    search s = {.graph = graph,
+                .options = options,
+                .out = out,
+                .memory_bytes = work != NULL ? work->memory_bytes : 0};
     s.lists = calloc(lists + 1, sizeof *s.lists);
     out->groups = calloc(out->relation_count + 1, sizeof *out->groups);
-    s.timelines = calloc(out->relation_count + 1, sizeof *s.timelines);
-    s.passes = calloc(out->relation_count + 1, sizeof *s.passes);
-    if (s.lists == NULL || out->groups == NULL || s.timelines == NULL || s.passes == NULL) {
+    if (s.lists == NULL || out->groups == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu relations)", out->relation_count);
         goto done;
     }
-    RS_TRY(rs_work_report(work, "evidence", "steps", 0, 3, err));
-    RS_TRY(rsi_parallel(work, out->relation_count, group_relation, &s, err));
-    RS_TRY(order_in_time(&s, work, err));
-    RS_TRY(rs_work_report(work, "evidence", "steps", 1, 3, err));
-    RS_TRY(rsi_parallel(work, lists, search_relation, &s, err));
-    RS_TRY(rs_work_report(work, "evidence", "steps", 2, 3, err));
+    RS_TRY(rs_work_report(work, "evidence", "steps", 0, 4, err));
+    for (size_t r = 0; r < out->relation_count; r++) { /* first, while nothing else is held */
+        if (is_timed(&s, r)) {
+            RS_TRY(search_in_time(&s, r, work, err));
+        }
+    }
+    RS_TRY(rs_work_report(work, "evidence", "steps", 1, 4, err));
+    RS_TRY(group_relations(&s, work, err));
+    RS_TRY(rs_work_report(work, "evidence", "steps", 2, 4, err));
+    RS_TRY(rsi_parallel(work, lists, search_untimed, &s, err));
+    RS_TRY(rs_work_report(work, "evidence", "steps", 3, 4, err));
     RS_TRY(join_links(&s, lists, err));
     RS_TRY(rsi_entities(graph, options->identity_max, out, err));
     RS_TRY(join_hubs(&s, lists, err));
-    RS_TRY(rs_work_report(work, "evidence", "steps", 3, 3, err));
+    RS_TRY(rs_work_report(work, "evidence", "steps", 4, 4, err));
 done:
     for (size_t i = 0; s.lists != NULL && i < lists; i++) {
         rsi_link_list_free(&s.lists[i]);
     }
-    for (size_t r = 0; s.timelines != NULL && s.passes != NULL && r < out->relation_count; r++) {
-        rs_timeline_free(&s.timelines[r]);
-        rsi_passes_free(&s.passes[r]);
-    }
-    free(s.timelines);
-    free(s.passes);
     free(s.lists);
     if (status != RS_OK) {
         rs_evidence_free(out);

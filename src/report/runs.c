@@ -93,6 +93,19 @@ static rs_status make_folder(const char *path, rs_error *err)
     return RS_OK;
 }
 
+rs_status rsi_run_folder(const char *store_path, char **path, rs_error *err)
+{
+    if (make_path(path, "%s/runs", store_path) != RS_OK) {
+        return no_memory(err);
+    }
+    rs_status status = make_folder(*path, err);
+    if (status != RS_OK) {
+        free(*path);
+        *path = NULL;
+    }
+    return status;
+}
+
 /* Remove a run's folder and the files in it; what is not there is no failure. */
 void rsi_run_remove(const char *path)
 {

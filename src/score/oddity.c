@@ -181,6 +181,9 @@ static rs_status walk_relations(walk *w, const rs_work *work, rs_error *err)
     const rs_store *store = rs_graph_store(w->graph);
     size_t relations = rs_store_relation_count(store);
     numbers n = {.graph = w->graph, .quiet = {.threads = 1}};
+    if (work != NULL) { /* each of those that are made side by side has its part */
+        n.quiet.memory_bytes = work->memory_bytes / rsi_parallel_workers(work);
+    }
     n.counts = calloc(relations + 1, sizeof *n.counts);
     n.peaks = calloc(relations + 1, sizeof *n.peaks);
     if (n.counts == NULL || n.peaks == NULL) {

@@ -510,14 +510,17 @@ static void check_peaks_of(const truth_edges *edges, const uint32_t *day_edges,
     assert_int_equal(day_amount == NULL ? 0 : *day_amount, most_in_a_day);
 }
 
-static void check_peaks(const rs_graph *graph, const known_truth *truth, size_t relation)
+/* Within `memory_bytes`, 0 for any: the few events of a slice take a reading each. */
+static void check_peaks(const rs_graph *graph, const known_truth *truth, size_t relation,
+                        uint64_t memory_bytes)
 {
+    rs_work work = {.memory_bytes = memory_bytes};
     rs_peaks peaks = {0};
     rs_error err = {0};
     bool subject_ends[] = {!is_thing_type(plan.relations[relation].src_type),
                            !is_thing_type(plan.relations[relation].dst_type)};
     truth_edges edges = {.events = calloc(truth->edge_count + 1, sizeof *edges.events)};
-    assert_int_equal(rs_graph_peaks(graph, relation, &peaks, NULL, &err), RS_OK);
+    assert_int_equal(rs_graph_peaks(graph, relation, &peaks, &work, &err), RS_OK);
     assert_int_equal(peaks.count, rs_graph_subject_count(graph));
     for (uint32_t node = 0; node < peaks.count; node++) {
         for (int end = 0; end < 2; end++) {
@@ -554,7 +557,8 @@ static void check_graph(const rs_graph *graph, const known_truth *truth)
         }
         check_pairs(graph, truth, relation, cells);
         check_counts(graph, truth, relation, cells);
-        check_peaks(graph, truth, relation);
+        check_peaks(graph, truth, relation, 0);
+        check_peaks(graph, truth, relation, 200);
     }
     free(cells);
 }
