@@ -14,7 +14,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "detect/leiden.h"
 
-#include <igraph/igraph.h>
+#include <igraph.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

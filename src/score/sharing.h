@@ -32,15 +32,15 @@ typedef struct rsi_sharing {
     size_t column_count;
     rsi_column *columns;
     size_t in_time; /* columns from here on are of kinds in time: targets are not what is shared */
-    size_t use_count;
+    size_t *use_first;    /* by group: its uses are use_first[g] .. use_first[g + 1] - 1 */
     rsi_shared_use *uses; /* by group, column, then most users first, then thing */
     uint32_t *users;
 } rsi_sharing;
 
-/* RS_ENOMEM. O(uses log). */
+/* Groups are dealt to the threads of `work` (may be NULL) in blocks. RS_ENOMEM. O(uses log). */
 RS_MUST_USE rs_status rsi_sharing_find(const rs_score_input *input,
-                                       const rsi_candidates *candidates, rsi_sharing *out,
-                                       rs_error *err);
+                                       const rsi_candidates *candidates, const rs_work *work,
+                                       rsi_sharing *out, rs_error *err);
 void rsi_sharing_free(rsi_sharing *sharing);
 
 #endif

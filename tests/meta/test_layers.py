@@ -13,10 +13,10 @@ THIRD_PARTY = {
     # Threads are started in base alone (test_source.py); a lock may be held where data is shared.
     "pthread.h": ["base", "store", "ingest"], "threads.h": [],
     "cjson/cJSON.h": ["ingest", "report", "lab", "cli"],
-    "igraph/igraph.h": ["detect"], "igraph.h": ["detect"],
+    "igraph.h": ["detect"],
     "libpq-fe.h": ["db"],
 }
-ONE_FILE = ["igraph/igraph.h", "libpq-fe.h"]
+ONE_FILE = ["igraph.h", "libpq-fe.h"]
 SYSTEM = set("""assert.h ctype.h errno.h fcntl.h fnmatch.h glob.h inttypes.h limits.h dirent.h float.h
     math.h sched.h signal.h stdalign.h stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h
     strings.h time.h unistd.h sys/file.h sys/ioctl.h sys/mman.h sys/resource.h sys/stat.h sys/types.h
