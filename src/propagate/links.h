@@ -4,8 +4,8 @@
  * what passes it goes to a nameless file. Whoever reads looks through a window of whole rows and
  * cannot tell the difference, so nothing that is computed can either.
  *
- * Memory: the buffer; a window 8 bytes a link of RSI_LINKS_BUFFER links or of the longest row, where
- * links are in a file, else nothing.
+ * Memory: the buffer; a window 8 bytes a link of RSI_LINKS_BUFFER links or of the longest row,
+ * where links are in a file, else nothing.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_PROPAGATE_LINKS_H

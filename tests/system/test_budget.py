@@ -56,7 +56,7 @@ def check(name, store, blacklist):
         return
     least = LEAST
     for _ in range(8):  # each refusal says what would do, as far as is known by then
-        status, said, peak, content = answer(store, least, 1, blacklist)
+        status, said, peak, _ = answer(store, least, 2, blacklist)
         if status == 0:
             break
         would_do = re.search(r"--memory (\d+)M would do", said)

@@ -112,7 +112,8 @@ static void ties_the_accounts_of_a_person(void **state)
     assert_true(row >= 3);
     for (uint64_t i = s.network.first[low]; i < s.network.first[low + 1]; i++) {
         assert_true(s.network.adjacency.weight[i] >= RS_WEIGHT_ONE);
-        assert_int_equal(weight_of(&s, s.network.adjacency.to[i], low), s.network.adjacency.weight[i]);
+        assert_int_equal(weight_of(&s, s.network.adjacency.to[i], low),
+                         s.network.adjacency.weight[i]);
     }
     close_scene(&s);
 }
