@@ -11,8 +11,24 @@
 typedef rs_status (*rsi_visit_column)(void *context, const char *name, unsigned decimals,
                                       const int64_t *values, rs_error *err);
 
+/* The counts and peaks of relations, as far as they are known; made where they are not. */
+typedef struct rsi_numbers rsi_numbers;
+/* Those of relations that a timeline tells whole: `timelines` has one entry for each relation of
+ * the store. Nothing is read. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_numbers_in_time(rsi_numbers **out, const rs_graph *graph,
+                                          const rs_timeline *timelines, const rs_work *work,
+                                          rs_error *err);
+void rsi_numbers_free(rsi_numbers *numbers); /* NULL is fine */
+
+/* Visit every column of every relation and numeric attribute, in the store's order. `known` may be
+ * NULL; it is filled. */
+RS_MUST_USE rs_status rsi_columns_walk(const rs_graph *graph, rsi_numbers *known,
+                                       const rs_work *work, rsi_visit_column visit, void *context,
+                                       rs_error *err);
+
 /* rs_oddity; `visit` (may be NULL) sees each column that has a value above 0. */
-RS_MUST_USE rs_status rsi_oddity(const rs_graph *graph, const rs_work *work, rsi_visit_column visit,
-                                 void *context, uint32_t *oddity, rs_error *err);
+RS_MUST_USE rs_status rsi_oddity(const rs_graph *graph, rsi_numbers *known, const rs_work *work,
+                                 rsi_visit_column visit, void *context, uint32_t *oddity,
+                                 rs_error *err);
 
 #endif

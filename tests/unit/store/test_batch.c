@@ -59,7 +59,7 @@ static void begin(bench *it, bool keep_rows)
 
 static rs_status end(bench *it, const char *name)
 {
-    rs_status status = rsi_batch_append(it->batch, &it->block, 1, &it->err);
+    rs_status status = rsi_batch_append(it->batch, it->block, &it->err);
     if (status == RS_OK) {
         status = rsi_batch_commit(it->batch, name, 1, &it->commit, &it->err);
     }
