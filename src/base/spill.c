@@ -37,12 +37,12 @@ rs_status rsi_spill_open_in(rsi_spill *spill, const char *folder, rs_error *err)
     rs_status status = RS_OK;
     char *path = NULL;
     *spill = RSI_SPILL_NONE;
-    /* As runs/.tmp-PID, which is cleared away should the process die before the name is gone. */
+    /* As runs/.tmp-PID, which anybody clears away whose maker is gone. */
     if (asprintf(&path, "%s/.tmp-%ld.XXXXXX", folder, (long)getpid()) < 0) {
         return rs_fail(err, RS_ENOMEM, "out of memory");
     }
     spill->descriptor = mkostemp(path, O_CLOEXEC);
-    if (spill->descriptor < 0 || unlink(path) != 0) {
+    if (spill->descriptor < 0 || (unlink(path) != 0 && errno != ENOENT)) {
         status = rs_fail(err, RS_EIO, "cannot make the temporary file \"%s\": %s", path,
                          strerror(errno));
         rsi_spill_close(spill);

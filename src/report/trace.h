@@ -4,8 +4,8 @@
  *     counts.bin    the counts of each subject, and how usual each value is
  *
  * Both are files of pages (pages.h); docs/REPORT.md lists their sections. They are written while
- * the run has what goes into them in memory, beside STORE/runs, and move into the run's folder when
- * it is kept. Equal runs write equal bytes, whatever the threads.
+ * the run has what goes into them in memory, into the folder that becomes the run when it is kept.
+ * Equal runs write equal bytes, whatever the threads.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_REPORT_TRACE_H
@@ -54,10 +54,10 @@ uint64_t rsi_trace_identity(const char *store_digest, int64_t as_of);
 
 typedef struct rsi_trace rsi_trace;
 
-/* Begin both files beside the runs of the store. RS_EIO, RS_ENOMEM. */
+/* Begin a run of the store, and both files in it. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
 RS_MUST_USE rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph *graph,
-                                    rs_error *err);
-/* Removes what was not moved into a run. NULL is fine. */
+                                    const rs_work *work, rs_error *err);
+/* Removes what was not published. NULL is fine. */
 void rsi_trace_free(rsi_trace *trace);
 
 /* First: the network and the risk as rs_spread left it. */
@@ -81,9 +81,9 @@ typedef struct rsi_trace_end {
     const rs_list *whitelist;
 } rsi_trace_end;
 RS_MUST_USE rs_status rsi_trace_finish(rsi_trace *trace, const rsi_trace_end *end, rs_error *err);
-/* Move both files into the folder `run`; the notes of RS_RUN_NETWORK and RS_RUN_COUNTS. */
-RS_MUST_USE rs_status rsi_trace_move(rsi_trace *trace, const char *run, rsi_file_note *notes,
-                                     rs_error *err);
+/* The folder of the run, for its other files; and what is noted of both files, once finished. */
+const rsi_making *rsi_trace_folder(const rsi_trace *trace);
+void rsi_trace_note(const rsi_trace *trace, rsi_file_note notes[RSI_RUN_FILES]);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

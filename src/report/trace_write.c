@@ -32,43 +32,23 @@ uint64_t rsi_trace_identity(const char *store_digest, int64_t as_of)
 
 /* ---- the files ------------------------------------------------------------------------------- */
 
-static rs_status open_folder(rsi_trace *trace, const char *store_path, rs_error *err)
-{
-    char *path = NULL;
-    if (asprintf(&path, "%s/runs", store_path) < 0) {
-        return rs_fail(err, RS_ENOMEM, "out of memory");
-    }
-    bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
-    trace->folder = made ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int error = errno;
-    rs_status status = RS_OK;
-    if (trace->folder < 0) {
-        status = rs_fail(err, RS_EIO, "folder \"%s\": %s", path, strerror(error));
-    }
-    free(path);
-    return status;
-}
-
 rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph *graph,
-                        rs_error *err)
+                        const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_trace *trace = calloc(1, sizeof *trace);
     if (trace == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (the run's network)");
     }
-    trace->folder = -1;
+    trace->made = (rsi_making)RSI_NO_MAKING;
     trace->graph = graph;
     uint64_t identity =
         rsi_trace_identity(rs_store_digest(rs_graph_store(graph)), rs_graph_as_of(graph));
-    snprintf(trace->names[0], sizeof trace->names[0], ".tmp-%ld.network", (long)getpid());
-    snprintf(trace->names[1], sizeof trace->names[1], ".tmp-%ld.counts", (long)getpid());
-    RS_TRY(open_folder(trace, store_path, err));
-    for (int i = 0; i < 2; i++) {
-        (void)unlinkat(trace->folder, trace->names[i], 0); /* of a process of the same number */
-    }
-    RS_TRY(rsi_pages_create(&trace->network, trace->folder, trace->names[0], identity, err));
-    RS_TRY(rsi_pages_create(&trace->counts, trace->folder, trace->names[1], identity, err));
+    RS_TRY(rsi_making_begin(&trace->made, store_path, work, err));
+    RS_TRY(rsi_pages_create(&trace->network, trace->made.folder, rsi_run_file_name(RS_RUN_NETWORK),
+                            identity, err));
+    RS_TRY(rsi_pages_create(&trace->counts, trace->made.folder, rsi_run_file_name(RS_RUN_COUNTS),
+                            identity, err));
     *out = trace;
     trace = NULL; /* moved to the caller */
 done:
@@ -83,40 +63,25 @@ void rsi_trace_free(rsi_trace *trace)
     }
     rsi_pages_close(trace->network);
     rsi_pages_close(trace->counts);
-    if (trace->folder >= 0) {
-        for (int i = 0; i < 2 && !trace->moved; i++) {
-            (void)unlinkat(trace->folder, trace->names[i], 0);
-        }
-        close(trace->folder);
-    }
+    rsi_making_close(&trace->made);
     rsi_buffer_free(&trace->page);
     rsi_buffer_free(&trace->names_of_columns);
     free(trace->sorted);
     free(trace);
 }
 
-rs_status rsi_trace_move(rsi_trace *trace, const char *run, rsi_file_note *notes, rs_error *err)
+const rsi_making *rsi_trace_folder(const rsi_trace *trace)
+{
+    return &trace->made;
+}
+
+void rsi_trace_note(const rsi_trace *trace, rsi_file_note notes[RSI_RUN_FILES])
 {
     static const rs_run_file files[2] = {RS_RUN_NETWORK, RS_RUN_COUNTS};
     for (int i = 0; i < 2; i++) {
-        char *path = NULL;
-        if (asprintf(&path, "%s/%s", run, rsi_run_file_name(files[i])) < 0) {
-            return rs_fail(err, RS_ENOMEM, "out of memory");
-        }
-        int failed = renameat(trace->folder, trace->names[i], AT_FDCWD, path);
-        rs_status status = RS_OK;
-        if (failed != 0) {
-            status = rs_fail(err, RS_EIO, "rename to \"%s\": %s", path, strerror(errno));
-        }
-        free(path);
-        if (status != RS_OK) {
-            return status;
-        }
         notes[files[i]].bytes = trace->refs[i].bytes;
         rsi_hex128(trace->refs[i].digest, notes[files[i]].digest);
     }
-    trace->moved = true;
-    return RS_OK;
 }
 
 /* ---- the network ----------------------------------------------------------------------------- */
