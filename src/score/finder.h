@@ -82,8 +82,6 @@ RS_MUST_USE rs_status rsi_share_pairs(rsi_finder *f, rs_error *err);
 RS_MUST_USE rs_status rsi_homes_find(rsi_finder *f, rs_error *err);
 /* Take from each group's own things what its homes explain. */
 void rsi_homes_discount(rsi_finder *f);
-/* Take from the amounts of things what one cause explains (sharing_causes.c). RS_ENOMEM. */
-RS_MUST_USE rs_status rsi_causes_discount(rsi_finder *f, rs_error *err);
 
 /* `tie` of a group, so much of it between people of one home. */
 static inline void rsi_add_own(const rsi_finder *f, size_t column, size_t group, double tie,

@@ -16,8 +16,7 @@
  * Weights: a thing 1, a place 0.25: that accounts meet where accounts meet is a quarter as telling.
  *
  * The parts: things (sharing_things.c), pairs and time (sharing_pairs.c), homes (sharing_homes.c),
- * the order of uses and what stronger ones explain (sharing_uses.c), what one cause explains
- * (sharing_causes.c).
+ * the order of uses and what stronger ones explain (sharing_uses.c).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "score/sharing.h"
@@ -201,7 +200,6 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     RS_TRY(rsi_share_pairs(&f, err));
     RS_TRY(rsi_uses_settle(&f, err));
     rsi_homes_discount(&f);
-    RS_TRY(rsi_causes_discount(&f, err));
     RS_TRY(rsi_parallel(work, out->column_count, weigh_column, &f, err));
 done:
     free(f.of_relation);

@@ -25,9 +25,7 @@ typedef struct rsi_shared_use {
     uint32_t user_count;
     uint64_t event_count;
     size_t user_first; /* in users */
-    double tie;        /* the coincidences that tie its users: rarity x (persons - 1) */
-    bool by_pair;      /* its part of `own` was taken pair by pair */
-    bool is_cause;     /* of a thing that can be the cause of its users' being together */
+    double star;       /* what it adds to `own`, where it is not taken pair by pair; else 0 */
 } rsi_shared_use;
 
 typedef struct rsi_sharing {

@@ -304,10 +304,8 @@ static void add_stars(const rsi_finder *f, size_t g)
 {
     for (size_t i = f->out->use_first[g]; i < f->out->use_first[g + 1]; i++) {
         const rsi_shared_use *use = &f->out->uses[i];
-        if (!use->by_pair) {
-            f->out->columns[use->column].amount[g] += use->tie;
-            rsi_add_own(f, use->column, g, use->tie, f->cover[g]);
-        }
+        f->out->columns[use->column].amount[g] += use->star;
+        rsi_add_own(f, use->column, g, use->star, f->cover[g]);
     }
 }
 

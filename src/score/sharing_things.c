@@ -141,15 +141,15 @@ static rs_status share_thing(const look *l, uint32_t g, double unit, rsi_use_lis
 {
     rs_status status = RS_OK;
     uint64_t users = l->groups->first[g + 1] - l->groups->first[g];
+    bool star = users > l->f->input->pairs_max || l->identity;
     size_t count = take_seats(l, g);
     for (size_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && l->seats[end].group == l->seats[i].group; end++) {
         }
         if (end - i >= 2) {
             rsi_shared_use use = l->use;
-            use.by_pair = users <= l->f->input->pairs_max && !l->identity;
             use.thing = l->groups->things[g];
-            use.tie = unit * (count_persons(l->seats + i, end - i) - 1);
+            use.star = star ? unit * (count_persons(l->seats + i, end - i) - 1) : 0;
             RS_TRY(rsi_use_add(list, l->seats + i, end - i, use, err));
         }
     }
@@ -164,7 +164,6 @@ static void begin_look(look *l, const rsi_finder *f, size_t relation)
     l->info = rs_store_relation(rs_graph_store(f->input->graph), relation);
     l->identity = l->info.kind == RS_KIND_IDENTITY;
     l->use.relation = (uint16_t)relation;
-    l->use.is_cause = !l->identity && !l->info.place;
     l->use.column =
         (uint16_t)(f->of_relation[relation] + (l->identity ? RSI_WAY_IDENTITY : RSI_WAY_SHARED));
     for (size_t users = 0; users < WORTH_KNOWN; users++) {

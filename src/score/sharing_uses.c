@@ -176,14 +176,12 @@ static void sort_uses(rsi_shared_use *uses, size_t count)
     }
 }
 
-/* ---- things with the same users ----------------------------------------------------------------
+/* ---- things of many users ----------------------------------------------------------------------
  */
-
-enum { STARS_MAX = 64 };
 
 static bool is_stronger(const rsi_shared_use *a, const rsi_shared_use *b)
 {
-    return a->tie != b->tie ? a->tie > b->tie : a < b;
+    return a->star != b->star ? a->star > b->star : a < b;
 }
 
 /* How many users of `use` are marked with `mark`. */
@@ -197,52 +195,33 @@ static uint32_t count_marked(const rsi_sharing *out, const rsi_shared_use *use,
     return count;
 }
 
-/* The part of its users that use one of some stronger things of other sorts, too (Jaccard): the
- * largest one. */
-static double same_users(const rsi_sharing *out, const rsi_shared_use *use,
-                         const rsi_shared_use *const *others, size_t count, uint32_t *marks)
+/* Two things of different sorts that the same people use are one coincidence: what the weaker one
+ * adds counts as the rest of a pair does, as far as their users are the same (Jaccard). */
+static void explain_star(const rsi_finder *f, size_t group, const rsi_shared_use *use,
+                         uint32_t *marks)
 {
+    enum { STARS_MAX = 64 };
+    const rsi_sharing *out = f->out;
     uint32_t mark = (uint32_t)(use - out->uses) + 1;
     double same = 0;
+    size_t looked_at = 0;
     for (uint32_t k = 0; k < use->user_count; k++) {
         marks[out->users[use->user_first + k]] = mark;
     }
-    for (size_t j = 0; j < count; j++) {
-        if (others[j]->column != use->column && is_stronger(others[j], use)) {
-            uint32_t both = count_marked(out, others[j], marks, mark);
-            double all = (double)use->user_count + others[j]->user_count - both;
+    for (size_t j = out->use_first[group]; j < out->use_first[group + 1]; j++) {
+        const rsi_shared_use *other = &out->uses[j];
+        if (other->star > 0 && other->column != use->column && is_stronger(other, use)) {
+            uint32_t both = count_marked(out, other, marks, mark);
+            double all = (double)use->user_count + other->user_count - both;
             same = both > 1 && both / all > same ? both / all : same;
+            if (++looked_at == STARS_MAX) {
+                break;
+            }
         }
     }
-    return same;
-}
-
-/* Two things of different sorts that the same people use are one coincidence: what the weaker one
- * adds counts as the rest of a pair does, as far as their users are the same. The first STARS_MAX
- * things that are not taken pair by pair explain. */
-static void explain_things(const rsi_finder *f, size_t group, uint32_t *marks)
-{
-    const rsi_sharing *out = f->out;
-    const rsi_shared_use *stars[STARS_MAX];
-    size_t count = 0;
-    size_t end = out->use_first[group + 1];
-    for (size_t i = out->use_first[group]; i < end && count < STARS_MAX; i++) {
-        if (out->uses[i].tie > 0 && !out->uses[i].by_pair) {
-            stars[count++] = &out->uses[i];
-        }
-    }
-    for (size_t i = out->use_first[group]; i < end && count > 0; i++) {
-        const rsi_shared_use *use = &out->uses[i];
-        if (use->tie > 0) {
-            rsi_column *column = &out->columns[use->column];
-            double same = same_users(out, use, stars, count, marks);
-            double explained = use->tie * (1 - RSI_REST_SHARE) * same * same;
-            double home = explained * f->cover[group];
-            /* of what was taken pair by pair some is explained already */
-            column->own[group] -= explained < column->own[group] ? explained : column->own[group];
-            column->home[group] -= home < column->home[group] ? home : column->home[group];
-        }
-    }
+    double explained = use->star * (1 - RSI_REST_SHARE) * same * same;
+    out->columns[use->column].own[group] -= explained;
+    out->columns[use->column].home[group] -= explained * f->cover[group];
 }
 
 typedef struct settling {
@@ -258,7 +237,11 @@ static rs_status settle_block(void *context, size_t block, unsigned worker, rs_e
     (void)err;
     for (size_t g = block * RSI_GROUPS_A_BLOCK; g < rsi_block_end(s->f, block); g++) {
         sort_uses(out->uses + out->use_first[g], out->use_first[g + 1] - out->use_first[g]);
-        explain_things(s->f, g, s->marks);
+        for (size_t i = out->use_first[g]; i < out->use_first[g + 1]; i++) {
+            if (out->uses[i].star != 0) {
+                explain_star(s->f, g, &out->uses[i], s->marks);
+            }
+        }
     }
     return RS_OK;
 }
