@@ -388,6 +388,7 @@ typedef struct results {
     rsi_file_note *notes;
     char *report;
     char *risks;
+    uint64_t *piece_ends;
     atomic_bool stop;
 } results;
 
@@ -404,10 +405,11 @@ static rs_status write_result(void *context, size_t index, unsigned worker, rs_e
     results *r = context;
     rs_work quiet = {.threads = 1, .progress = ask_whether_to_stop, .context = r};
     const rs_work *work = worker == 0 ? r->work : &quiet;
-    rs_status status = index == 0 ? rsi_report_write(r->graph, r->findings, r->options, work,
-                                                     r->report, &r->notes[RS_RUN_REPORT], err)
-                                  : rsi_risks_write(r->graph, r->findings, r->options, work,
-                                                    r->risks, &r->notes[RS_RUN_RISKS], err);
+    rs_status status = index == 0
+                           ? rsi_report_write(r->graph, r->findings, r->options, work, r->report,
+                                              &r->notes[RS_RUN_REPORT], err)
+                           : rsi_risks_write(r->graph, r->findings, r->options, work, r->risks,
+                                             r->piece_ends, &r->notes[RS_RUN_RISKS], err);
     if (status != RS_OK) {
         atomic_store(&r->stop, true);
     }
@@ -416,18 +418,30 @@ static rs_status write_result(void *context, size_t index, unsigned worker, rs_e
 
 static rs_status write_results(const char *folder, const rs_graph *graph,
                                const rs_findings *findings, const rs_report_options *options,
-                               const rs_work *work, rsi_file_note *notes, rs_error *err)
+                               const rs_work *work, struct rsi_trace *trace, rsi_file_note *notes,
+                               rs_error *err)
 {
     rs_status status = RS_OK;
     results r = {
         .graph = graph, .findings = findings, .options = options, .work = work, .notes = notes};
+    if (trace != NULL) {
+        size_t pieces = rsi_trace_piece_count(rs_graph_node_count(graph));
+        r.piece_ends = calloc(pieces + 1, sizeof *r.piece_ends);
+        if (r.piece_ends == NULL) {
+            return no_memory(err);
+        }
+    }
     if (make_path(&r.report, "%s/%s", folder, rsi_run_file_name(RS_RUN_REPORT)) != RS_OK ||
         make_path(&r.risks, "%s/%s", folder, rsi_run_file_name(RS_RUN_RISKS)) != RS_OK) {
         status = no_memory(err);
         goto done;
     }
     RS_TRY(rsi_parallel(work, 2, write_result, &r, err));
+    if (trace != NULL) {
+        RS_TRY(rsi_trace_keep(trace, findings, r.piece_ends, folder, notes, err));
+    }
 done:
+    free(r.piece_ends);
     free(r.report);
     free(r.risks);
     return status;
@@ -544,10 +558,7 @@ rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_f
     RS_TRY(make_folder(made, err));
     RS_TRY(write_inputs(made, graph, options, notes, err));
     RS_TRY(digest_run(graph, options, notes, id, err));
-    RS_TRY(write_results(made, graph, findings, options, work, notes, err));
-    if (trace != NULL) {
-        RS_TRY(rsi_trace_move(trace, made, notes, err));
-    }
+    RS_TRY(write_results(made, graph, findings, options, work, trace, notes, err));
     RS_TRY(write_sidecar(made, graph, record, notes, id, err));
     RS_TRY(publish_run(store_path, runs, made, id, err));
 done:

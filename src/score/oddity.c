@@ -25,13 +25,17 @@
 #include "base/try.h"
 #include "score/columns.h"
 
+typedef rs_status (*visit_column)(void *context, const char *name, unsigned decimals,
+                                  const int64_t *values, rs_error *err);
+
 typedef struct walk {
     const rs_graph *graph;
     uint32_t subjects;
     unsigned decimals; /* of the amounts of the relation at hand */
     int64_t *values;   /* the column at hand */
-    rsi_visit_column visit;
+    visit_column visit;
     void *context;
+    const rsi_oddity_watch *watch; /* NULL: nobody */
 } walk;
 
 static rs_status visit_u32(walk *w, const char *relation, const char *what, const uint32_t *counts,
@@ -189,6 +193,9 @@ static rs_status walk_relations(walk *w, const rs_work *work, rs_error *err)
     }
     RS_TRY(rs_work_report(work, "oddity", "relations", 0, relations, err));
     RS_TRY(rsi_parallel(work, 2 * relations, count_relation, &n, err));
+    for (size_t r = 0; w->watch != NULL && w->watch->counts != NULL && r < relations; r++) {
+        RS_TRY(w->watch->counts(w->watch->context, r, &n.counts[r], err));
+    }
     for (size_t r = 0; r < relations; r++) {
         rs_relation_info info = rs_store_relation(store, r);
         char name[64];
@@ -250,15 +257,16 @@ done:
 }
 
 /* Visit every column of every relation and numeric attribute, in the store's order. */
-static rs_status walk_columns(const rs_graph *graph, const rs_work *work, rsi_visit_column visit,
-                              void *context, rs_error *err)
+static rs_status walk_columns(const rs_graph *graph, const rs_work *work, visit_column visit,
+                              void *context, const rsi_oddity_watch *watch, rs_error *err)
 {
     rs_status status = RS_OK;
     const rs_store *store = rs_graph_store(graph);
     walk w = {.graph = graph,
               .subjects = rs_graph_subject_count(graph),
               .visit = visit,
-              .context = context};
+              .context = context,
+              .watch = watch};
     w.values = malloc(((size_t)w.subjects + 1) * sizeof *w.values);
     if (w.values == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", w.subjects);
@@ -288,8 +296,7 @@ typedef struct join {
     rsi_record *sorted;
     rsi_record *scratch;
     uint64_t *sum; /* of 1/tail, in 2^-16 */
-    rsi_visit_column visit;
-    void *context;
+    const rsi_oddity_watch *watch;
 } join;
 
 /* The inverse of each tail up to `largest` by counting. */
@@ -388,8 +395,8 @@ static rs_status add_column(void *context, const char *name, unsigned decimals,
     if (largest == 0) {
         return RS_OK;
     }
-    if (j->visit != NULL && largest > 0) {
-        rs_status status = j->visit(j->context, name, decimals, values, err);
+    if (j->watch != NULL && j->watch->column != NULL) {
+        rs_status status = j->watch->column(j->watch->context, name, decimals, values, err);
         if (status != RS_OK) {
             return status;
         }
@@ -415,14 +422,14 @@ static uint32_t oddity_of(const join *j, uint32_t subject)
 
 rs_status rs_oddity(const rs_graph *graph, const rs_work *work, uint32_t *oddity, rs_error *err)
 {
-    return rsi_oddity(graph, work, NULL, NULL, oddity, err);
+    return rsi_oddity(graph, work, NULL, oddity, err);
 }
 
-rs_status rsi_oddity(const rs_graph *graph, const rs_work *work, rsi_visit_column visit,
-                     void *context, uint32_t *oddity, rs_error *err)
+rs_status rsi_oddity(const rs_graph *graph, const rs_work *work, const rsi_oddity_watch *watch,
+                     uint32_t *oddity, rs_error *err)
 {
     rs_status status = RS_OK;
-    join j = {.subjects = rs_graph_subject_count(graph), .visit = visit, .context = context};
+    join j = {.subjects = rs_graph_subject_count(graph), .watch = watch};
     j.sorted = malloc(((size_t)j.subjects + 1) * sizeof *j.sorted);
     j.scratch = malloc(((size_t)j.subjects + 1) * sizeof *j.scratch);
     j.sum = calloc((size_t)j.subjects + 1, sizeof *j.sum);
@@ -430,7 +437,7 @@ rs_status rsi_oddity(const rs_graph *graph, const rs_work *work, rsi_visit_colum
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", j.subjects);
         goto done;
     }
-    RS_TRY(walk_columns(graph, work, add_column, &j, err));
+    RS_TRY(walk_columns(graph, work, add_column, &j, watch, err));
     for (uint32_t v = 0; v < j.subjects; v++) {
         oddity[v] = oddity_of(&j, v);
     }
@@ -490,7 +497,7 @@ rs_status rs_oddity_explain(const rs_graph *graph, const rs_work *work, uint32_t
                  .subjects = rs_graph_subject_count(graph),
                  .out = out,
                  .capacity = capacity};
-    rs_status status = walk_columns(graph, work, list_column, &l, err);
+    rs_status status = walk_columns(graph, work, list_column, &l, NULL, err);
     *count = l.count;
     return status;
 }
