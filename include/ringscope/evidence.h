@@ -50,6 +50,9 @@ typedef struct rs_evidence {
     /* Who uses which thing, by relation of the store; empty where a relation ties no things. */
     size_t relation_count;
     rs_groups *groups;
+    /* What subjects do in time, by relation; empty where a relation tells nothing of it. Large:
+     * rs_evidence_forget_times frees it before the rest. */
+    rs_timeline *timelines;
 } rs_evidence;
 
 typedef struct rs_evidence_options {
@@ -78,6 +81,7 @@ RS_API bool rs_evidence_kind_in_time(size_t kind);
 RS_API RS_MUST_USE rs_status rs_evidence_find(const rs_graph *graph,
                                               const rs_evidence_options *options,
                                               const rs_work *work, rs_evidence *out, rs_error *err);
+RS_API void rs_evidence_forget_times(rs_evidence *evidence);
 RS_API void rs_evidence_free(rs_evidence *evidence);
 
 /* Chain the subjects of each entity, ascending: next[v] is the one after v, RS_NO_NODE at the end.

@@ -130,6 +130,7 @@ typedef struct rs_timeline {
     uint32_t span_s;               /* the latest time */
     uint32_t src_first, src_count; /* nodes of the type that does */
     uint32_t dst_first, dst_count;
+    uint64_t left_out;   /* edges between two nodes that are not here */
     uint32_t *out_first; /* src_count + 1, by node - src_first */
     uint32_t *in_first;  /* dst_count + 1 */
     rs_event *out;
@@ -178,6 +179,12 @@ typedef struct rs_peaks {
 RS_API RS_MUST_USE rs_status rs_graph_peaks(const rs_graph *graph, size_t relation, rs_peaks *out,
                                             const rs_work *work, rs_error *err);
 RS_API void rs_peaks_free(rs_peaks *peaks);
+
+/* Both of a timeline that left nothing out, without a reading; subjects are dealt to the threads.
+ * RS_ENOMEM. O(events). */
+RS_API RS_MUST_USE rs_status rs_timeline_counts(const rs_graph *graph, const rs_timeline *timeline,
+                                                rs_counts *counts, rs_peaks *peaks,
+                                                const rs_work *work, rs_error *err);
 
 /* ---- what hangs together ----------------------------------------------------------------------
  */

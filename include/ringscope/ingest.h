@@ -38,6 +38,7 @@ typedef struct rs_ingest_result {
     uint64_t edge_count;    /* relations committed */
     uint64_t dropped_count; /* events whose mapping key was in the store already */
     bool unchanged;         /* the batch was there already, with the same content */
+    bool subjects_added;    /* then: its mapping's "subjects" has types that were none before */
     char batch[256];        /* the name it has in the store */
 } rs_ingest_result;
 

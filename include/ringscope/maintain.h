@@ -40,7 +40,8 @@ typedef struct rs_node_name {
 } rs_node_name;
 
 typedef struct rs_compact_options {
-    int64_t window_s; /* events older than this, counted back from the latest, go; 0: all stay */
+    int64_t window_s; /* events older than this, counted back from as_of, go; 0: all stay */
+    int64_t as_of;    /* Unix seconds, UTC; RS_NO_TIME: the latest event's */
     uint64_t keep;    /* so many of the latest batches are not merged with others */
     bool renumber;    /* number nodes by what they share, so that neighbours are close */
     bool reverse;     /* keep, for each target, its sources: look-ups by target */
@@ -49,7 +50,7 @@ typedef struct rs_compact_options {
 } rs_compact_options;
 #define RS_COMPACT_DEFAULTS                                                                        \
     {                                                                                              \
-        .renumber = true, .reverse = true                                                          \
+        .as_of = RS_NO_TIME, .renumber = true, .reverse = true                                     \
     }
 
 typedef struct rs_compact_result {
@@ -60,6 +61,7 @@ typedef struct rs_compact_result {
     uint64_t bytes_before; /* of the snapshot on disk */
     uint64_t bytes_after;
     size_t merged_count; /* batches whose data now lie in one */
+    int64_t cutoff;      /* events before it went; RS_NO_TIME: none was asked to */
 } rs_compact_result;
 
 /* Write the store anew: one segment a relation, one dictionary part a type, ids that nothing uses

@@ -98,7 +98,7 @@ typedef enum rs_run_file {
     RS_RUN_SIDECAR
 } rs_run_file;
 
-/* The latest run. RS_ENOTFOUND where there is none yet. */
+/* The latest run. RS_ENOTFOUND where there is none yet, RS_ECORRUPT where it cannot be told. */
 RS_API RS_MUST_USE rs_status rs_run_latest(const char *store_path, rs_run_id *id, rs_error *err);
 /* The path of one of a run's files, freed by free(); NULL where memory ends. */
 RS_API char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file);
@@ -107,7 +107,7 @@ typedef struct rs_run_info {
     char store_digest[33]; /* rs_store_digest of what it read */
     int64_t as_of;         /* UTC seconds or RS_NO_TIME */
 } rs_run_info;
-/* From the run's sidecar. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
+/* From the run's sidecar. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */
 RS_API RS_MUST_USE rs_status rs_run_read(const char *store_path, const rs_run_id *id,
                                          rs_run_info *info, rs_error *err);
 

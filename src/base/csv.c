@@ -334,6 +334,7 @@ static bool quoted(rsi_csv_scan *scan, size_t start, rsi_csv_record *record, rs_
     *more = next_mark(scan, mark);
     if (close == scan->length) {
         complain(record, OPEN_QUOTE);
+        record->unclosed = true;
     } else if (*mark != close + 1) {
         complain(record, AFTER_QUOTE);
     }
@@ -429,6 +430,7 @@ bool rsi_csv_scan_next(rsi_csv_scan *scan, rsi_csv_record *record, bool *no_memo
     record->fields = scan->fields;
     record->line = scan->lines;
     record->problem = NULL;
+    record->unclosed = false;
     plain_fields(scan, record, &start);
     while (any_field(scan, record, &start, no_memory)) {
     }

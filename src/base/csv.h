@@ -39,6 +39,7 @@ typedef struct rsi_csv_record {
     uint64_t line;        /* 0-based, counted in LF from the start of the piece */
     const char *problem;  /* NULL, or what breaks the grammar: a constant text without place */
     size_t problem_field; /* 0-based */
+    bool unclosed;        /* its problem: the piece ends within quotes */
 } rsi_csv_record;
 
 /* A scanner that keeps up to `capacity` fields of a record. `delimiter` is an ASCII character other

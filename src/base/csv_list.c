@@ -190,17 +190,19 @@ rs_status rsi_csv_next(rsi_csv *csv, const rs_text **fields, uint64_t *line, rs_
     rsi_csv_record record;
     bool found = false;
     *fields = NULL;
-    RS_TRY(next_record(csv, &record, &found, err));
-    if (!found) {
-        goto done;
-    }
+    do { /* a blank line says nothing */
+        RS_TRY(next_record(csv, &record, &found, err));
+        if (!found) {
+            goto done;
+        }
+    } while (record.end == record.start && csv->column_count > 1);
     RS_TRY(check_record(csv, &record, csv->column_count, err));
     *line = csv->lines + record.line + 1;
     if (record.field_count != csv->column_count) {
         size_t at = record.field_count < csv->column_count ? record.field_count : csv->column_count;
-        status = rs_fail(err, RS_EINPUT, "%s:%llu:%zu: %zu fields, expected %zu as in the header",
+        status = rs_fail(err, RS_EINPUT, "%s:%llu:%zu: %zu field%s, expected %zu as in the header",
                          csv->path, (unsigned long long)*line, at + 1, record.field_count,
-                         csv->column_count);
+                         record.field_count == 1 ? "" : "s", csv->column_count);
         goto done;
     }
     *fields = record.fields;

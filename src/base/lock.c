@@ -8,6 +8,7 @@
 
 struct rsi_lock {
     pthread_mutex_t mutex;
+    pthread_cond_t changed;
 };
 
 rs_status rsi_lock_new(rsi_lock **out, rs_error *err)
@@ -17,6 +18,7 @@ rs_status rsi_lock_new(rsi_lock **out, rs_error *err)
         free(lock);
         return rs_fail(err, RS_ENOMEM, "out of memory (lock)");
     }
+    pthread_cond_init(&lock->changed, NULL); /* never fails without attributes */
     *out = lock;
     return RS_OK;
 }
@@ -24,6 +26,7 @@ rs_status rsi_lock_new(rsi_lock **out, rs_error *err)
 void rsi_lock_free(rsi_lock *lock)
 {
     if (lock != NULL) {
+        pthread_cond_destroy(&lock->changed);
         pthread_mutex_destroy(&lock->mutex);
         free(lock);
     }
@@ -37,4 +40,14 @@ void rsi_lock_take(rsi_lock *lock)
 void rsi_lock_give(rsi_lock *lock)
 {
     pthread_mutex_unlock(&lock->mutex);
+}
+
+void rsi_lock_wait(rsi_lock *lock)
+{
+    pthread_cond_wait(&lock->changed, &lock->mutex);
+}
+
+void rsi_lock_wake(rsi_lock *lock)
+{
+    pthread_cond_broadcast(&lock->changed);
 }

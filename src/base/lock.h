@@ -12,5 +12,9 @@ RS_MUST_USE rs_status rsi_lock_new(rsi_lock **out, rs_error *err);
 void rsi_lock_free(rsi_lock *lock); /* NULL is fine; nobody may hold it */
 void rsi_lock_take(rsi_lock *lock);
 void rsi_lock_give(rsi_lock *lock);
+/* Give the lock, wait until somebody wakes those who wait, take it again. It may return early: look
+ * again at what was waited for. */
+void rsi_lock_wait(rsi_lock *lock);
+void rsi_lock_wake(rsi_lock *lock);
 
 #endif

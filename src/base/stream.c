@@ -173,10 +173,12 @@ static rs_status open_file(rsi_stream *stream, rs_error *err)
     stream->fd = standard ? STDIN_FILENO : open(stream->path, O_RDONLY | O_CLOEXEC);
     struct stat about;
     if (stream->fd < 0 || fstat(stream->fd, &about) != 0) {
-        return rs_fail(err, RS_EIO, "%s: cannot open: %s", stream->path, strerror(errno));
+        bool named_wrongly = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+        return rs_fail(err, named_wrongly ? RS_EUSAGE : RS_EIO, "%s: cannot open: %s", stream->path,
+                       strerror(errno));
     }
     if (S_ISDIR(about.st_mode)) {
-        return rs_fail(err, RS_EINPUT, "%s: is a directory", stream->path);
+        return rs_fail(err, RS_EUSAGE, "%s: is a directory, a file was expected", stream->path);
     }
     stream->waits = !S_ISREG(about.st_mode);
     stream->size = S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0;

@@ -2,15 +2,18 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <time.h>
 
 #include "base/try.h"
 #include "cli/cli.h"
 #include "ringscope/maintain.h"
+#include "ringscope/store.h"
 
 enum { YES, NO };
 
 typedef struct compact_options {
     int64_t window_s;
+    int64_t as_of;
     uint64_t keep;
     int renumber;
     int reverse;
@@ -25,6 +28,11 @@ static const rsi_option options[] = {
      .max = 1e12,
      .help = "forget events older than SPAN (90d), counted back from the latest event; what has no "
              "time stays; by default all stay"},
+    {.name = "as-of",
+     .value = RSI_TIME,
+     .argument = "TIME",
+     .offset = offsetof(compact_options, as_of),
+     .help = "count --window back from TIME instead (2026-11-20 is that day's end)"},
     {.name = "keep",
      .value = RSI_COUNT,
      .argument = "N",
@@ -45,6 +53,32 @@ static const rsi_option options[] = {
     {.name = NULL},
 };
 
+static const compact_options defaults = {.as_of = RS_NO_TIME};
+
+/* What is forgotten is gone, so one row with a time years ahead must not decide what is old. The
+ * clock is asked for this refusal alone. */
+static rs_status check_latest(const char *path, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_store *store = NULL;
+    int64_t latest = INT64_MIN;
+    char text[RSI_FORMAT_MAX];
+    RS_TRY(rsi_open_store(&store, path, err));
+    for (size_t i = 0; i < rs_store_relation_count(store); i++) {
+        rs_relation_info info = rs_store_relation(store, i);
+        latest = info.time_max != RS_NO_TIME && info.time_max > latest ? info.time_max : latest;
+    }
+    if (latest > (int64_t)time(NULL) + 86400) {
+        status = rs_fail(err, RS_EUSAGE,
+                         "the latest event is of %s, which is to come: \"--as-of\" says from when "
+                         "\"--window\" is counted back",
+                         rsi_format_time(text, latest));
+    }
+done:
+    rs_store_close(store);
+    return status;
+}
+
 static void print_change(const rsi_call *call, const char *name, uint64_t before, uint64_t after)
 {
     char now[RSI_FORMAT_MAX];
@@ -63,12 +97,20 @@ static rs_status run(rsi_call *call, rs_error *err)
     rs_compact_options compact = RS_COMPACT_DEFAULTS;
     rs_compact_result result = {0};
     char number[RSI_FORMAT_MAX];
+    if (given->window_s > 0 && given->as_of == RS_NO_TIME) {
+        RS_TRY(check_latest(call->words[0], err));
+    }
     compact.window_s = given->window_s;
+    compact.as_of = given->as_of;
     compact.keep = given->keep;
     compact.renumber = given->renumber == YES;
     compact.reverse = given->reverse == YES;
     status = rs_compact(call->words[0], &compact, call->work, &result, err);
     RS_TRY(rsi_store_status(status, err));
+    if (result.cutoff != RS_NO_TIME) {
+        fprintf(call->out, "window   events since %s stay\n",
+                rsi_format_time(number, result.cutoff));
+    }
     print_change(call, "edges   ", result.edges_before, result.edges_after);
     print_change(call, "nodes   ", result.nodes_before, result.nodes_after);
     if (result.merged_count > 0) {
@@ -95,6 +137,7 @@ const rsi_command rsi_command_compact = {
     .word_min = 1,
     .word_max = 1,
     .options = options,
+    .defaults = &defaults,
     .options_size = sizeof(compact_options),
     .run = run,
 };

@@ -73,7 +73,10 @@ static void print_text(const rsi_call *call, const rs_ingest_result *result, uin
     char number[RSI_FORMAT_MAX];
     fputs("batch    ", call->out);
     rsi_print_text(call->out, rsi_text(result->batch));
-    fputs(result->unchanged ? " (was there already: nothing changed)\n" : "\n", call->out);
+    fputs(!result->unchanged       ? "\n"
+          : result->subjects_added ? " (was there already: only types became subjects)\n"
+                                   : " (was there already: nothing changed)\n",
+          call->out);
     fprintf(call->out, "rows     %s\n", rsi_format_count(number, result->row_count));
     fprintf(call->out, "edges    %s\n", rsi_format_count(number, result->edge_count));
     fprintf(call->out, "rejected %s\n", rsi_format_count(number, result->rejected_count));
@@ -89,10 +92,11 @@ static void print_json(const rsi_call *call, const rs_ingest_result *result, uin
     fputs("{\"batch\":", call->out);
     rsi_print_json_text(call->out, rsi_text(result->batch));
     fprintf(call->out,
-            ",\"unchanged\":%s,\"rows\":%" PRIu64 ",\"edges\":%" PRIu64 ",\"rejected\":%" PRIu64
-            ",\"dropped\":%" PRIu64 ",\"store_bytes\":%" PRIu64 "}\n",
-            result->unchanged ? "true" : "false", result->row_count, result->edge_count,
-            result->rejected_count, result->dropped_count, bytes);
+            ",\"unchanged\":%s,\"subjects_added\":%s,\"rows\":%" PRIu64 ",\"edges\":%" PRIu64
+            ",\"rejected\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"store_bytes\":%" PRIu64 "}\n",
+            result->unchanged ? "true" : "false", result->subjects_added ? "true" : "false",
+            result->row_count, result->edge_count, result->rejected_count, result->dropped_count,
+            bytes);
 }
 
 static rs_status store_bytes(const char *path, uint64_t *bytes, rs_error *err)

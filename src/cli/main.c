@@ -5,11 +5,14 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "ringscope/version.h"
@@ -42,10 +45,11 @@ static int finish_output(int exit_status)
 static unsigned usable_processors(void)
 {
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        return 1;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        return (unsigned)CPU_COUNT(&set);
     }
-    return (unsigned)CPU_COUNT(&set);
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than the set has room for */
+    return online > 0 ? (unsigned)online : 1;
 }
 
 /* The first number in a file, or `otherwise` ("max", no such file). */
@@ -73,11 +77,38 @@ static uint64_t number_in(const char *path, const char *key, uint64_t otherwise)
     return found;
 }
 
-/* Half of what is free, and never more than half of what the control group allows. */
+/* What the process's control group and those above it allow: a service has one of its own, a
+ * container sees its own as the root. */
+static uint64_t allowed_memory(void)
+{
+    char line[PATH_MAX];
+    char path[PATH_MAX + 64];
+    char group[PATH_MAX] = "";
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "0::", 3) == 0) {
+            line[strcspn(line, "\n")] = '\0';
+            snprintf(group, sizeof group, "%s", line + 3);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    uint64_t allowed = number_in("/sys/fs/cgroup/memory.max", "", UINT64_MAX);
+    for (char *end = group + strlen(group); end > group; end = strrchr(group, '/')) {
+        *end = '\0';
+        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
+        uint64_t here = number_in(path, "", UINT64_MAX);
+        allowed = here < allowed ? here : allowed;
+    }
+    return allowed;
+}
+
+/* Half of what is free, and never more than half of what the control groups allow. */
 static uint64_t default_memory(void)
 {
     uint64_t free_kb = number_in("/proc/meminfo", "MemAvailable:", UINT64_C(2) << 20);
-    uint64_t allowed = number_in("/sys/fs/cgroup/memory.max", "", UINT64_MAX);
+    uint64_t allowed = allowed_memory();
     uint64_t free_bytes = free_kb * 1024;
     return (free_bytes < allowed ? free_bytes : allowed) / 2;
 }
@@ -206,8 +237,25 @@ static int dispatch(int argc, char **argv)
     return run_command(command, argc - 2, argv + 2);
 }
 
+/* A standard stream that the caller closed would lend its number to the next file that is opened,
+ * a store's, and messages would be written into that. What is put in their place fails as a closed
+ * stream does: it cannot be written to, or read from. */
+static bool hold_standard_streams(void)
+{
+    for (int stream = 0; stream <= 2; stream++) {
+        if (fcntl(stream, F_GETFD) < 0 &&
+            open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) != stream) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_standard_streams()) {
+        return RSI_EXIT_FAILED;
+    }
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, told as such */
     return finish_output(dispatch(argc, argv));
 }

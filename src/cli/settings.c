@@ -4,11 +4,15 @@
  * its digest are the same everywhere.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/stages.h"
@@ -71,42 +75,73 @@ rs_status rsi_settings_json(const rsi_settings *settings, char **json, rs_error 
     return RS_OK;
 }
 
-static rs_status read_file(const char *path, char text[FILE_MAX], rs_error *err)
+/* RS_NO_TIME, of a store without times, is the one integer that is no decimal. */
+static bool take_number(rsi_json_token token, rs_text text, int64_t *value)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return rs_fail(err, RS_ECORRUPT, "run settings \"%s\" cannot be read", path);
+    char none[RSI_FORMAT_MAX];
+    int length = snprintf(none, sizeof none, "%" PRId64, RS_NO_TIME);
+    if (token == RSI_JSON_NUMBER && text.length == (size_t)length &&
+        memcmp(text.bytes, none, text.length) == 0) {
+        *value = RS_NO_TIME;
+        return true;
     }
-    size_t length = fread(text, 1, FILE_MAX - 1, file);
-    fclose(file);
-    text[length] = '\0';
-    return RS_OK;
+    return token == RSI_JSON_NUMBER && rsi_decimal_parse(text, 0, value) == NULL;
 }
 
-static rs_status find_value(const char *text, const char *name, const char *path, int64_t *value,
-                            rs_error *err)
+/* {"name": integer, ...}; what the table does not name is passed over. False: no such document. */
+static bool take_values(rsi_json *json, setting all[SETTING_COUNT], bool found[SETTING_COUNT])
 {
-    char key[64];
-    snprintf(key, sizeof key, "\"%s\": ", name);
-    const char *place = strstr(text, key);
-    char *end = NULL;
-    if (place != NULL) {
-        place += strlen(key);
-        *value = strtoll(place, &end, 10);
+    rs_text name;
+    rs_text text;
+    if (rsi_json_next(json, &text) != RSI_JSON_OBJECT) {
+        return false;
     }
-    if (place == NULL || end == place) {
-        return rs_fail(err, RS_ECORRUPT, "run settings \"%s\": no number \"%s\"", path, name);
+    while (rsi_json_next(json, &name) == RSI_JSON_KEY) {
+        rsi_json_token token = rsi_json_next(json, &text);
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+            if (strlen(all[i].name) == name.length &&
+                memcmp(all[i].name, name.bytes, name.length) == 0) {
+                found[i] = take_number(token, text, &all[i].value);
+            }
+        }
+        if (!rsi_json_skip(json, token)) {
+            return false;
+        }
     }
-    return RS_OK;
+    return rsi_json_next(json, &text) == RSI_JSON_END;
 }
 
-static rs_status put_values(rsi_settings *s, const setting all[SETTING_COUNT], const char *path,
-                            rs_error *err)
+static rs_status read_values(const rsi_buffer *text, setting all[SETTING_COUNT], rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_json *json = NULL;
+    bool found[SETTING_COUNT] = {false};
+    RS_TRY(rsi_json_new(&json, err));
+    rsi_json_start(json, (const char *)text->bytes, text->length);
+    if (!take_values(json, all, found)) {
+        const char *problem = rsi_json_problem(json);
+        status = rsi_json_no_memory(json)
+                     ? rs_fail(err, RS_ENOMEM, "out of memory")
+                     : rs_fail(err, RS_ECORRUPT, "%s",
+                               problem != NULL ? problem : "an object was expected");
+        goto done;
+    }
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (!found[i]) {
+            status = rs_fail(err, RS_ECORRUPT, "no number \"%s\"", all[i].name);
+            goto done;
+        }
+    }
+done:
+    rsi_json_free(json);
+    return status;
+}
+
+static rs_status put_values(rsi_settings *s, const setting all[SETTING_COUNT], rs_error *err)
 {
     for (size_t i = 1; i < SETTING_COUNT; i++) {
         if (all[i].value < 0 || all[i].value > UINT32_MAX) {
-            return rs_fail(err, RS_ECORRUPT, "run settings \"%s\": \"%s\" is out of range", path,
-                           all[i].name);
+            return rs_fail(err, RS_ECORRUPT, "\"%s\" is out of range", all[i].name);
         }
     }
     s->graph.as_of = all[0].value;
@@ -132,15 +167,18 @@ static rs_status put_values(rsi_settings *s, const setting all[SETTING_COUNT], c
 rs_status rsi_settings_read(rsi_settings *settings, const char *path, rs_error *err)
 {
     rs_status status = RS_OK;
-    char text[FILE_MAX];
+    rsi_buffer text = {0};
     setting all[SETTING_COUNT];
     *settings = rsi_default_settings;
     list_settings(settings, all);
-    RS_TRY(read_file(path, text, err));
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        RS_TRY(find_value(text, all[i].name, path, &all[i].value, err));
+    status = rsi_read_file(AT_FDCWD, path, FILE_MAX, &text, err);
+    if (status == RS_ENOTFOUND) { /* a run is whole or not there */
+        status = err->status = RS_ECORRUPT;
     }
-    RS_TRY(put_values(settings, all, path, err));
+    RS_TRY(status);
+    RS_TRY(read_values(&text, all, err));
+    RS_TRY(put_values(settings, all, err));
 done:
-    return status;
+    rsi_buffer_free(&text);
+    return rs_context(err, status, "run settings \"%s\"", path);
 }

@@ -57,6 +57,36 @@ rs_status rsi_stages_start(rsi_stages *stages, const rsi_settings *settings, con
     return rs_detect_crew_start(&stages->crew, &settings->detect, work, err);
 }
 
+/* What can be made of the evidence at once: one graph of its links, and, of what it knows of times,
+ * what oddity counts. */
+static rs_status use_evidence(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    rsi_stages *stages = context;
+    (void)worker;
+    if (index == 0) {
+        return rs_evidence_collapse(stages->graph, &stages->evidence, &stages->collapsed, err);
+    }
+    return rsi_numbers_in_time(&stages->numbers, stages->graph, stages->evidence.timelines, NULL,
+                               err);
+}
+
+/* Rings are of subjects: in a store that has none, "no rings" would be an answer to nothing. */
+static rs_status check_subjects(const rs_store *store, rs_error *err)
+{
+    size_t count = rs_store_type_count(store);
+    for (size_t i = 0; i < count; i++) {
+        if (rs_store_type(store, i).subject) {
+            return RS_OK;
+        }
+    }
+    return count == 0 ? RS_OK
+                      : rs_fail(err, RS_EINPUT,
+                                "none of the store's types (%s%s) is a subject, whose rings are "
+                                "looked for: name one in \"subjects\" of the mapping and ingest "
+                                "the same files again",
+                                rs_store_type(store, 0).name, count > 1 ? ", ..." : "");
+}
+
 rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const char *blacklist,
                               const char *whitelist, const rsi_settings *settings,
                               const rs_work *work, rs_error *err)
@@ -64,6 +94,7 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     rs_status status = RS_OK;
     uint64_t start = rsi_clock_us();
     RS_TRY(rsi_open_store(&stages->store, store_path, err));
+    RS_TRY(rs_context(err, check_subjects(stages->store, err), "store \"%s\"", store_path));
     RS_TRY(rs_graph_open(&stages->graph, stages->store, &settings->graph, work, err));
     rsi_stages_time(stages, "graph", start);
     start = rsi_clock_us();
@@ -74,7 +105,8 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     RS_TRY(rs_conflicts_find(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
                              rs_graph_subject_count(stages->graph), RSI_CONFLICTS_KEPT,
                              &stages->conflicts, err));
-    RS_TRY(rs_evidence_collapse(stages->graph, &stages->evidence, &stages->collapsed, err));
+    RS_TRY(rsi_parallel(work, 2, use_evidence, stages, err));
+    rs_evidence_forget_times(&stages->evidence);
     rsi_stages_time(stages, "evidence", start);
 done:
     return status;
@@ -176,10 +208,16 @@ done:
 static rs_status count_oddity(middle *m, rs_error *err)
 {
     uint64_t start = rsi_clock_us();
-    const rsi_oddity_watch watch = {
-        .context = m->stages->trace, .counts = rsi_trace_counts, .column = rsi_trace_column};
-    rs_status status = rsi_oddity(m->stages->graph, &m->each,
-                                  m->stages->trace == NULL ? NULL : &watch, m->stages->oddity, err);
+    rsi_stages *stages = m->stages;
+    rsi_trace *trace = stages->trace;
+    rs_status status =
+        rsi_oddity(stages->graph, stages->numbers, &m->each,
+                   trace == NULL ? NULL : rsi_trace_column, trace, stages->oddity, err);
+    if (status == RS_OK && trace != NULL) {
+        status = rsi_trace_counts(trace, stages->numbers, err);
+    }
+    rsi_numbers_free(stages->numbers);
+    stages->numbers = NULL;
     time_task(m, 3, "oddity", start);
     return status;
 }
@@ -315,6 +353,7 @@ void rsi_stages_free(rsi_stages *stages)
 {
     rs_detect_crew_end(stages->crew);
     rsi_trace_free(stages->trace);
+    rsi_numbers_free(stages->numbers);
     rs_findings_free(&stages->findings);
     rs_network_free(&stages->network);
     rs_evidence_graph_free(&stages->collapsed);

@@ -44,9 +44,10 @@ typedef struct rsi_stages {
     int64_t *seed;   /* by node */
     int64_t *spread; /* by node */
     rs_network network;
-    struct rsi_trace *trace; /* what explains the run, in the making; NULL: left out */
-    uint32_t *oddity;        /* by subject */
-    uint32_t *label;         /* by node of `collapsed`: its community */
+    struct rsi_trace *trace;     /* what explains the run, in the making; NULL: left out */
+    struct rsi_numbers *numbers; /* of relations in time, for oddity */
+    uint32_t *oddity;            /* by subject */
+    uint32_t *label;             /* by node of `collapsed`: its community */
     rs_detect_crew *crew;
     rs_detect_counts detect;
     rs_findings findings;

@@ -1,7 +1,8 @@
 /* kinds.c - the table of evidence kinds, and the run over all relations.
  *
- * One task per (kind, relation), side by side; their links are put one after the other in the order
- * of the relations and then of the table, and sorted, so that nothing depends on the threads.
+ * One task a relation, side by side, the largest first; their links are put one after the other in
+ * the order of the relations and then of the table, and sorted, so that nothing depends on the
+ * threads. They are sorted by a counting sort by their smaller end, and there where they lie.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
-#include "base/sort.h"
+#include "base/sort_entries.h"
 #include "base/try.h"
 #include "evidence/entity.h"
 
@@ -95,10 +96,10 @@ typedef struct search {
     const rs_graph *graph;
     const rs_evidence_options *options;
     rs_evidence *out;
-    rsi_link_list *lists;   /* relation_count * KIND_COUNT */
-    rs_timeline *timelines; /* by relation */
-    rsi_passes *passes;     /* by relation */
-    rs_work quiet;          /* for calls from a worker: they may not report */
+    rsi_link_list *lists; /* relation_count * KIND_COUNT */
+    rsi_passes *passes;   /* by relation */
+    size_t *order;        /* relations, as they are searched */
+    rs_work quiet;        /* for calls from a worker: they may not report */
 } search;
 
 static bool is_subject(const rs_graph *graph, uint32_t type)
@@ -124,32 +125,19 @@ bool rsi_is_timed_payment(const rs_graph *graph, const rs_relation_info *info)
            rsi_is_timed_act(graph, info);
 }
 
-static rs_status group_relation(void *context, size_t index, unsigned worker, rs_error *err)
-{
-    search *s = context;
-    (void)worker;
-    rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), index);
-    if (!rsi_ties_things(s->graph, &info)) {
-        return RS_OK;
-    }
-    return rs_graph_groups(s->graph, index, &s->out->groups[index], &s->quiet, err);
-}
-
-/* What happens in time, relation after relation: each uses all threads. */
-static rs_status order_in_time(search *s, const rs_work *work, rs_error *err)
+/* What the kinds look at: who uses which thing, or what happens in time. */
+static rs_status prepare(search *s, size_t r, const rs_relation_info *info, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_work silent = {.threads = work != NULL ? work->threads : 1,
-                      .memory_bytes = work != NULL ? work->memory_bytes : 0};
-    for (size_t r = 0; r < s->out->relation_count; r++) {
-        rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
-        if (rsi_is_timed_act(s->graph, &info)) {
-            RS_TRY(rs_graph_timeline(s->graph, r, &s->timelines[r], &silent, err));
-        }
-        if (rsi_is_timed_payment(s->graph, &info)) {
-            RS_TRY(rsi_passes_find(&s->timelines[r], s->options->pass_window_s,
-                                   rs_graph_subject_count(s->graph), &silent, &s->passes[r], err));
-        }
+    if (rsi_ties_things(s->graph, info)) {
+        RS_TRY(rs_graph_groups(s->graph, r, &s->out->groups[r], &s->quiet, err));
+    }
+    if (rsi_is_timed_act(s->graph, info)) {
+        RS_TRY(rs_graph_timeline(s->graph, r, &s->out->timelines[r], &s->quiet, err));
+    }
+    if (rsi_is_timed_payment(s->graph, info)) {
+        RS_TRY(rsi_passes_find(&s->out->timelines[r], s->options->pass_window_s,
+                               rs_graph_subject_count(s->graph), &s->quiet, &s->passes[r], err));
     }
 done:
     return status;
@@ -159,25 +147,44 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
 {
     rs_status status = RS_OK;
     search *s = context;
+    size_t r = s->order[index];
+    rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
+    const char *kind = NULL;
     (void)worker;
-    size_t relation = index / KIND_COUNT;
-    size_t kind = index % KIND_COUNT;
-    rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), relation);
-    if (!kinds[kind]->reads(s->graph, &info)) {
-        return RS_OK;
+    RS_TRY(prepare(s, r, &info, err));
+    for (size_t k = 0; k < KIND_COUNT; k++) {
+        rsi_kind_input input = {.graph = s->graph,
+                                .options = s->options,
+                                .info = info,
+                                .relation = (uint16_t)r,
+                                .kind = (uint16_t)k,
+                                .groups = &s->out->groups[r],
+                                .timeline = &s->out->timelines[r],
+                                .passes = &s->passes[r]};
+        if (kinds[k]->reads(s->graph, &info)) {
+            kind = kinds[k]->name;
+            RS_TRY(kinds[k]->find(&input, &s->quiet, &s->lists[r * KIND_COUNT + k], err));
+        }
     }
-    rsi_kind_input input = {.graph = s->graph,
-                            .options = s->options,
-                            .info = info,
-                            .relation = (uint16_t)relation,
-                            .kind = (uint16_t)kind,
-                            .groups = &s->out->groups[relation],
-                            .timeline = &s->timelines[relation],
-                            .passes = &s->passes[relation]};
-    RS_TRY(kinds[kind]->find(&input, &s->quiet, &s->lists[index], err));
 done:
-    return rs_context(err, status, "evidence \"%s\" of relation \"%s\"", kinds[kind]->name,
-                      info.name);
+    return kind == NULL
+               ? status
+               : rs_context(err, status, "evidence \"%s\" of relation \"%s\"", kind, info.name);
+}
+
+/* Relations by their edges, the most first: what takes longest begins first. */
+static void order_relations(const search *s)
+{
+    const rs_store *store = rs_graph_store(s->graph);
+    for (size_t r = 0; r < s->out->relation_count; r++) {
+        size_t place = r;
+        uint64_t edges = rs_store_relation(store, r).edge_count;
+        for (; place > 0 && rs_store_relation(store, s->order[place - 1]).edge_count < edges;
+             place--) {
+            s->order[place] = s->order[place - 1];
+        }
+        s->order[place] = r;
+    }
 }
 
 static int by_user_count(const void *left, const void *right)
@@ -216,41 +223,79 @@ static rs_status join_hubs(const search *s, size_t list_count, rs_error *err)
     return RS_OK;
 }
 
-/* All lists in one array, by (a, b), equal ones in the order of the lists. Frees the lists. */
-static rs_status join_links(const search *s, size_t list_count, rs_error *err)
+static uint64_t larger_end(const void *entry)
+{
+    return ((const rs_link *)entry)->b;
+}
+
+/* What the threads share when they sort the links of each subject. */
+typedef struct sorting {
+    rs_link *links;
+    const size_t *first;
+    uint32_t subjects;
+} sorting;
+
+enum { BLOCK = 1 << 14 };
+
+static rs_status sort_block(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_record *order = NULL;
-    rs_link *joined = NULL;
+    const sorting *s = context;
+    const rsi_entry_order order = {.size = sizeof *s->links, .key = larger_end};
+    (void)worker;
+    size_t end = (index + 1) * BLOCK < s->subjects ? (index + 1) * BLOCK : s->subjects;
+    for (size_t v = index * BLOCK; v < end; v++) {
+        size_t count = s->first[v + 1] - s->first[v];
+        RS_TRY(rsi_sort_entries(s->links + s->first[v], count, order, err));
+    }
+done:
+    return status;
+}
+
+/* Put a list's links into their places: first[a + 1] is the next one of a. */
+static void deal_out(const rsi_link_list *list, size_t *first, rs_link *links)
+{
+    enum { AHEAD = 16, NEAR = 8 };
+    for (size_t i = 0; i < list->count; i++) {
+        if (i + AHEAD < list->count) {
+            __builtin_prefetch(&first[list->links[i + AHEAD].a + 1], 1);
+            __builtin_prefetch(&links[first[list->links[i + NEAR].a + 1]], 1);
+        }
+        links[first[list->links[i].a + 1]++] = list->links[i];
+    }
+}
+
+/* All lists in one array, by (a, b), equal ones in the order of the lists. */
+static rs_status join_links(const search *s, size_t list_count, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t subjects = rs_graph_subject_count(s->graph);
     size_t total = 0;
+    size_t *first = calloc((size_t)subjects + 3, sizeof *first);
     for (size_t i = 0; i < list_count; i++) {
         total += s->lists[i].count;
     }
-    order = malloc((total + 1) * sizeof *order);
-    joined = malloc((total + 1) * sizeof *joined);
-    if (order == NULL || joined == NULL) {
+    s->out->links = malloc((total + 1) * sizeof *s->out->links);
+    if (first == NULL || s->out->links == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu evidence links)", total);
         goto done;
     }
-    size_t at = 0;
     for (size_t i = 0; i < list_count; i++) {
         for (size_t k = 0; k < s->lists[i].count; k++) {
-            const rs_link *link = &s->lists[i].links[k];
-            order[at++] = (rsi_record){.key = (uint64_t)link->a << 32 | link->b,
-                                       .value = (uint64_t)i << 40 | k};
+            first[s->lists[i].links[k].a + 2]++;
         }
     }
-    RS_TRY(rsi_sort_records(order, total, NULL, err));
-    for (size_t i = 0; i < total; i++) {
-        uint64_t from = order[i].value;
-        joined[i] = s->lists[from >> 40].links[from & ((UINT64_C(1) << 40) - 1)];
+    for (uint32_t v = 0; v < subjects; v++) {
+        first[v + 2] += first[v + 1];
     }
-    s->out->links = joined;
+    for (size_t i = 0; i < list_count; i++) {
+        deal_out(&s->lists[i], first, s->out->links);
+    }
     s->out->link_count = total;
-    joined = NULL; /* moved to the evidence */
+    sorting all = {.links = s->out->links, .first = first, .subjects = subjects};
+    RS_TRY(rsi_parallel(work, ((size_t)subjects + BLOCK - 1) / BLOCK, sort_block, &all, err));
 done:
-    free(joined);
-    free(order);
+    free(first);
     return status;
 }
 
@@ -261,44 +306,54 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     *out = (rs_evidence){.relation_count = rs_store_relation_count(rs_graph_store(graph))};
     size_t lists = out->relation_count * KIND_COUNT;
     search s = {.graph = graph, .options = options, .out = out};
-    s.quiet = (rs_work){.threads = 1, .memory_bytes = work != NULL ? work->memory_bytes : 0};
+    s.quiet = (rs_work){.threads = work != NULL ? work->threads : 1,
+                        .memory_bytes = work != NULL ? work->memory_bytes : 0};
+    s.order = malloc((out->relation_count + 1) * sizeof *s.order);
     s.lists = calloc(lists + 1, sizeof *s.lists);
     out->groups = calloc(out->relation_count + 1, sizeof *out->groups);
-    s.timelines = calloc(out->relation_count + 1, sizeof *s.timelines);
+    out->timelines = calloc(out->relation_count + 1, sizeof *out->timelines);
     s.passes = calloc(out->relation_count + 1, sizeof *s.passes);
-    if (s.lists == NULL || out->groups == NULL || s.timelines == NULL || s.passes == NULL) {
+    if (s.lists == NULL || s.order == NULL || out->groups == NULL || out->timelines == NULL ||
+        s.passes == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu relations)", out->relation_count);
         goto done;
     }
-    RS_TRY(rs_work_report(work, "evidence", "steps", 0, 3, err));
-    RS_TRY(rsi_parallel(work, out->relation_count, group_relation, &s, err));
-    RS_TRY(order_in_time(&s, work, err));
-    RS_TRY(rs_work_report(work, "evidence", "steps", 1, 3, err));
-    RS_TRY(rsi_parallel(work, lists, search_relation, &s, err));
-    RS_TRY(rs_work_report(work, "evidence", "steps", 2, 3, err));
-    RS_TRY(join_links(&s, lists, err));
+    order_relations(&s);
+    RS_TRY(rs_work_report(work, "evidence", "steps", 0, 2, err));
+    RS_TRY(rsi_parallel(work, out->relation_count, search_relation, &s, err));
+    RS_TRY(rs_work_report(work, "evidence", "steps", 1, 2, err));
+    RS_TRY(join_links(&s, lists, work, err));
     RS_TRY(rsi_entities(graph, options->identity_max, out, err));
     RS_TRY(join_hubs(&s, lists, err));
-    RS_TRY(rs_work_report(work, "evidence", "steps", 3, 3, err));
+    RS_TRY(rs_work_report(work, "evidence", "steps", 2, 2, err));
 done:
     for (size_t i = 0; s.lists != NULL && i < lists; i++) {
         rsi_link_list_free(&s.lists[i]);
     }
-    for (size_t r = 0; s.timelines != NULL && s.passes != NULL && r < out->relation_count; r++) {
-        rs_timeline_free(&s.timelines[r]);
+    for (size_t r = 0; s.passes != NULL && r < out->relation_count; r++) {
         rsi_passes_free(&s.passes[r]);
     }
-    free(s.timelines);
     free(s.passes);
     free(s.lists);
+    free(s.order);
     if (status != RS_OK) {
         rs_evidence_free(out);
     }
     return status;
 }
 
+void rs_evidence_forget_times(rs_evidence *evidence)
+{
+    for (size_t r = 0; evidence->timelines != NULL && r < evidence->relation_count; r++) {
+        rs_timeline_free(&evidence->timelines[r]);
+    }
+    free(evidence->timelines);
+    evidence->timelines = NULL;
+}
+
 void rs_evidence_free(rs_evidence *evidence)
 {
+    rs_evidence_forget_times(evidence);
     for (size_t i = 0; evidence->groups != NULL && i < evidence->relation_count; i++) {
         rs_groups_free(&evidence->groups[i]);
     }

@@ -11,10 +11,9 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/parallel.h"
-#include "base/sort.h"
+#include "base/sort_entries.h"
 #include "base/try.h"
 #include "graph/internal.h"
 
@@ -57,11 +56,19 @@ done:
 /* False where there are more edges than the store said. */
 static bool take_run(builder *b, const rsi_edge_stream *stream, const rs_edges *run)
 {
+    enum { AHEAD = 24, NEAR = 12 };
     rs_timeline *line = b->line;
+    const uint32_t *node_of = stream->dst.node_of;
     bool same_type = stream->relation.src_type == stream->relation.dst_type;
-    for (size_t i = 0; run->time != NULL && i < run->count; i++) {
-        bool timed = run->time[i] != RS_NO_TIME && run->time[i] >= line->base;
+    for (size_t i = 0; i < run->count; i++) {
+        if (i + AHEAD < run->count) { /* targets come at random */
+            uint32_t near = node_of[run->dst[i + NEAR]];
+            __builtin_prefetch(&node_of[run->dst[i + AHEAD]]);
+            __builtin_prefetch(&line->in_first[near - line->dst_first + 2], 1);
+        }
+        bool timed = run->time != NULL && run->time[i] != RS_NO_TIME && run->time[i] >= line->base;
         if (!timed || (same_type && run->src[i] == run->dst[i])) {
+            line->left_out += !(same_type && run->src[i] == run->dst[i]);
             continue;
         }
         if (line->count >= b->room) {
@@ -159,67 +166,26 @@ static void deal_in(rs_timeline *line)
     }
 }
 
-static bool before(const rs_event *a, const rs_event *b)
-{
-    if (a->time != b->time) {
-        return a->time < b->time;
-    }
-    if (a->node != b->node) {
-        return a->node < b->node;
-    }
-    if (a->amount != b->amount) {
-        return a->amount < b->amount;
-    }
-    return a->precision_s < b->precision_s;
-}
-
-static void sort_few(rs_event *events, size_t count)
-{
-    for (size_t i = 1; i < count; i++) {
-        rs_event moving = events[i];
-        size_t hole = i;
-        while (hole > 0 && before(&moving, &events[hole - 1])) {
-            events[hole] = events[hole - 1];
-            hole--;
-        }
-        events[hole] = moving;
-    }
-}
-
 static int compare(const void *left, const void *right)
 {
-    return before(right, left) - before(left, right);
+    const rs_event *a = left;
+    const rs_event *b = right;
+    if (a->time != b->time) {
+        return a->time < b->time ? -1 : 1;
+    }
+    if (a->node != b->node) {
+        return a->node < b->node ? -1 : 1;
+    }
+    if (a->amount != b->amount) {
+        return a->amount < b->amount ? -1 : 1;
+    }
+    return (a->precision_s > b->precision_s) - (a->precision_s < b->precision_s);
 }
 
-/* By (time, node) in linear time; the few that are equal in both by comparing the rest. */
-static rs_status sort_many(rs_event *events, size_t count, rs_error *err)
+static uint64_t key(const void *entry)
 {
-    rs_status status = RS_OK;
-    rsi_record *order = malloc(count * sizeof *order);
-    rs_event *sorted = malloc(count * sizeof *sorted);
-    if (order == NULL || sorted == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu events of one node)", count);
-        goto done;
-    }
-    for (size_t i = 0; i < count; i++) {
-        order[i] = (rsi_record){.key = (uint64_t)events[i].time << 32 | events[i].node, .value = i};
-    }
-    RS_TRY(rsi_sort_records(order, count, NULL, err));
-    for (size_t i = 0; i < count; i++) {
-        sorted[i] = events[order[i].value];
-    }
-    for (size_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && order[end].key == order[i].key; end++) {
-        }
-        if (end - i > 1) {
-            qsort(sorted + i, end - i, sizeof *sorted, compare);
-        }
-    }
-    memcpy(events, sorted, count * sizeof *sorted);
-done:
-    free(sorted);
-    free(order);
-    return status;
+    const rs_event *event = entry;
+    return (uint64_t)event->time << 32 | event->node;
 }
 
 /* What the threads share: the lists of one end. */
@@ -233,18 +199,14 @@ enum { BLOCK = 1 << 14 };
 
 static rs_status sort_block(void *context, size_t index, unsigned worker, rs_error *err)
 {
-    enum { FEW = 48 };
     rs_status status = RS_OK;
     const sorting *s = context;
+    const rsi_entry_order order = {.size = sizeof *s->events, .key = key, .compare = compare};
     (void)worker;
     size_t end = (index + 1) * BLOCK < s->nodes ? (index + 1) * BLOCK : s->nodes;
     for (size_t v = index * BLOCK; v < end; v++) {
         size_t count = s->first[v + 1] - s->first[v];
-        if (count <= FEW) {
-            sort_few(s->events + s->first[v], count);
-        } else {
-            RS_TRY(sort_many(s->events + s->first[v], count, err));
-        }
+        RS_TRY(rsi_sort_entries(s->events + s->first[v], count, order, err));
     }
 done:
     return status;

@@ -3,13 +3,13 @@
  * As groups.c: a first pass counts, a second puts each use into its thing's place, then each
  * thing's uses are sorted by themselves.
  *
- * Memory: 8 bytes a thing, 12 a shared thing, 24 a use; 32 more a use of the most used thing.
+ * Memory: 8 bytes a thing, 12 a shared thing, 24 a use; 40 more a use of the most used thing.
  * Cost: two readings of the relation and O(1) a use.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
-#include "base/sort.h"
+#include "base/sort_entries.h"
 #include "base/try.h"
 #include "graph/shared.h"
 
@@ -58,82 +58,34 @@ done:
     return status;
 }
 
-static bool before(const rs_use *a, const rs_use *b)
+static int compare(const void *left, const void *right)
 {
+    const rs_use *a = left;
+    const rs_use *b = right;
     if (a->time != b->time) {
-        return a->time < b->time;
+        return a->time < b->time ? -1 : 1;
     }
-    return a->user != b->user ? a->user < b->user : a->precision_s < b->precision_s;
+    if (a->user != b->user) {
+        return a->user < b->user ? -1 : 1;
+    }
+    return (a->precision_s > b->precision_s) - (a->precision_s < b->precision_s);
 }
 
-static void sort_few(rs_use *uses, size_t count)
+static uint64_t key(const void *entry)
 {
-    for (size_t i = 1; i < count; i++) {
-        rs_use moving = uses[i];
-        size_t hole = i;
-        while (hole > 0 && before(&moving, &uses[hole - 1])) {
-            uses[hole] = uses[hole - 1];
-            hole--;
-        }
-        uses[hole] = moving;
-    }
-}
-
-/* By (user, precision) first and then, stably, by time. `records` has room for twice `count`. */
-static rs_status sort_many(rs_use *uses, size_t count, rsi_record *records, rs_error *err)
-{
-    rs_status status = RS_OK;
-    rsi_record *scratch = records + count;
-    uint32_t thing = uses[0].thing;
-    for (size_t i = 0; i < count; i++) {
-        records[i] = (rsi_record){.key = (uint64_t)uses[i].user << 32 | uses[i].precision_s,
-                                  .value = (uint64_t)uses[i].time ^ SIGN};
-    }
-    RS_TRY(rsi_sort_records(records, count, scratch, err));
-    for (size_t i = 0; i < count; i++) {
-        records[i] = (rsi_record){.key = records[i].value, .value = records[i].key};
-    }
-    RS_TRY(rsi_sort_records(records, count, scratch, err));
-    for (size_t i = 0; i < count; i++) {
-        uses[i] = (rs_use){.thing = thing,
-                           .user = (uint32_t)(records[i].value >> 32),
-                           .time = (int64_t)(records[i].key ^ SIGN),
-                           .precision_s = (uint32_t)records[i].value};
-    }
-done:
-    return status;
-}
-
-static size_t most_uses(const rsi_shared *shared)
-{
-    uint64_t most = 0;
-    for (uint32_t g = 0; g < shared->count; g++) {
-        uint64_t count = shared->first[g + 1] - shared->first[g];
-        most = count > most ? count : most;
-    }
-    return (size_t)most;
+    const rs_use *use = entry;
+    return (uint64_t)use->time ^ SIGN;
 }
 
 static rs_status sort_uses(const rsi_shared *shared, rs_use *uses, rs_error *err)
 {
-    enum { FEW = 32 };
     rs_status status = RS_OK;
-    rsi_record *records = NULL;
-    size_t most = most_uses(shared);
-    if (most > FEW) {
-        RS_TRY(rsi_graph_array(&records, most, 2 * sizeof *records, err));
-    }
+    const rsi_entry_order order = {.size = sizeof *uses, .key = key, .compare = compare};
     for (uint32_t g = 0; g < shared->count; g++) {
-        rs_use *group = uses + shared->first[g];
         size_t count = (size_t)(shared->first[g + 1] - shared->first[g]);
-        if (count <= FEW) {
-            sort_few(group, count);
-        } else {
-            RS_TRY(sort_many(group, count, records, err));
-        }
+        RS_TRY(rsi_sort_entries(uses + shared->first[g], count, order, err));
     }
 done:
-    free(records);
     return status;
 }
 

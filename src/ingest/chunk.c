@@ -67,8 +67,11 @@ static rs_status note_bad(const parse *in, const extent *row, size_t column, con
     rs_status status = reserve_bad(chunk, length, in->err);
     if (status == RS_OK) {
         memcpy(chunk->reasons + chunk->reasons_length, reason, length);
-        chunk->bad[chunk->bad_count++] =
-            (rsi_bad_row){row->line, column, row->start, row->length, chunk->reasons_length};
+        chunk->bad[chunk->bad_count++] = (rsi_bad_row){.line = row->line,
+                                                       .column = column,
+                                                       .start = row->start,
+                                                       .length = row->length,
+                                                       .reason = chunk->reasons_length};
         chunk->reasons_length += length;
     }
     return status;
@@ -154,7 +157,9 @@ static rs_status take_record(const parse *in, const rsi_csv_record *record)
     bool good = true;
     at.start += in->chunk->input.start;
     if (record->problem != NULL) {
-        return note_bad(in, &at, record->problem_field + 1, record->problem);
+        RS_TRY(note_bad(in, &at, record->problem_field + 1, record->problem));
+        in->chunk->bad[in->chunk->bad_count - 1].unclosed = record->unclosed;
+        goto done;
     }
     if (record->field_count != file->field_count) {
         char reason[100];
@@ -249,6 +254,9 @@ static rs_status parse_csv(parse *in, bool stop_at_bad)
         }
         if (!rsi_csv_scan_next(chunk->scan, &record, &out_of_memory)) {
             break;
+        }
+        if (record.end == record.start && file->field_count > 1) {
+            continue; /* a blank line says nothing */
         }
         chunk->row_count++;
         record.line += in->header_lines;
@@ -453,8 +461,10 @@ static rs_status parse_lines(const parse *in, bool stop_at_bad)
         size_t end = lf == NULL ? piece->length : (size_t)(lf - piece->bytes);
         extent row = {chunk->line_count, at, end - at};
         row.length -= end > at && piece->bytes[end - 1] == '\r';
-        chunk->row_count++;
-        RS_TRY(take_line(in, &row));
+        if (row.length > 0) { /* a blank line says nothing */
+            chunk->row_count++;
+            RS_TRY(take_line(in, &row));
+        }
         if (stop_at_bad && chunk->bad_count > 0) {
             break;
         }

@@ -23,6 +23,7 @@ typedef struct rsi_bad_row {
     size_t start;  /* of the row in the piece */
     size_t length;
     size_t reason; /* offset in the chunk's reasons, NUL-terminated */
+    bool unclosed; /* it took all that follows with it: no row that could be put aside */
 } rsi_bad_row;
 
 typedef struct rsi_chunk {
@@ -34,6 +35,7 @@ typedef struct rsi_chunk {
     size_t bad_count;
     rs_status status; /* what reading or parsing it failed with */
     rs_error error;
+    bool done; /* the queue's: it need not be parsed any more */
     /* private */
     rsi_bad_cell bad_cell;
     rsi_row row;

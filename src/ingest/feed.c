@@ -130,8 +130,11 @@ static rs_status bind_slot(rsi_file *file, size_t slot, const rsi_csv_record *re
             return rs_fail(err, RS_EUSAGE, "%s: the query gives no column \"%s\" (it gives %s)",
                            file->input->path, column, all);
         }
-        return rs_fail(err, RS_EINPUT, "%s:1:1: the header has no column \"%s\" (it has %s)",
-                       file->input->path, column, all);
+        bool one = record->field_count == 1 && strpbrk(all, ";\t|,") != NULL;
+        return rs_fail(err, RS_EINPUT, "%s:1:1: the header has no column \"%s\" (it has %s)%s",
+                       file->input->path, column, all,
+                       one ? "; do its lines have another \"delimiter\" than the mapping says?"
+                           : "");
     }
     file->field_of_slot[slot] = found;
     return RS_OK;

@@ -1,15 +1,13 @@
-/* ingest.c - files -> chunks -> blocks -> one batch, in rounds.
+/* ingest.c - files -> chunks -> blocks -> one batch.
  *
- *   round    every worker: take the lock, read the next chunk, give the lock, parse the chunk into
- * its block; then the calling thread looks at the chunks in file order and appends the blocks, with
- * all workers again
+ * Every worker: take the next chunk, reading it, parse it into the worker's block, append the block
+ * to the batch, give the chunk back, which has it looked at in file order (queue.h). What a worker
+ * parses it numbers and appends at once, while it is in its core's cache. Results and the first bad
+ * row do not depend on the number of threads. Where the batch is full all stop, for it to write a
+ * run.
  *
- * Reading is the short part under the lock, so two workers read and parse side by side; the order
- * of chunks is the order in which they were read, whoever parses them, so that results and the
- * first bad row do not depend on the number of threads.
- *
- * Memory: up to CHUNKS_PER_WORKER pieces of PIECE_BYTES and their blocks for each worker, a sixth
- * of the budget where that is less, and the batch's own.
+ * Memory: CHUNKS_PER_WORKER pieces of PIECE_BYTES and one block for each worker, and the batch's
+ * own.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ringscope/ingest.h"
@@ -18,23 +16,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/lock.h"
 #include "base/parallel.h"
 #include "base/try.h"
 #include "ingest/chunk.h"
 #include "ingest/feed.h"
 #include "ingest/inputs.h"
 #include "ingest/mapping.h"
+#include "ingest/queue.h"
 #include "ingest/rejects.h"
 #include "ingest/rows.h"
 #include "store/batch.h"
 
 enum {
-    PIECE_BYTES = 1 << 20,
-    CHUNK_BYTES = 5 << 20, /* a piece and its rows on their way into the batch */
-    CHUNKS_PER_WORKER = 6,
-    CHUNKS_MAX = 64,
-    CHUNKS_SHARE = 6 /* all chunks take at most one part in so many of the budget */
+    PIECE_BYTES = 1 << 18, /* with its rows it fits a core's cache */
+    CHUNKS_PER_WORKER = 4,
+    WORKER_BYTES = 4 << 20 /* pieces and their rows on their way into the batch */
 };
 
 /* What is known of a file after its chunks were looked at. */
@@ -58,15 +54,11 @@ typedef struct ingest {
     unsigned worker_count;
     rsi_rower **rowers; /* worker * source_count + source; made when first needed */
     size_t source_count;
-    size_t chunk_count;
-    rsi_chunk *chunks;
-    rsi_block **blocks;
+    rsi_block **blocks; /* by worker */
+    rsi_queue *queue;
     uint64_t row_count;
     uint64_t rejected_count;
     bool reads_ahead; /* an input is no file on disk */
-    rsi_lock *lock;   /* over the feed and the two below */
-    size_t used;      /* chunks of this round */
-    bool ended;       /* no more chunks: the end, or a failure */
 } ingest;
 
 /* ---- names -> numbers of the batch --------------------------------------------------------------
@@ -163,57 +155,53 @@ done:
     return status;
 }
 
-/* Read the next chunk into the next place of the round; NULL where there is none. */
-static rsi_chunk *take_chunk(ingest *in, size_t *place)
+static rs_status report(const ingest *in, uint64_t done, rs_error *err)
 {
-    rsi_chunk *chunk = NULL;
-    rsi_lock_take(in->lock);
-    if (!in->ended && in->used < in->chunk_count) {
-        *place = in->used;
-        chunk = &in->chunks[in->used];
-        chunk->status = rsi_feed_next(in->feed, &chunk->input, &chunk->error);
-        in->ended = chunk->status != RS_OK || chunk->input.piece.length == 0;
-        in->used += chunk->status != RS_OK || chunk->input.piece.length > 0;
-    }
-    bool nothing = chunk == NULL || chunk->status != RS_OK || chunk->input.piece.length == 0;
-    rsi_lock_give(in->lock);
-    return nothing ? NULL : chunk;
+    return rs_work_report(in->work, "ingest", rsi_feed_unit(&in->inputs), done, in->inputs.size,
+                          err);
 }
 
-/* Read chunks for a round in the calling thread. A pipe may keep it waiting, and only the calling
- * thread may ask whether to go on. */
-static void read_ahead(ingest *in)
+/* While no worker reads. */
+static rs_status ask(void *context, rs_error *err)
 {
-    size_t place = 0;
-    while (take_chunk(in, &place) != NULL) {
+    const ingest *in = context;
+    return report(in, in->feed == NULL ? 0 : rsi_feed_done(in->feed), err);
+}
+
+/* Only the calling thread, which is worker 0, may ask whether to go on. */
+static void ask_at_work(ingest *in, unsigned worker)
+{
+    rs_error error = {.status = RS_OK};
+    rs_status status = worker == 0 ? report(in, rsi_queue_done(in->queue), &error) : RS_OK;
+    if (status != RS_OK) {
+        rsi_queue_stop(in->queue, status, &error);
     }
 }
 
-static rs_status chunk_task(void *context, size_t index, unsigned worker, rs_error *err)
+/* Failures stay with their chunk, to be told in file order. */
+static rs_status work_chunks(void *context, size_t index, unsigned worker, rs_error *err)
 {
     ingest *in = context;
-    size_t place = 0;
-    (void)err; /* failures stay with their chunk, to be told in file order */
     rsi_chunk *chunk = NULL;
-    if (!in->reads_ahead) {
-        chunk = take_chunk(in, &place); /* places are given in reading order, under the lock */
-    } else if (index < in->used && in->chunks[index].status == RS_OK) {
-        place = index;
-        chunk = &in->chunks[index];
-    }
-    if (chunk == NULL) {
-        return RS_OK;
-    }
-    chunk->status = parse_chunk(in, chunk, in->blocks[place], worker);
-    if (chunk->status != RS_OK || (in->rejects == NULL && chunk->bad_count > 0)) {
-        rsi_lock_take(in->lock);
-        in->ended = true; /* what comes later in the files does not matter any more */
-        rsi_lock_give(in->lock);
+    (void)index;
+    (void)err;
+    while ((chunk = rsi_queue_take(in->queue)) != NULL) {
+        rsi_block *block = in->blocks[worker];
+        chunk->status = parse_chunk(in, chunk, block, worker);
+        bool bad = in->rejects == NULL && chunk->bad_count > 0;
+        if (chunk->status == RS_OK && !bad) {
+            chunk->status = rsi_batch_append(in->batch, block, &chunk->error);
+        }
+        if (rsi_batch_full(in->batch)) {
+            rsi_queue_pause(in->queue);
+        }
+        rsi_queue_give(in->queue, chunk, bad);
+        ask_at_work(in, worker);
     }
     return RS_OK;
 }
 
-/* ---- a round ------------------------------------------------------------------------------------
+/* ---- chunks in file order -----------------------------------------------------------------------
  */
 
 static rs_status note_bad_rows(ingest *in, const rsi_chunk *chunk, uint64_t line, rs_error *err)
@@ -224,7 +212,7 @@ static rs_status note_bad_rows(ingest *in, const rsi_chunk *chunk, uint64_t line
         const rsi_bad_row *bad = &chunk->bad[i];
         const char *reason = rsi_chunk_reason(chunk, bad);
         uint64_t at = line + bad->line + 1;
-        if (in->rejects == NULL) {
+        if (in->rejects == NULL || bad->unclosed) {
             return rs_fail(err, RS_EINPUT, "%s:%llu:%zu: %s", path, (unsigned long long)at,
                            bad->column, reason);
         }
@@ -235,49 +223,37 @@ done:
     return status;
 }
 
-/* Look at the round's chunks in file order; the first failure is the answer. */
-static rs_status settle_chunks(ingest *in, rs_error *err)
+static rs_status settle_chunk(void *context, const rsi_chunk *chunk, rs_error *err)
 {
     rs_status status = RS_OK;
-    for (size_t i = 0; i < in->used; i++) {
-        const rsi_chunk *chunk = &in->chunks[i];
-        tally *file = &in->tallies[chunk->input.file_index];
-        if (chunk->status != RS_OK) {
-            *err = chunk->error;
-            return chunk->input.too_long
-                       ? rs_context(err, chunk->status, "%s:%llu:1", chunk->input.file->input->path,
-                                    (unsigned long long)file->line_count + 1)
-                       : chunk->status;
-        }
-        RS_TRY(note_bad_rows(in, chunk, file->line_count, err));
-        file->line_count += chunk->line_count;
-        file->good_count += chunk->row_count - chunk->bad_count;
-        file->yield += chunk->yield;
-        in->row_count += chunk->row_count;
-        in->rejected_count += chunk->bad_count;
+    ingest *in = context;
+    tally *file = &in->tallies[chunk->input.file_index];
+    if (chunk->status != RS_OK) {
+        *err = chunk->error;
+        return chunk->input.too_long
+                   ? rs_context(err, chunk->status, "%s:%llu:1", chunk->input.file->input->path,
+                                (unsigned long long)file->line_count + 1)
+                   : chunk->status;
     }
+    RS_TRY(note_bad_rows(in, chunk, file->line_count, err));
+    file->line_count += chunk->line_count;
+    file->good_count += chunk->row_count - chunk->bad_count;
+    file->yield += chunk->yield;
+    in->row_count += chunk->row_count;
+    in->rejected_count += chunk->bad_count;
 done:
     return status;
 }
 
-static rs_status ask(void *context, rs_error *err)
-{
-    const ingest *in = context;
-    return rs_work_report(in->work, "ingest", rsi_feed_unit(&in->inputs),
-                          in->feed == NULL ? 0 : rsi_feed_done(in->feed), in->inputs.size, err);
-}
-
-static rs_status run_rounds(ingest *in, rs_error *err)
+static rs_status read_all(ingest *in, rs_error *err)
 {
     rs_status status = RS_OK;
-    while (!in->ended) {
-        in->used = 0;
-        if (in->reads_ahead) {
-            read_ahead(in);
-        }
-        RS_TRY(rsi_parallel(in->work, in->chunk_count, chunk_task, in, err));
-        RS_TRY(settle_chunks(in, err));
-        RS_TRY(rsi_batch_append(in->batch, in->blocks, in->used, err));
+    for (bool more = true; more;) {
+        rsi_queue_fill(in->queue);
+        RS_TRY(rsi_parallel(in->work, in->worker_count, work_chunks, in, err));
+        RS_TRY(rsi_queue_result(in->queue, &more, err));
+        RS_TRY(rsi_batch_relieve(in->batch, err));
+        rsi_queue_resume(in->queue);
         RS_TRY(ask(in, err));
     }
 done:
@@ -319,43 +295,37 @@ done:
     return status;
 }
 
-/* Fewer chunks at a time where memory is little; the result does not depend on how many. */
 static rs_status share_memory(ingest *in, rs_error *err)
 {
     uint64_t budget = in->work == NULL ? 0 : in->work->memory_bytes;
-    uint64_t least = in->worker_count * (uint64_t)CHUNK_BYTES + rsi_batch_memory_min(in->work);
-    in->chunk_count = in->worker_count * CHUNKS_PER_WORKER;
-    in->chunk_count = in->chunk_count < CHUNKS_MAX ? in->chunk_count : CHUNKS_MAX;
-    if (budget == 0) {
-        return RS_OK;
-    }
-    if (budget < least) {
+    uint64_t own = in->worker_count * (uint64_t)WORKER_BYTES;
+    uint64_t least = own + rsi_batch_memory_min(in->work);
+    if (budget > 0 && budget < least) {
         return rs_fail(err, RS_EUSAGE,
                        "%lluM of memory are too little to ingest by %u threads; %lluM would do",
                        (unsigned long long)(budget >> 20), in->worker_count,
                        (unsigned long long)(least >> 20) + 1);
     }
-    while (in->chunk_count > in->worker_count &&
-           in->chunk_count * CHUNK_BYTES * CHUNKS_SHARE > budget) {
-        in->chunk_count--;
-    }
-    rsi_batch_reserve(in->batch, in->chunk_count * (uint64_t)CHUNK_BYTES);
+    rsi_batch_reserve(in->batch, own);
     return RS_OK;
 }
 
-static rs_status make_chunks(ingest *in, rs_error *err)
+static rs_status make_workers(ingest *in, rs_error *err)
 {
     rs_status status = RS_OK;
+    rsi_queue_options queue = {
+        .feed = in->feed, .reads_ahead = in->reads_ahead, .settle = settle_chunk, .context = in};
     in->worker_count = rsi_parallel_workers(in->work);
     in->source_count = rsi_mapping_source_count(in->mapping);
+    queue.chunk_count = (size_t)in->worker_count * CHUNKS_PER_WORKER;
     RS_TRY(share_memory(in, err));
-    in->chunks = calloc(in->chunk_count, sizeof *in->chunks);
-    in->blocks = calloc(in->chunk_count, sizeof *in->blocks);
+    RS_TRY(rsi_queue_new(&in->queue, &queue, err));
+    in->blocks = calloc(in->worker_count, sizeof(rsi_block *));
     in->rowers = calloc(in->worker_count * in->source_count, sizeof(rsi_rower *));
-    if (in->chunks == NULL || in->blocks == NULL || in->rowers == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (chunks)");
+    if (in->blocks == NULL || in->rowers == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (workers)");
     }
-    for (size_t i = 0; i < in->chunk_count; i++) {
+    for (unsigned i = 0; i < in->worker_count; i++) {
         RS_TRY(rsi_block_new(&in->blocks[i], in->batch, err));
     }
 done:
@@ -376,7 +346,8 @@ static rs_status commit(ingest *in, rs_ingest_result *result, rs_error *err)
                                  .rejected_count = in->rejected_count,
                                  .edge_count = done.edge_count,
                                  .dropped_count = done.dropped_count,
-                                 .unchanged = done.unchanged};
+                                 .unchanged = done.unchanged,
+                                 .subjects_added = done.subjects_added};
     snprintf(result->batch, sizeof result->batch, "%s", done.name);
     if (in->rejects != NULL) {
         RS_TRY(rsi_rejects_publish(in->rejects, err));
@@ -390,20 +361,14 @@ static void clear(ingest *in)
     for (size_t i = 0; in->rowers != NULL && i < in->worker_count * in->source_count; i++) {
         rsi_rower_free(in->rowers[i]);
     }
-    for (size_t i = 0; i < in->chunk_count; i++) {
-        if (in->chunks != NULL) {
-            rsi_chunk_clear(&in->chunks[i]);
-        }
-        if (in->blocks != NULL) {
-            rsi_block_free(in->blocks[i]);
-        }
+    for (unsigned i = 0; in->blocks != NULL && i < in->worker_count; i++) {
+        rsi_block_free(in->blocks[i]);
     }
     free(in->rowers);
-    free(in->chunks);
     free(in->blocks);
     free(in->tallies);
+    rsi_queue_free(in->queue);
     rsi_feed_free(in->feed);
-    rsi_lock_free(in->lock);
     rsi_batch_close(in->batch);
     rsi_rejects_close(in->rejects);
     rsi_inputs_free(&in->inputs);
@@ -426,14 +391,13 @@ rs_status rs_ingest(const char *store_path, const rs_ingest_options *options, co
     feed.check = in.reads_ahead ? ask : NULL;
     RS_TRY(ask(&in, err));
     RS_TRY(rsi_feed_new(&in.feed, &in.inputs, in.mapping, &feed, err));
-    RS_TRY(rsi_lock_new(&in.lock, err));
     if (options->rejects != NULL) {
         RS_TRY(rsi_rejects_open(&in.rejects, options->rejects, err));
     }
     RS_TRY(rsi_batch_open(&in.batch, store_path, options->keep_rows, work, err));
     RS_TRY(number_files(&in, err));
-    RS_TRY(make_chunks(&in, err));
-    RS_TRY(run_rounds(&in, err));
+    RS_TRY(make_workers(&in, err));
+    RS_TRY(read_all(&in, err));
     RS_TRY(commit(&in, result, err));
 done:
     clear(&in);

@@ -69,7 +69,7 @@ static rs_status look_at(rsi_input *input, rs_error *err)
                        strerror(errno));
     }
     if (S_ISDIR(about.st_mode)) {
-        return rs_fail(err, RS_EINPUT, "file \"%s\" is a directory", input->path);
+        return rs_fail(err, RS_EUSAGE, "file \"%s\" is a directory", input->path);
     }
     input->waits = !S_ISREG(about.st_mode);
     input->size = input->waits ? 0 : (uint64_t)about.st_size;

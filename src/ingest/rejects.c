@@ -3,121 +3,110 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ingest/rejects.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/try.h"
 
+enum { GATHER_BYTES = 1 << 16 };
+
 struct rsi_rejects {
-    char *path;
-    char *temporary;
-    FILE *file;
-    bool published;
+    rsi_newfile file;
+    rsi_buffer gathered; /* not written yet */
 };
 
-static rs_status failed(const rsi_rejects *rejects, const char *what, rs_error *err)
+static rs_status in_rejects(const rsi_rejects *rejects, rs_status status, rs_error *err)
 {
-    return rs_fail(err, RS_EIO, "rejects \"%s\": cannot %s: %s", rejects->path, what,
-                   strerror(errno));
+    return rs_context(err, status, "rejects \"%s\"", rejects->file.path);
 }
 
-/* Beside the wanted name, so that the rename stays within one file system. */
-static rs_status open_temporary(rsi_rejects *rejects, rs_error *err)
+static rs_status flush(rsi_rejects *rejects, rs_error *err)
 {
-    int fd = mkstemp(rejects->temporary);
-    if (fd < 0) {
-        rejects->temporary[0] = '\0'; /* nothing to remove */
-        return failed(rejects, "create", err);
-    }
-    if (fchmod(fd, 0644) != 0 || (rejects->file = fdopen(fd, "w")) == NULL) {
-        rs_status status = failed(rejects, "open", err);
-        close(fd);
-        return status;
-    }
-    if (fputs("file,line,column,reason,row\n", rejects->file) == EOF) {
-        return failed(rejects, "write", err);
-    }
-    return RS_OK;
+    rsi_buffer *bytes = &rejects->gathered;
+    rs_status status = rsi_write_all(rejects->file.file, bytes->bytes, bytes->length, err);
+    bytes->length = 0;
+    return status;
+}
+
+static rs_status put(rsi_rejects *rejects, const char *bytes, size_t length, rs_error *err)
+{
+    return rsi_buffer_add(&rejects->gathered, bytes, length, err);
 }
 
 rs_status rsi_rejects_open(rsi_rejects **out, const char *path, rs_error *err)
 {
+    static const char head[] = "file,line,column,reason,row\n";
     rs_status status = RS_OK;
-    size_t capacity = strlen(path) + sizeof ".XXXXXX";
     rsi_rejects *rejects = calloc(1, sizeof *rejects);
-    if (rejects == NULL || (rejects->path = strdup(path)) == NULL ||
-        (rejects->temporary = malloc(capacity)) == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "rejects \"%s\": out of memory", path);
+    if (rejects == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory");
         goto done;
     }
-    snprintf(rejects->temporary, capacity, "%s.XXXXXX", path);
-    RS_TRY(open_temporary(rejects, err));
+    RS_TRY(rsi_newfile_open(&rejects->file, path, err));
+    RS_TRY(put(rejects, head, sizeof head - 1, err));
     *out = rejects;
     rejects = NULL; /* moved to the caller */
 done:
     rsi_rejects_close(rejects);
-    return status;
+    return rs_context(err, status, "rejects \"%s\"", path);
 }
 
-static void put_quoted(FILE *file, const char *bytes, size_t length)
+static rs_status put_quoted(rsi_rejects *rejects, const char *bytes, size_t length, rs_error *err)
 {
-    putc('"', file);
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i] == '"') {
-            putc('"', file);
-        }
-        putc(bytes[i], file);
+    rs_status status = RS_OK;
+    RS_TRY(put(rejects, "\"", 1, err));
+    for (size_t at = 0; at < length;) {
+        const char *quote = memchr(bytes + at, '"', length - at);
+        size_t end = quote != NULL ? (size_t)(quote - bytes) + 1 : length;
+        RS_TRY(put(rejects, bytes + at, end - at, err));
+        RS_TRY(put(rejects, "\"", quote != NULL, err)); /* twice */
+        at = end;
     }
-    putc('"', file);
+    RS_TRY(put(rejects, "\"", 1, err));
+done:
+    return status;
 }
 
 rs_status rsi_rejects_add(rsi_rejects *rejects, const char *file, uint64_t line, size_t column,
                           const char *reason, rs_text row, rs_error *err)
 {
-    put_quoted(rejects->file, file, strlen(file));
-    fprintf(rejects->file, ",%llu,%zu,", (unsigned long long)line, column);
-    put_quoted(rejects->file, reason, strlen(reason));
-    putc(',', rejects->file);
-    put_quoted(rejects->file, row.bytes, row.length);
-    putc('\n', rejects->file);
-    return ferror(rejects->file) ? failed(rejects, "write", err) : RS_OK;
+    rs_status status = RS_OK;
+    char place[64];
+    int length = snprintf(place, sizeof place, ",%llu,%zu,", (unsigned long long)line, column);
+    RS_TRY(put_quoted(rejects, file, strlen(file), err));
+    RS_TRY(put(rejects, place, (size_t)length, err));
+    RS_TRY(put_quoted(rejects, reason, strlen(reason), err));
+    RS_TRY(put(rejects, ",", 1, err));
+    RS_TRY(put_quoted(rejects, row.bytes, row.length, err));
+    RS_TRY(put(rejects, "\n", 1, err));
+    if (rejects->gathered.length >= GATHER_BYTES) {
+        RS_TRY(flush(rejects, err));
+    }
+done:
+    return in_rejects(rejects, status, err);
 }
 
 rs_status rsi_rejects_sync(rsi_rejects *rejects, rs_error *err)
 {
-    if (fflush(rejects->file) != 0 || fsync(fileno(rejects->file)) != 0) {
-        return failed(rejects, "write", err);
+    rs_status status = flush(rejects, err);
+    if (status == RS_OK) {
+        status = rsi_newfile_sync(&rejects->file, err);
     }
-    return RS_OK;
+    return in_rejects(rejects, status, err);
 }
 
 rs_status rsi_rejects_publish(rsi_rejects *rejects, rs_error *err)
 {
-    if (rename(rejects->temporary, rejects->path) != 0) {
-        return failed(rejects, "rename to it", err);
-    }
-    rejects->published = true;
-    return RS_OK;
+    return in_rejects(rejects, rsi_newfile_publish(&rejects->file, err), err);
 }
 
 void rsi_rejects_close(rsi_rejects *rejects)
 {
-    if (rejects == NULL) {
-        return;
+    if (rejects != NULL) {
+        rsi_newfile_close(&rejects->file);
+        rsi_buffer_free(&rejects->gathered);
+        free(rejects);
     }
-    if (rejects->file != NULL) {
-        fclose(rejects->file);
-    }
-    if (!rejects->published && rejects->temporary != NULL && rejects->temporary[0] != '\0') {
-        unlink(rejects->temporary);
-    }
-    free(rejects->temporary);
-    free(rejects->path);
-    free(rejects);
 }

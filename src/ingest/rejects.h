@@ -1,7 +1,7 @@
 /* rejects.h - the file of rows that were not taken: file,line,column,reason,row (RFC 4180).
  *
  * It is written beside its name and renamed when the batch is in the store: a batch that fails
- * leaves the last one's file alone.
+ * leaves the last one's file alone. A device is written to as it is.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_INGEST_REJECTS_H

@@ -1,21 +1,16 @@
-/* out.c - written under another name, synced, renamed.
- *
- * The other name stands in the same folder: ".NAME.PID.tmp". What a killed process left under such
- * a name is overwritten by the next process of that number and never read.
+/* out.c - a buffer in front of a new file, and the texts that reports are made of.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "report/out.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/timestamp.h"
 #include "base/try.h"
 #include "base/utf8.h"
@@ -23,11 +18,8 @@
 enum { BUFFER = 64 * 1024 };
 
 struct rsi_out {
-    int file;
-    int error; /* errno of the first failure, 0 while there is none */
-    bool renamed;
-    char *path;  /* where it ends up, symbolic links followed */
-    char *other; /* where it stands meanwhile; NULL: written in place */
+    rsi_newfile file;
+    rs_error failure; /* the first; RS_OK while there is none */
     uint64_t written;
     rsi_hash_stream *hash;
     size_t used;
@@ -35,47 +27,6 @@ struct rsi_out {
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
-
-/* ".NAME.PID.tmp" beside `path`; NULL where memory ends. */
-static char *other_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
-    char *name = NULL;
-    int length = asprintf(&name, "%.*s.%s.%ld.tmp", folder, path, path + folder, (long)getpid());
-    return length < 0 ? NULL : name;
-}
-
-/* A symbolic link is followed, so that the rename replaces what it points to and not the link. */
-static char *final_name(const char *path, bool *in_place)
-{
-    struct stat now;
-    *in_place = stat(path, &now) == 0 && !S_ISREG(now.st_mode);
-    char *resolved = *in_place ? NULL : realpath(path, NULL);
-    return resolved != NULL ? resolved : strdup(path);
-}
-
-static rs_status open_file(rsi_out *out, const char *path, rs_error *err)
-{
-    bool in_place;
-    out->path = final_name(path, &in_place);
-    if (out->path == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory");
-    }
-    if (in_place) {
-        out->file = open(out->path, O_WRONLY | O_CLOEXEC);
-    } else {
-        out->other = other_name(out->path);
-        if (out->other == NULL) {
-            return rs_fail(err, RS_ENOMEM, "out of memory");
-        }
-        out->file = open(out->other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    }
-    if (out->file < 0) {
-        return rs_fail(err, RS_EIO, "open for writing: %s", strerror(errno));
-    }
-    return RS_OK;
-}
 
 rs_status rsi_out_open(rsi_out **result, const char *path, rs_error *err)
 {
@@ -86,13 +37,13 @@ rs_status rsi_out_open(rsi_out **result, const char *path, rs_error *err)
         goto done;
     }
     memset(out, 0, offsetof(rsi_out, buffer));
-    out->file = -1;
+    out->file = (rsi_newfile)RSI_NO_NEWFILE;
     out->hash = rsi_hash_stream_new();
     if (out->hash == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory");
         goto done;
     }
-    RS_TRY(open_file(out, path, err));
+    RS_TRY(rsi_newfile_open(&out->file, path, err));
     *result = out;
     out = NULL;
 done:
@@ -105,38 +56,25 @@ void rsi_out_close(rsi_out *out)
     if (out == NULL) {
         return;
     }
-    if (out->file >= 0) {
-        close(out->file);
-        if (out->other != NULL && !out->renamed) {
-            unlink(out->other);
-        }
-    }
+    rsi_newfile_close(&out->file);
     rsi_hash_stream_free(out->hash);
-    free(out->path);
-    free(out->other);
     free(out);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void write_all(rsi_out *out, const char *bytes, size_t length)
+static bool is_good(const rsi_out *out)
 {
-    while (length > 0 && out->error == 0) {
-        ssize_t count = write(out->file, bytes, length);
-        if (count < 0 && errno != EINTR) {
-            out->error = errno;
-        } else if (count > 0) {
-            bytes += count;
-            length -= (size_t)count;
-        }
-    }
+    return out->failure.status == RS_OK;
 }
 
 static void flush(rsi_out *out)
 {
     if (out->used > 0) {
         rsi_hash_stream_add(out->hash, out->buffer, out->used);
-        write_all(out, out->buffer, out->used);
+        if (is_good(out)) {
+            (void)!rsi_write_all(out->file.file, out->buffer, out->used, &out->failure);
+        }
         out->used = 0;
     }
 }
@@ -161,14 +99,14 @@ bool rsi_out_file(rsi_out *out, int from)
     static const size_t part = (size_t)1 << 30;
     uint64_t before = out->written;
     flush(out);
-    while (out->other != NULL && out->error == 0) {
-        ssize_t count = copy_file_range(from, NULL, out->file, NULL, part, 0);
+    while (out->file.other != NULL && is_good(out)) {
+        ssize_t count = copy_file_range(from, NULL, out->file.file, NULL, part, 0);
         if (count > 0) {
             out->written += (uint64_t)count;
         } else if (count == 0 || out->written == before) {
             break; /* the end, or a file system that cannot */
         } else if (errno != EINTR) {
-            out->error = errno;
+            (void)rs_fail(&out->failure, RS_EIO, "write: %s", strerror(errno));
         }
     }
     return out->written > before;
@@ -192,53 +130,24 @@ rsi_hash128 rsi_out_digest_so_far(rsi_out *out)
 
 rs_status rsi_out_check(rsi_out *out, rs_error *err)
 {
-    if (out->error != 0) {
-        return rs_fail(err, RS_EIO, "\"%s\": write: %s", out->path, strerror(out->error));
+    if (is_good(out)) {
+        return RS_OK;
     }
-    return RS_OK;
-}
-
-/* A rename is lasting once the folder is synced. */
-static int sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_MAX];
-    size_t length = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    if (length >= sizeof folder) {
-        return ENAMETOOLONG;
-    }
-    memcpy(folder, path, length);
-    folder[length] = '\0';
-    int file = open(length == 0 ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) {
-        return errno;
-    }
-    int error = fsync(file) == 0 ? 0 : errno;
-    close(file);
-    return error;
+    return rs_fail(err, out->failure.status, "\"%s\": %s", out->file.path, out->failure.message);
 }
 
 rs_status rsi_out_commit(rsi_out *out, rs_error *err)
 {
-    rs_status status = RS_OK;
     flush(out);
-    RS_TRY(rsi_out_check(out, err));
-    if (out->other == NULL) {
-        return RS_OK;
+    rs_status status = rsi_out_check(out, err);
+    if (status != RS_OK) {
+        return status;
     }
-    if (fsync(out->file) != 0) {
-        return rs_fail(err, RS_EIO, "\"%s\": sync: %s", out->path, strerror(errno));
+    status = rsi_newfile_sync(&out->file, err);
+    if (status == RS_OK) {
+        status = rsi_newfile_publish(&out->file, err);
     }
-    if (rename(out->other, out->path) != 0) {
-        return rs_fail(err, RS_EIO, "\"%s\": rename: %s", out->path, strerror(errno));
-    }
-    out->renamed = true;
-    int error = sync_folder(out->path);
-    if (error != 0) {
-        return rs_fail(err, RS_EIO, "\"%s\": sync the folder: %s", out->path, strerror(error));
-    }
-done:
-    return status;
+    return rs_context(err, status, "\"%s\"", out->file.path);
 }
 
 /* ---- texts ----------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/csv.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/try.h"
 #include "report/report.h"
@@ -28,7 +29,7 @@
 #include "report/trace.h"
 #include "ringscope/erase.h"
 
-enum { LEVELS = 32 };
+enum { LEVELS = 32, PIECE = 1 << 20, RECORD_MAX = 1 << 30 };
 
 /* One run on its way. */
 typedef struct eraser {
@@ -166,154 +167,147 @@ done:
 
 /* ---- risks and lists ------------------------------------------------------------------------- */
 
-static void put_record(rsi_out *out, const rs_text *fields, size_t count)
+/* Whole records of a list or of risks as they stand, less those of the nodes. */
+static rs_status put_records(eraser *e, rsi_csv_scan *scan, const char *bytes, size_t length,
+                             rsi_out *out, rs_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        rsi_out_string(out, i == 0 ? "" : ",");
-        rsi_out_csv(out, fields[i]);
+    size_t written = 0;
+    bool no_memory_left = false;
+    rsi_csv_record record;
+    rsi_csv_scan_start(scan, bytes, length);
+    while (rsi_csv_scan_next(scan, &record, &no_memory_left)) {
+        if (record.problem != NULL || record.field_count < 2) {
+            return rs_fail(err, RS_ECORRUPT, "%s",
+                           record.problem != NULL ? record.problem
+                                                  : "a type and an id were expected");
+        }
+        if (find(e, record.fields[0], record.fields[1]) < e->count) {
+            rsi_out_bytes(out, bytes + written, record.start - written);
+            written = rsi_csv_scan_at(scan);
+            e->hits++;
+        }
     }
-    rsi_out_string(out, "\n");
+    rsi_out_bytes(out, bytes + written, length - written);
+    return no_memory_left ? no_memory(err) : rsi_out_check(out, err);
 }
 
-/* The first line, as it stands; *fields are counted by their commas: no column's name has any. */
-static rs_status put_head(const char *from, rsi_out *out, size_t *fields, rs_error *err)
+/* The first line, as it stands. */
+static rs_status put_head(const rsi_buffer *piece, size_t *length, rsi_out *out, rs_error *err)
 {
-    char head[256] = "";
-    FILE *in = fopen(from, "rbe");
-    bool read = in != NULL && fgets(head, sizeof head, in) != NULL;
-    if (in != NULL) {
-        fclose(in);
+    static const char head[] = "type,id,";
+    const char *bytes = (const char *)piece->bytes;
+    const char *end = piece->length == 0 ? NULL : memchr(bytes, '\n', piece->length);
+    if (end == NULL || strncmp(bytes, head, strlen(head)) != 0) {
+        return rs_fail(err, RS_ECORRUPT, "the columns type and id were expected");
     }
-    if (!read || strncmp(head, "type,id,", 8) != 0) {
-        return rs_fail(err, RS_ECORRUPT, "\"%s\": the columns type and id were expected", from);
-    }
-    *fields = 1;
-    for (const char *at = head; *at != '\0'; at++) {
-        *fields += *at == ',';
-    }
-    rsi_out_string(out, head);
+    *length = (size_t)(end - bytes) + 1;
+    rsi_out_bytes(out, bytes, *length);
     return RS_OK;
+}
+
+/* Up to PIECE bytes more behind those that are there; *count: how many. */
+static rs_status read_piece(int in, rsi_buffer *piece, size_t *count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    ssize_t part;
+    RS_TRY(rsi_buffer_reserve(piece, PIECE, err));
+    do {
+        part = read(in, piece->bytes + piece->length, PIECE);
+    } while (part < 0 && errno == EINTR);
+    if (part < 0) {
+        status = rs_fail(err, RS_EIO, "read: %s", strerror(errno));
+        goto done;
+    }
+    *count = (size_t)part;
+    piece->length += *count;
+done:
+    return status;
 }
 
 static rs_status rewrite_csv(eraser *e, const char *from, rsi_out *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_csv *csv = NULL;
-    const rs_text *fields = NULL;
-    uint64_t line = 0;
+    rsi_buffer piece = {0};
+    rsi_csv_scan *scan = NULL;
     size_t count = 0;
-    RS_TRY(put_head(from, out, &count, err));
-    RS_TRY(rsi_csv_open(&csv, from, err));
-    for (;;) {
-        RS_TRY(rsi_csv_next(csv, &fields, &line, err));
-        if (fields == NULL) {
-            break;
-        }
-        if (find(e, fields[0], fields[1]) < e->count) {
-            e->hits++;
-        } else {
-            put_record(out, fields, count);
-        }
-        RS_TRY(rsi_out_check(out, err));
+    size_t done_with = 0;
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    if (in < 0) {
+        status = rs_fail(err, RS_EIO, "open: %s", strerror(errno));
+        goto done;
+    }
+    RS_TRY(rsi_csv_scan_new(&scan, ',', 2, err));
+    RS_TRY(read_piece(in, &piece, &count, err));
+    RS_TRY(put_head(&piece, &done_with, out, err));
+    while (count > 0) {
+        piece.length -= done_with;
+        memmove(piece.bytes, piece.bytes + done_with, piece.length);
+        RS_TRY(read_piece(in, &piece, &count, err));
+        const char *bytes = (const char *)piece.bytes;
+        done_with = count > 0 ? rsi_csv_whole(bytes, piece.length, ',') : piece.length;
+        RS_TRY(put_records(e, scan, bytes, done_with, out, err));
     }
 done:
-    rsi_csv_close(csv);
-    return status;
+    if (in >= 0) {
+        close(in);
+    }
+    rsi_csv_scan_free(scan);
+    rsi_buffer_free(&piece);
+    return rs_context(err, status, "\"%s\"", from);
 }
 
 /* ---- the sidecar ----------------------------------------------------------------------------- */
 
-/* The line of one file: what it says of bytes and digest. */
-static rs_status put_note(rsi_buffer *text, rs_run_file file, const rsi_file_note *note,
-                          rs_error *err)
+/* Where the value of the document's key "files" stands; false: there is none. */
+static bool find_files(rsi_json *json, size_t *start, size_t *end)
 {
-    char name[64];
-    char line[160];
-    snprintf(name, sizeof name, "\"%s\":{", rsi_run_file_name(file));
-    snprintf(line, sizeof line, "\"bytes\":%llu,\"xxh3_128\":\"%s\"",
-             (unsigned long long)note->bytes, note->digest);
-    const char *bytes = (const char *)text->bytes;
-    const char *at = memmem(bytes, text->length, name, strlen(name));
-    const char *end = at == NULL ? NULL : memchr(at, '}', text->length - (size_t)(at - bytes));
-    if (end == NULL) {
-        return rs_fail(err, RS_ECORRUPT, "the sidecar of the run does not name \"%s\"",
-                       rsi_run_file_name(file));
+    rs_text text;
+    if (rsi_json_next(json, &text) != RSI_JSON_OBJECT) {
+        return false;
     }
-    rs_status status = RS_OK;
-    rsi_buffer changed = {0};
-    size_t start = (size_t)(at - bytes) + strlen(name);
-    RS_TRY(rsi_buffer_add(&changed, bytes, start, err));
-    RS_TRY(rsi_buffer_add(&changed, line, strlen(line), err));
-    RS_TRY(rsi_buffer_add(&changed, end, text->length - (size_t)(end - bytes), err));
-    rsi_buffer_free(text);
-    *text = changed;
-    changed = (rsi_buffer){0};
-done:
-    rsi_buffer_free(&changed);
-    return status;
+    while (rsi_json_next(json, &text) == RSI_JSON_KEY) {
+        bool files = same(text, "files", 5);
+        rsi_json_token token = rsi_json_next(json, &text);
+        size_t at = rsi_json_offset(json);
+        if (!rsi_json_skip(json, token)) {
+            return false;
+        }
+        if (files) {
+            *start = at;
+            *end = rsi_json_offset(json) + 1; /* of the brace that closes it */
+            return token == RSI_JSON_OBJECT;
+        }
+    }
+    return false;
 }
 
-/* Take a file that was left out from the list of them. */
-static void cut_note(rsi_buffer *text, rs_run_file file)
-{
-    char name[64];
-    snprintf(name, sizeof name, ",\n\"%s\":{", rsi_run_file_name(file));
-    char *bytes = (char *)text->bytes;
-    char *at = memmem(bytes, text->length, name, strlen(name));
-    char *end = at == NULL ? NULL : memchr(at, '}', text->length - (size_t)(at - bytes));
-    if (end != NULL) {
-        size_t left = text->length - (size_t)(end + 1 - bytes);
-        memmove(at, end + 1, left);
-        text->length = (size_t)(at - bytes) + left;
-    }
-}
-
-static rs_status read_all(const char *path, rsi_buffer *out, rs_error *err)
-{
-    rs_status status = RS_OK;
-    char part[4096];
-    FILE *in = fopen(path, "rbe");
-    if (in == NULL) {
-        return rs_fail(err, RS_EIO, "open \"%s\": %s", path, strerror(errno));
-    }
-    for (size_t count = fread(part, 1, sizeof part, in); count > 0;
-         count = fread(part, 1, sizeof part, in)) {
-        RS_TRY(rsi_buffer_add(out, part, count, err));
-    }
-    if (ferror(in)) {
-        status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
-    }
-done:
-    fclose(in);
-    return status;
-}
-
-static rs_status rewrite_sidecar(const char *from, const char *to, const rsi_file_note *notes,
-                                 rs_error *err)
+/* The sidecar as it stands, but for the notes of the files. */
+static rs_status rewrite_sidecar(eraser *e, const char *from, const char *to,
+                                 const rsi_file_note notes[RSI_RUN_FILES], rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_buffer text = {0};
     rsi_out *out = NULL;
-    char digest[33];
-    RS_TRY(read_all(from, &text, err));
-    for (int file = 0; file < RS_RUN_NETWORK; file++) {
-        RS_TRY(put_note(&text, (rs_run_file)file, &notes[file], err));
-    }
-    cut_note(&text, RS_RUN_NETWORK);
-    cut_note(&text, RS_RUN_COUNTS);
+    size_t start = 0;
+    size_t end = 0;
+    RS_TRY(rsi_read_file(AT_FDCWD, from, RSI_SIDECAR_MAX, &text, err));
+    const char *bytes = (const char *)text.bytes;
     size_t seal = strlen(RSI_SIDECAR_DIGEST) + 32 + strlen(RSI_SIDECAR_END);
+    rsi_json_start(e->json, bytes, text.length);
+    if (!find_files(e->json, &start, &end) || text.length - end < seal) {
+        status = rs_fail(err, RS_ECORRUPT, "no list of the run's files");
+        goto done;
+    }
     RS_TRY(rsi_out_open(&out, to, err));
-    rsi_out_bytes(out, (const char *)text.bytes,
-                  text.length - seal); /* it was checked to be there */
-    rsi_hex128(rsi_out_digest_so_far(out), digest);
-    rsi_out_string(out, RSI_SIDECAR_DIGEST);
-    rsi_out_string(out, digest);
-    rsi_out_string(out, RSI_SIDECAR_END);
+    rsi_out_bytes(out, bytes, start);
+    rsi_sidecar_files(out, notes);
+    rsi_out_bytes(out, bytes + end, text.length - seal - end);
+    rsi_sidecar_seal(out);
     RS_TRY(rsi_out_commit(out, err));
 done:
     rsi_out_close(out);
     rsi_buffer_free(&text);
-    return status;
+    return rs_context(err, status, "\"%s\"", from);
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */
@@ -353,17 +347,6 @@ done:
     return status;
 }
 
-/* A file that names nobody must come out as it went in: what does not is not of our making. */
-static rs_status check_rest(const eraser *e, rs_run_file file, const rsi_file_note *before,
-                            const rsi_file_note *after, uint64_t hits, rs_error *err)
-{
-    if (hits == 0 && strcmp(before->digest, after->digest) != 0) {
-        return rs_fail(err, RS_ECORRUPT, "run %s: \"%s\" is not of the form that a run writes",
-                       e->id.text, rsi_run_file_name(file));
-    }
-    return RS_OK;
-}
-
 /* What explains a run holds every id that the run knew, risk or not; it goes as a whole, and the
  * network is then built again from the store. */
 static rs_status look_into_trace(const eraser *e, bool *changed, rs_error *err)
@@ -397,7 +380,6 @@ static rs_status rewrite_run(eraser *e, bool *changed, rs_error *err)
         RS_TRY(rsi_run_hold(e->store_path, &e->id, (rs_run_file)file, &before[file], err));
         e->hits = 0;
         RS_TRY(rewrite_file(e, (rs_run_file)file, &after[file], err));
-        RS_TRY(check_rest(e, (rs_run_file)file, &before[file], &after[file], e->hits, err));
         *changed = *changed || e->hits > 0;
     }
     from = rs_run_path(e->store_path, &e->id, RS_RUN_SIDECAR);
@@ -406,7 +388,7 @@ static rs_status rewrite_run(eraser *e, bool *changed, rs_error *err)
         status = no_memory(err);
         goto done;
     }
-    RS_TRY(rewrite_sidecar(from, to, after, err));
+    RS_TRY(rewrite_sidecar(e, from, to, after, err));
 done:
     free(from);
     free(to);
@@ -447,6 +429,7 @@ rs_status rs_runs_erase(const char *store_path, const rs_node_name *nodes, const
     char *made = NULL;
     rs_run_id *ids = NULL;
     size_t id_count = 0;
+    bool failed = false; /* `err` tells of the first */
     *run_count = 0;
     if (asprintf(&runs, "%s/runs", store_path) < 0) {
         runs = NULL;
@@ -465,8 +448,11 @@ rs_status rs_runs_erase(const char *store_path, const rs_node_name *nodes, const
     for (size_t i = 0; i < id_count; i++) {
         RS_TRY(rs_work_report(work, "erase", "runs", i, id_count, err));
         e.id = ids[i];
-        RS_TRY(erase_from_run(&e, runs, run_count, err));
+        rs_status one = erase_from_run(&e, runs, run_count, failed ? NULL : err);
+        failed = failed || one == RS_ECORRUPT;
+        RS_TRY(one == RS_ECORRUPT ? RS_OK : one); /* a damaged one keeps nobody in the others */
     }
+    status = failed ? RS_ECORRUPT : RS_OK;
 done:
     rsi_json_free(e.json);
     free(ids);
@@ -511,9 +497,8 @@ rs_status rs_erasure_note(const char *store_path, const rs_erasure *erasure, rs_
     if (asprintf(&path, "%s/erasures.jsonl", store_path) < 0) {
         return no_memory(err);
     }
-    if (access(path, F_OK) == 0) {
-        RS_TRY(read_all(path, &before, err));
-    }
+    status = rsi_read_file(AT_FDCWD, path, RECORD_MAX, &before, err);
+    RS_TRY(status == RS_ENOTFOUND ? RS_OK : status);
     RS_TRY(rsi_out_open(&out, path, err));
     if (before.length > 0) {
         rsi_out_bytes(out, (const char *)before.bytes, before.length);

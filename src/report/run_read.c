@@ -10,13 +10,12 @@
 #include <unistd.h>
 
 #include "base/decimal.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/timestamp.h"
 #include "base/try.h"
 #include "report/report.h"
 #include "report/runs.h"
-
-enum { SIDECAR_MAX = 16 << 20 };
 
 static rs_status no_memory(rs_error *err)
 {
@@ -38,76 +37,70 @@ static bool is_run_id(const char *text, size_t length)
            strspn(text, "0123456789abcdef") == RS_RUN_ID_LENGTH;
 }
 
+/* Without the pointer: a run that is alone is the latest (the first one was killed before it could
+ * be pointed to); which one of several is cannot be told. */
+static rs_status without_pointer(const char *store_path, rs_run_id *id, rs_error *err)
+{
+    rs_run_id *ids = NULL;
+    size_t count = 0;
+    rs_status status = rsi_run_list(store_path, &ids, &count, err);
+    if (status == RS_OK && count == 1) {
+        *id = ids[0];
+    } else if (status == RS_OK && count == 0) {
+        status = rs_fail(err, RS_ENOTFOUND, "store \"%s\" has no run yet", store_path);
+    } else if (status == RS_OK) {
+        status =
+            rs_fail(err, RS_ECORRUPT, "\"%s/runs/latest\" is missing, while there are %zu runs",
+                    store_path, count);
+    }
+    free(ids);
+    return status;
+}
+
 rs_status rs_run_latest(const char *store_path, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
+    rsi_buffer text = {0};
     char *path = NULL;
-    char text[RS_RUN_ID_LENGTH + 3] = "";
-    int file = -1;
     if (asprintf(&path, "%s/runs/latest", store_path) < 0) {
         return no_memory(err);
     }
-    file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-        status = rs_fail(err, RS_ENOTFOUND, "store \"%s\" has no run yet", store_path);
+    status = rsi_read_file(AT_FDCWD, path, RS_RUN_ID_LENGTH + 2, &text, err);
+    if (status == RS_ENOTFOUND) {
+        status = without_pointer(store_path, id, err);
         goto done;
     }
-    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
-    if (length < 0) {
-        status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
-        goto done;
-    }
-    if (!is_run_id(text, (size_t)length)) {
+    RS_TRY(rs_context(err, status, "\"%s\"", path));
+    if (!is_run_id((const char *)text.bytes, text.length)) {
         status = rs_fail(err, RS_ECORRUPT, "\"%s\": expected the %d hex digits of a run", path,
                          RS_RUN_ID_LENGTH);
         goto done;
     }
-    memcpy(id->text, text, RS_RUN_ID_LENGTH);
+    memcpy(id->text, text.bytes, RS_RUN_ID_LENGTH);
     id->text[RS_RUN_ID_LENGTH] = '\0';
 done:
-    if (file >= 0) {
-        close(file);
-    }
+    rsi_buffer_free(&text);
     free(path);
     return status;
 }
 
 /* ---- the sidecar ----------------------------------------------------------------------------- */
 
+/* A run is whole or not there: a file of it that is missing is damage. */
+static rs_status as_damage(rs_status status, rs_error *err)
+{
+    if (status == RS_ENOTFOUND) {
+        status = RS_ECORRUPT;
+        if (err != NULL) {
+            err->status = status;
+        }
+    }
+    return status;
+}
+
 static rs_status bad_sidecar(const char *path, const char *what, rs_error *err)
 {
     return rs_fail(err, RS_ECORRUPT, "\"%s\": %s", path, what);
-}
-
-/* The whole file, at most SIDECAR_MAX bytes; freed by free(). */
-static rs_status read_sidecar(const char *path, char **bytes, size_t *length, rs_error *err)
-{
-    rs_status status = RS_OK;
-    struct stat now;
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL || fstat(fileno(file), &now) != 0) {
-        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", path,
-                         strerror(errno));
-        goto done;
-    }
-    if (!S_ISREG(now.st_mode) || now.st_size > SIDECAR_MAX) {
-        status = bad_sidecar(path, "no plain file of up to 16 MiB", err);
-        goto done;
-    }
-    *bytes = malloc((size_t)now.st_size + 1);
-    if (*bytes == NULL) {
-        status = no_memory(err);
-        goto done;
-    }
-    *length = fread(*bytes, 1, (size_t)now.st_size, file);
-    if (ferror(file)) {
-        status = rs_fail(err, RS_EIO, "\"%s\": read: %s", path, strerror(errno));
-    }
-done:
-    if (file != NULL) {
-        fclose(file);
-    }
-    return status;
 }
 
 static bool is(rs_text text, const char *string)
@@ -224,26 +217,27 @@ rs_status rsi_run_read(const char *store_path, const rs_run_id *id, rs_run_info 
 {
     rs_status status = RS_OK;
     rsi_json *json = NULL;
-    char *bytes = NULL;
-    size_t length = 0;
+    rsi_buffer text = {0};
     char *path = rs_run_path(store_path, id, RS_RUN_SIDECAR);
     if (path == NULL) {
         return no_memory(err);
     }
-    RS_TRY(read_sidecar(path, &bytes, &length, err));
+    status = rsi_read_file(AT_FDCWD, path, RSI_SIDECAR_MAX, &text, err);
+    RS_TRY(rs_context(err, as_damage(status, err), "\"%s\"", path));
     RS_TRY(rsi_json_new(&json, err));
-    rsi_json_start(json, bytes, length);
+    const char *bytes = (const char *)text.bytes;
+    rsi_json_start(json, bytes, text.length);
     if (!parse_sidecar(json, id, info, notes)) {
         const char *problem = rsi_json_problem(json);
         problem = problem != NULL ? problem : "not the sidecar of this run";
         status = rsi_json_no_memory(json) ? no_memory(err) : bad_sidecar(path, problem, err);
-    } else if (!is_sealed(bytes, length)) {
+    } else if (!is_sealed(bytes, text.length)) {
         status =
             bad_sidecar(path, "the digest in its last line is not that of what stands before", err);
     }
 done:
     rsi_json_free(json);
-    free(bytes);
+    rsi_buffer_free(&text);
     free(path);
     return status;
 }
@@ -252,6 +246,14 @@ rs_status rs_run_read(const char *store_path, const rs_run_id *id, rs_run_info *
 {
     rsi_file_note notes[RSI_RUN_FILES] = {{0}};
     return rsi_run_read(store_path, id, info, notes, err);
+}
+
+/* Why a file of a run cannot be opened: a run is whole or not there, so one that is missing is
+ * damage. */
+static rs_status not_opened(const char *path, rs_error *err)
+{
+    return rs_fail(err, errno == ENOENT ? RS_ECORRUPT : RS_EIO, "open \"%s\": %s", path,
+                   strerror(errno));
 }
 
 /* Size and digest of a file as it is now. */
@@ -267,8 +269,7 @@ static rs_status note_file(const char *path, rsi_file_note *note, rs_error *err)
         goto done;
     }
     if (file == NULL) {
-        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", path,
-                         strerror(errno));
+        status = not_opened(path, err);
         goto done;
     }
     for (size_t count = 1; count > 0; note->bytes += count) {
@@ -360,8 +361,7 @@ rs_status rsi_run_copy_file(const char *store_path, const rs_run_id *id, rs_run_
     }
     from = open(source, O_RDONLY | O_CLOEXEC);
     if (from < 0) {
-        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", source,
-                         strerror(errno));
+        status = not_opened(source, err);
         goto done;
     }
     RS_TRY(rsi_out_open(&out, path, err));

@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/parallel.h"
 #include "base/try.h"
 #include "report/report.h"
@@ -73,16 +74,6 @@ RS_PRINTF(2, 3) static rs_status make_path(char **path, const char *format, ...)
 static rs_status no_memory(rs_error *err)
 {
     return rs_fail(err, RS_ENOMEM, "out of memory");
-}
-
-static rs_status sync_folder(const char *path, rs_error *err)
-{
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = folder < 0 || fsync(folder) != 0 ? errno : 0;
-    if (folder >= 0) {
-        close(folder);
-    }
-    return error == 0 ? RS_OK : rs_fail(err, RS_EIO, "\"%s\": sync: %s", path, strerror(error));
 }
 
 static rs_status make_folder(const char *path, rs_error *err)
@@ -276,9 +267,8 @@ static void put_batches(rsi_out *out, const rs_store *store)
     rsi_out_string(out, "]");
 }
 
-static void put_files(rsi_out *out, const rsi_file_note *notes)
+void rsi_sidecar_files(rsi_out *out, const rsi_file_note notes[RSI_RUN_FILES])
 {
-    put_key(out, "files");
     rsi_out_string(out, "{");
     for (int i = 0; i < RSI_RUN_FILES; i++) {
         if (notes[i].digest[0] == '\0') {
@@ -325,6 +315,15 @@ static void put_as_of(rsi_out *out, int64_t as_of)
     rsi_out_string(out, "\"");
 }
 
+void rsi_sidecar_seal(rsi_out *out)
+{
+    char digest[33];
+    rsi_hex128(rsi_out_digest_so_far(out), digest);
+    rsi_out_string(out, RSI_SIDECAR_DIGEST);
+    rsi_out_string(out, digest);
+    rsi_out_string(out, RSI_SIDECAR_END);
+}
+
 static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record *record,
                         const rsi_file_note *notes, const rs_run_id *id)
 {
@@ -342,7 +341,8 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record
         rsi_out_json_string(out, texts[i].text);
     }
     put_as_of(out, rs_graph_as_of(graph));
-    put_files(out, notes);
+    put_key(out, "files");
+    rsi_sidecar_files(out, notes);
     put_batches(out, rs_graph_store(graph));
     put_key(out, "threads");
     rsi_out_count(out, record->threads);
@@ -351,11 +351,7 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record
     put_key(out, "peak_memory_bytes");
     rsi_out_count(out, record->peak_memory_bytes);
     put_timings(out, record);
-    char digest[33];
-    rsi_hex128(rsi_out_digest_so_far(out), digest);
-    rsi_out_string(out, RSI_SIDECAR_DIGEST);
-    rsi_out_string(out, digest);
-    rsi_out_string(out, RSI_SIDECAR_END);
+    rsi_sidecar_seal(out);
 }
 
 static rs_status write_sidecar(const char *folder, const rs_graph *graph,
@@ -490,9 +486,9 @@ rs_status rsi_run_publish(const char *made, const char *path, rs_error *err)
         return no_memory(err);
     }
     *strrchr(runs, '/') = '\0';
-    RS_TRY(sync_folder(made, err));
+    RS_TRY(rsi_sync_folder(made, err));
     RS_TRY(exchange(made, path, err));
-    RS_TRY(sync_folder(runs, err));
+    RS_TRY(rsi_sync_folder(runs, err));
 done:
     free(runs);
     return status;
@@ -525,7 +521,7 @@ static rs_status publish_run(const char *store_path, const char *runs, const cha
         return no_memory(err);
     }
     RS_TRY(rsi_run_publish(made, path, err));
-    RS_TRY(sync_folder(store_path, err));
+    RS_TRY(rsi_sync_folder(store_path, err));
     RS_TRY(rsi_run_point(runs, id, err));
 done:
     free(path);

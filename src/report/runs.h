@@ -12,6 +12,7 @@ enum { RSI_RUN_FILES = RS_RUN_SIDECAR }; /* files before the sidecar */
 /* How a sidecar ends: the XXH3-128 of all bytes before this, in 32 hex digits between the two. */
 #define RSI_SIDECAR_DIGEST ",\n\"digest\":\""
 #define RSI_SIDECAR_END    "\"}\n"
+#define RSI_SIDECAR_MAX    ((size_t)16 << 20) /* bytes */
 
 /* What a file holds: for the sidecar, so that damage shows. */
 typedef struct rsi_file_note {
@@ -20,6 +21,9 @@ typedef struct rsi_file_note {
 } rsi_file_note;
 
 rsi_file_note rsi_note(const rsi_out *out);
+/* Of the sidecar: the value of "files", and the end of all. */
+void rsi_sidecar_files(rsi_out *out, const rsi_file_note notes[RSI_RUN_FILES]);
+void rsi_sidecar_seal(rsi_out *out);
 
 /* rs_report_write and rs_risks_write, with a note of what they wrote (NULL: none). */
 RS_MUST_USE rs_status rsi_report_write(const rs_graph *graph, const rs_findings *findings,
@@ -45,7 +49,7 @@ RS_MUST_USE rs_status rsi_run_keep(const char *store_path, const rs_graph *graph
                                    const rs_work *work, rs_run_id *id, rs_error *err);
 
 /* The sidecar of a run, and its note of each file; one that the run left out has
- * an empty digest. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. */
+ * an empty digest. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info,
                                    rsi_file_note notes[RSI_RUN_FILES], rs_error *err);
 /* Hold one file against its note. */

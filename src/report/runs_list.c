@@ -82,7 +82,7 @@ static rs_status look(const char *store_path, const rs_run_id *id, bool *whole, 
     }
     *whole = status == RS_OK;
     *as_of = info.as_of;
-    return status == RS_ECORRUPT || status == RS_ENOTFOUND ? RS_OK : status;
+    return status == RS_ECORRUPT ? RS_OK : status;
 }
 
 static rs_status bring(const char *from, const char *runs, const rs_run_id *id,

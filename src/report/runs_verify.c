@@ -21,16 +21,6 @@
 
 enum { NAME_BYTES = 80 };
 
-/* What is missing is damage here: a run is whole or not there. */
-static rs_status as_damage(rs_status status, rs_error *found)
-{
-    if (status == RS_ENOTFOUND) {
-        found->status = RS_ECORRUPT;
-        return RS_ECORRUPT;
-    }
-    return status;
-}
-
 static bool is_gone(const char *store_path, const rs_run_id *id)
 {
     struct stat now;
@@ -46,9 +36,9 @@ static bool is_gone(const char *store_path, const rs_run_id *id)
 static rs_status check_file(const char *store_path, const rs_run_id *id, rs_run_file file,
                             const rsi_file_note *note, rs_error *found)
 {
-    rs_status status = as_damage(rsi_run_hold(store_path, id, file, note, found), found);
+    rs_status status = rsi_run_hold(store_path, id, file, note, found);
     return status == RS_ECORRUPT /* exchanged meanwhile? */
-               ? as_damage(rs_run_check(store_path, id, file, found), found)
+               ? rs_run_check(store_path, id, file, found)
                : status;
 }
 
@@ -59,7 +49,7 @@ static rs_status verify_run(const char *store_path, const rs_run_id *id, rs_viol
     rs_run_info info;
     rs_error found = {.status = RS_OK};
     rsi_file_note notes[RSI_RUN_FILES] = {{0}};
-    rs_status status = as_damage(rsi_run_read(store_path, id, &info, notes, &found), &found);
+    rs_status status = rsi_run_read(store_path, id, &info, notes, &found);
     if (status == RS_ECORRUPT && is_gone(store_path, id)) {
         return RS_OK;
     }
@@ -81,16 +71,13 @@ static rs_status verify_run(const char *store_path, const rs_run_id *id, rs_viol
     return RS_OK;
 }
 
-static rs_status verify_latest(const char *store_path, size_t run_count, rs_violations *list,
-                               rs_error *err)
+static rs_status verify_latest(const char *store_path, rs_violations *list, rs_error *err)
 {
     rs_run_id id;
     rs_error found = {.status = RS_OK};
     rs_status status = rs_run_latest(store_path, &id, &found);
     if (status == RS_ENOTFOUND) {
-        return run_count == 0 ? RS_OK
-                              : rsi_violation(list, "R-01", "runs/latest", err,
-                                              "is missing, while there are %zu runs", run_count);
+        return RS_OK;
     }
     if (status == RS_OK && is_gone(store_path, &id)) {
         return rsi_violation(list, "R-01", "runs/latest", err, "names run %s, which is not there",
@@ -106,7 +93,7 @@ rs_status rs_runs_verify(const char *store_path, const rs_work *work, rs_violati
     rs_run_id *ids = NULL;
     size_t count = 0;
     RS_TRY(rsi_run_list(store_path, &ids, &count, err));
-    RS_TRY(verify_latest(store_path, count, list, err));
+    RS_TRY(verify_latest(store_path, list, err));
     for (size_t i = 0; i < count; i++) {
         RS_TRY(rs_work_report(work, "verify", "runs", i, count, err));
         RS_TRY(verify_run(store_path, &ids[i], list, err));

@@ -22,6 +22,7 @@
 #include "ringscope/propagate.h"
 #include "ringscope/report.h"
 #include "ringscope/score.h"
+#include "score/columns.h"
 
 /* Sections of network.bin, in the order in which they are written: what was found comes last. */
 enum {
@@ -36,10 +37,10 @@ enum {
     RSI_TRACE_NAMES,
     RSI_TRACE_LINES,
 };
-/* Sections of counts.bin: + 2 * relation, + 1 for the end dst; + column; names of columns. */
+/* Sections of counts.bin: + column; + 2 * relation, + 1 for the end dst; names of columns. */
 enum {
-    RSI_TRACE_SIDES = 16,
-    RSI_TRACE_ODD = 32768,
+    RSI_TRACE_ODD = 16,
+    RSI_TRACE_SIDES = 32768,
     RSI_TRACE_COLUMNS = RSI_PAGES_SECTIONS_MAX - 1
 };
 
@@ -73,11 +74,11 @@ RS_MUST_USE rs_status rsi_trace_network(rsi_trace *trace, const rs_adjacency *ad
                                         const rs_spread_options *options, const int64_t *seed,
                                         const int64_t *risk, const rs_evidence *evidence,
                                         rs_error *err);
-/* For rsi_oddity to call, with the trace as context; beside the other calls, from one thread. */
-RS_MUST_USE rs_status rsi_trace_counts(void *trace, size_t relation, const rs_counts *counts,
-                                       rs_error *err);
+/* For rsi_oddity's columns, with the trace as context, and then what was counted of all relations;
+ * beside the other calls, from one thread. */
 RS_MUST_USE rs_status rsi_trace_column(void *trace, const char *name, unsigned decimals,
                                        const int64_t *values, rs_error *err);
+RS_MUST_USE rs_status rsi_trace_counts(rsi_trace *trace, const rsi_numbers *numbers, rs_error *err);
 
 /* Last: what was found. `risk` as rs_network_things left it. */
 typedef struct rsi_trace_end {

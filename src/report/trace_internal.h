@@ -16,9 +16,11 @@ struct rsi_trace {
     rsi_pages_writer *counts;
     uint64_t identity;
     rs_spread_options options;
-    uint8_t *met;                /* by node: an explanation may name it */
-    rsi_buffer page;             /* in the making */
-    rsi_buffer values;           /* scratch */
+    uint8_t *met;    /* by node: an explanation may name it */
+    rsi_buffer page; /* in the making */
+    /* What counts use, beside the network. */
+    rsi_buffer counts_page;
+    rsi_buffer values;
     rsi_buffer names_of_columns; /* of each [ decimals u8 ][ name, NUL ] */
     uint32_t column_count;
 };

@@ -92,6 +92,7 @@ void rsi_trace_free(rsi_trace *trace)
         close(trace->folder);
     }
     rsi_buffer_free(&trace->page);
+    rsi_buffer_free(&trace->counts_page);
     rsi_buffer_free(&trace->names_of_columns);
     rsi_buffer_free(&trace->values);
     free(trace->met);
@@ -125,13 +126,16 @@ done:
     return status;
 }
 
-rs_status rsi_trace_counts(void *context, size_t relation, const rs_counts *counts, rs_error *err)
+rs_status rsi_trace_counts(rsi_trace *trace, const rsi_numbers *numbers, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_trace *trace = context;
-    uint32_t section = RSI_TRACE_SIDES + 2 * (uint32_t)relation;
-    RS_TRY(put_side(trace, counts->src_peers, counts->src_edges, section, err));
-    RS_TRY(put_side(trace, counts->dst_peers, counts->dst_edges, section + 1, err));
+    size_t relations = rs_store_relation_count(rs_graph_store(trace->graph));
+    for (size_t r = 0; r < relations; r++) {
+        const rs_counts *counts = rsi_numbers_counts(numbers, r);
+        uint32_t section = RSI_TRACE_SIDES + 2 * (uint32_t)r;
+        RS_TRY(put_side(trace, counts->src_peers, counts->src_edges, section, err));
+        RS_TRY(put_side(trace, counts->dst_peers, counts->dst_edges, section + 1, err));
+    }
 done:
     return rs_context(err, status, "what explains the run");
 }
@@ -186,7 +190,7 @@ static rs_status put_odd_page(rsi_trace *trace, uint32_t first, const uint64_t *
     rs_status status = RS_OK;
     uint8_t widths[4] = {(uint8_t)rsi_trace_width(values, count),
                          (uint8_t)rsi_trace_width(shares, count)};
-    rsi_buffer *page = &trace->page;
+    rsi_buffer *page = &trace->counts_page;
     page->length = 0;
     RS_TRY(rsi_buffer_add_u32(page, (uint32_t)count, err));
     RS_TRY(rsi_buffer_add(page, widths, sizeof widths, err));
@@ -237,8 +241,8 @@ rs_status rsi_trace_column(void *context, const char *name, unsigned decimals,
     rsi_trace *trace = context;
     uint32_t section = RSI_TRACE_ODD + trace->column_count;
     uint8_t digits = (uint8_t)decimals;
-    if (section >= RSI_TRACE_COLUMNS) {
-        return rs_fail(err, RS_EUSAGE, "more than %d counts", RSI_TRACE_COLUMNS - RSI_TRACE_ODD);
+    if (section >= RSI_TRACE_SIDES) {
+        return rs_fail(err, RS_EUSAGE, "more than %d counts", RSI_TRACE_SIDES - RSI_TRACE_ODD);
     }
     RS_TRY(rsi_buffer_add(&trace->names_of_columns, &digits, 1, err));
     RS_TRY(rsi_buffer_add(&trace->names_of_columns, name, strlen(name) + 1, err));

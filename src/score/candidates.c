@@ -1,8 +1,9 @@
 /* candidates.c - trimming, and the way from entities back to accounts.
  *
- * Works on the collapsed graph: links are bucketed by community, and each community is trimmed
- * alone. Things take part in the mean as nodes and can be trimmed too; only subjects become
- * members.
+ * Works on the collapsed graph: nodes are bucketed by community, and each community is trimmed
+ * alone, blocks of them side by side. Links stand by their smaller end, so those of a community are
+ * those of its nodes that end inside. Things take part in the mean as nodes and can be trimmed too;
+ * only subjects become members.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "score/candidates.h"
@@ -10,18 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 
-enum { TRIM_ROUNDS_MAX = 64, MEMBERS_MIN = 3 };
+enum { TRIM_ROUNDS_MAX = 64, MEMBERS_MIN = 3, NODES_A_BLOCK = 1 << 13 };
 #define NO_GROUP UINT32_MAX
 
-/* Nodes and links of the collapsed graph by community; a community is named by its smallest node.
- */
+/* Nodes of the collapsed graph by community; a community is named by its smallest node. */
 typedef struct buckets {
     size_t *node_first; /* node_count + 1 */
     uint32_t *nodes;
-    size_t *link_first;    /* node_count + 1 */
-    uint32_t *links;       /* numbers of links that stay inside, link_count below 2^32 */
+    size_t *link_first;    /* by node: its links with larger ends; node_count + 1 */
     uint64_t *inside;      /* by node */
     uint64_t *total;       /* by node */
     uint8_t *gone;         /* by node: trimmed */
@@ -34,7 +34,6 @@ static void buckets_free(buckets *b)
     free(b->node_first);
     free(b->nodes);
     free(b->link_first);
-    free(b->links);
     free(b->inside);
     free(b->total);
     free(b->gone);
@@ -48,46 +47,41 @@ static rs_status buckets_alloc(buckets *b, size_t nodes, size_t links, size_t su
     b->node_first = calloc(nodes + 2, sizeof *b->node_first);
     b->nodes = malloc((nodes + 1) * sizeof *b->nodes);
     b->link_first = calloc(nodes + 2, sizeof *b->link_first);
-    b->links = malloc((links + 1) * sizeof *b->links);
     b->inside = calloc(nodes + 1, sizeof *b->inside);
     b->total = calloc(nodes + 1, sizeof *b->total);
     b->gone = calloc(nodes + 1, 1);
     b->same = malloc((subjects + 1) * sizeof *b->same);
     b->entity_size = calloc(subjects + 1, sizeof *b->entity_size);
-    if (b->node_first == NULL || b->nodes == NULL || b->link_first == NULL || b->links == NULL ||
-        b->inside == NULL || b->total == NULL || b->gone == NULL || b->same == NULL ||
-        b->entity_size == NULL) {
+    if (b->node_first == NULL || b->nodes == NULL || b->link_first == NULL || b->inside == NULL ||
+        b->total == NULL || b->gone == NULL || b->same == NULL || b->entity_size == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes, %zu links to score)", nodes,
                        links);
     }
     return RS_OK;
 }
 
-/* Counting sort of nodes and of inside links by label. */
+/* Counting sort of nodes by label; where each node's links begin, and their weight. */
 static void fill_buckets(const rs_score_input *input, buckets *b)
 {
+    enum { AHEAD = 24 };
     const rs_evidence_graph *g = input->collapsed;
-    for (uint32_t v = 0; v < g->node_count; v++) {
-        b->node_first[input->label[v] + 2]++;
-    }
     for (size_t i = 0; i < g->link_count; i++) {
-        if (input->label[g->a[i]] == input->label[g->b[i]]) {
-            b->link_first[input->label[g->a[i]] + 2]++;
+        if (i + AHEAD < g->link_count) {
+            __builtin_prefetch(&b->total[g->b[i + AHEAD]], 1);
         }
+        b->link_first[g->a[i] + 1]++;
         b->total[g->a[i]] += g->weight[i];
         b->total[g->b[i]] += g->weight[i];
     }
     for (uint32_t v = 0; v < g->node_count; v++) {
+        b->node_first[input->label[v] + 2]++;
+        b->link_first[v + 1] += b->link_first[v];
+    }
+    for (uint32_t v = 0; v < g->node_count; v++) {
         b->node_first[v + 2] += b->node_first[v + 1];
-        b->link_first[v + 2] += b->link_first[v + 1];
     }
     for (uint32_t v = 0; v < g->node_count; v++) {
         b->nodes[b->node_first[input->label[v] + 1]++] = v;
-    }
-    for (size_t i = 0; i < g->link_count; i++) {
-        if (input->label[g->a[i]] == input->label[g->b[i]]) {
-            b->links[b->link_first[input->label[g->a[i]] + 1]++] = (uint32_t)i;
-        }
     }
 }
 
@@ -101,27 +95,56 @@ static void chain_entities(const rs_score_input *input, buckets *b)
     }
 }
 
-static void weigh(const rs_evidence_graph *g, const buckets *b, size_t from, size_t to)
+/* What the trimming of communities works on, side by side. */
+typedef struct trimming {
+    const rs_score_input *input;
+    const buckets *b;
+    uint32_t trim;
+} trimming;
+
+/* Nodes of a community lie anywhere: where their links are is asked for before their turn. */
+static inline void expect_links(const trimming *t, size_t k)
 {
-    for (size_t k = from; k < to; k++) {
-        uint32_t i = b->links[k];
-        if (!b->gone[g->a[i]] && !b->gone[g->b[i]]) {
-            b->inside[g->a[i]] += g->weight[i];
-            b->inside[g->b[i]] += g->weight[i];
+    enum { AHEAD = 8, NEAR = 4 };
+    const buckets *b = t->b;
+    size_t nodes = t->input->collapsed->node_count;
+    if (k + AHEAD < nodes) {
+        __builtin_prefetch(&b->link_first[b->nodes[k + AHEAD]]);
+        size_t near = b->link_first[b->nodes[k + NEAR]];
+        __builtin_prefetch(&t->input->collapsed->b[near]);
+        __builtin_prefetch(&t->input->collapsed->weight[near]);
+    }
+}
+
+/* Add up the links inside the community `c` of nodes that are left. */
+static void weigh(const trimming *t, uint32_t c)
+{
+    const rs_evidence_graph *g = t->input->collapsed;
+    const buckets *b = t->b;
+    for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
+        b->inside[b->nodes[k]] = 0;
+    }
+    for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
+        uint32_t v = b->nodes[k];
+        expect_links(t, k);
+        for (size_t i = b->link_first[v]; i < b->link_first[v + 1] && !b->gone[v]; i++) {
+            uint32_t other = g->b[i];
+            if (t->input->label[other] == c && !b->gone[other]) {
+                b->inside[v] += g->weight[i];
+                b->inside[other] += g->weight[i];
+            }
         }
     }
 }
 
 /* One round of trimming the community `c`; returns how many nodes went. */
-static size_t trim_once(const rs_evidence_graph *g, const buckets *b, uint32_t c, uint32_t trim)
+static size_t trim_once(const trimming *t, uint32_t c)
 {
+    const buckets *b = t->b;
     uint64_t sum = 0;
     size_t left = 0;
     size_t low = 0;
-    for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
-        b->inside[b->nodes[k]] = 0;
-    }
-    weigh(g, b, b->link_first[c], b->link_first[c + 1]);
+    weigh(t, c);
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
         sum += b->gone[v] ? 0 : b->inside[v];
@@ -131,16 +154,33 @@ static size_t trim_once(const rs_evidence_graph *g, const buckets *b, uint32_t c
     uint64_t mean = left > 0 ? sum / left + (sum % left > 0) : 0;
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        low += !b->gone[v] && b->inside[v] * trim < mean;
+        low += !b->gone[v] && b->inside[v] * t->trim < mean;
     }
     if (low == 0 || left - low < MEMBERS_MIN) {
         return 0;
     }
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        b->gone[v] = b->gone[v] || b->inside[v] * trim < mean;
+        b->gone[v] = b->gone[v] || b->inside[v] * t->trim < mean;
     }
     return low;
+}
+
+/* The communities of a block of nodes; no two write to the same node. */
+static rs_status trim_block(void *context, size_t block, unsigned worker, rs_error *err)
+{
+    const trimming *t = context;
+    size_t nodes = t->input->collapsed->node_count;
+    size_t end = (block + 1) * NODES_A_BLOCK < nodes ? (block + 1) * NODES_A_BLOCK : nodes;
+    (void)worker;
+    (void)err;
+    for (size_t c = block * NODES_A_BLOCK; c < end; c++) {
+        bool empty = t->b->node_first[c] == t->b->node_first[c + 1];
+        for (int round = 0; !empty && round < TRIM_ROUNDS_MAX && trim_once(t, (uint32_t)c) > 0;
+             round++) {
+        }
+    }
+    return RS_OK;
 }
 
 /* ---- collecting ---------------------------------------------------------------------------------
@@ -220,8 +260,8 @@ static rs_status candidates_alloc(rsi_candidates *out, size_t subjects, rs_error
     return RS_OK;
 }
 
-rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim, rsi_candidates *out,
-                              rs_error *err)
+rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim, const rs_work *work,
+                              rsi_candidates *out, rs_error *err)
 {
     rs_status status = RS_OK;
     buckets b = {0};
@@ -229,17 +269,17 @@ rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim, rsi_ca
     uint32_t subjects = rs_graph_subject_count(input->graph);
     *out = (rsi_candidates){0};
     collector c = {.input = input, .b = &b, .out = out};
+    trimming t = {.input = input, .b = &b, .trim = trim};
     RS_TRY(buckets_alloc(&b, g->node_count, g->link_count, subjects, err));
     RS_TRY(candidates_alloc(out, subjects, err));
     fill_buckets(input, &b);
     chain_entities(input, &b);
+    RS_TRY(rsi_parallel(work, ((size_t)g->node_count + NODES_A_BLOCK - 1) / NODES_A_BLOCK,
+                        trim_block, &t, err));
     for (uint32_t v = 0; v < g->node_count; v++) {
-        if (b.node_first[v] == b.node_first[v + 1]) {
-            continue;
+        if (b.node_first[v] < b.node_first[v + 1]) {
+            collect_community(&c, v);
         }
-        for (int round = 0; round < TRIM_ROUNDS_MAX && trim_once(g, &b, v, trim) > 0; round++) {
-        }
-        collect_community(&c, v);
     }
     collect_entities(&c);
 done:

@@ -22,7 +22,7 @@ typedef struct rsi_candidates {
  * trimming: who is held by less than 1/trim of the mean goes, again and again (at most 64 times).
  * An entity of three and more is a group by itself. RS_ENOMEM. O(links) a round. */
 RS_MUST_USE rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim,
-                                          rsi_candidates *out, rs_error *err);
+                                          const rs_work *work, rsi_candidates *out, rs_error *err);
 void rsi_candidates_free(rsi_candidates *candidates);
 
 #endif

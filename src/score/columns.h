@@ -6,19 +6,31 @@
 
 #include "ringscope/score.h"
 
-/* Who looks on; either may be NULL. */
-typedef struct rsi_oddity_watch {
-    void *context;
-    /* Called with what was counted of each relation, before all columns. */
-    rs_status (*counts)(void *context, size_t relation, const rs_counts *counts, rs_error *err);
-    /* Called with each column that has a value above 0: its name, the digits behind its values'
-     * point, and one value for each subject. */
-    rs_status (*column)(void *context, const char *name, unsigned decimals, const int64_t *values,
-                        rs_error *err);
-} rsi_oddity_watch;
+/* Called with each column: its name, the digits behind its values' point, and one value for each
+ * subject. */
+typedef rs_status (*rsi_visit_column)(void *context, const char *name, unsigned decimals,
+                                      const int64_t *values, rs_error *err);
 
-/* rs_oddity; `watch` NULL: nobody looks on. */
-RS_MUST_USE rs_status rsi_oddity(const rs_graph *graph, const rs_work *work,
-                                 const rsi_oddity_watch *watch, uint32_t *oddity, rs_error *err);
+/* The counts and peaks of relations, as far as they are known; made where they are not. */
+typedef struct rsi_numbers rsi_numbers;
+/* Those of relations that a timeline tells whole: `timelines` has one entry for each relation of
+ * the store. Nothing is read. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_numbers_in_time(rsi_numbers **out, const rs_graph *graph,
+                                          const rs_timeline *timelines, const rs_work *work,
+                                          rs_error *err);
+/* What is known of a relation so far. */
+const rs_counts *rsi_numbers_counts(const rsi_numbers *numbers, size_t relation);
+void rsi_numbers_free(rsi_numbers *numbers); /* NULL is fine */
+
+/* Visit every column of every relation and numeric attribute, in the store's order. `known` may be
+ * NULL; it is filled. */
+RS_MUST_USE rs_status rsi_columns_walk(const rs_graph *graph, rsi_numbers *known,
+                                       const rs_work *work, rsi_visit_column visit, void *context,
+                                       rs_error *err);
+
+/* rs_oddity; `visit` (may be NULL) sees each column that has a value above 0. */
+RS_MUST_USE rs_status rsi_oddity(const rs_graph *graph, rsi_numbers *known, const rs_work *work,
+                                 rsi_visit_column visit, void *context, uint32_t *oddity,
+                                 rs_error *err);
 
 #endif

@@ -44,7 +44,6 @@ typedef struct scorer {
     double *seed_decades;    /* by group */
     uint32_t *known_members; /* by group */
     uint32_t *score;         /* by group, millionths */
-    size_t *use_first;       /* by group: its uses in sharing.uses; count + 1 */
     rs_findings *out;
     size_t fact_user_room;
 } scorer;
@@ -119,9 +118,7 @@ static rs_status score_groups(scorer *s, rs_error *err)
     s->seed_decades = calloc(groups + 1, sizeof *s->seed_decades);
     s->known_members = calloc(groups + 1, sizeof *s->known_members);
     s->score = calloc(groups + 1, sizeof *s->score);
-    s->use_first = calloc(groups + 2, sizeof *s->use_first);
-    if (s->seed_decades == NULL || s->known_members == NULL || s->score == NULL ||
-        s->use_first == NULL) {
+    if (s->seed_decades == NULL || s->known_members == NULL || s->score == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", groups);
     }
     for (size_t g = 0; g < groups; g++) {
@@ -133,12 +130,6 @@ static rs_status score_groups(scorer *s, rs_error *err)
         s->seed_decades[g] =
             seed_surprise(s->known_members[g], (uint32_t)(end - first), s->known_count, subjects);
         s->score[g] = score_of(sharing_decades(s, g) + s->seed_decades[g], groups);
-    }
-    for (size_t i = 0; i < s->sharing.use_count; i++) {
-        s->use_first[s->sharing.uses[i].group + 1]++;
-    }
-    for (size_t g = 0; g < groups; g++) {
-        s->use_first[g + 1] += s->use_first[g];
     }
     return RS_OK;
 }
@@ -218,7 +209,7 @@ static void fill_things(const scorer *s, size_t group, rs_ring *ring, size_t *at
     rs_ring_thing *things = s->out->things + *at;
     size_t count = 0;
     size_t kept = 0;
-    for (size_t i = s->use_first[group]; i < s->use_first[group + 1]; i++) {
+    for (size_t i = s->sharing.use_first[group]; i < s->sharing.use_first[group + 1]; i++) {
         if (s->sharing.uses[i].column < s->sharing.in_time) {
             things[count++] = (rs_ring_thing){.node = s->sharing.uses[i].thing,
                                               .shared_by = s->sharing.uses[i].user_count};
@@ -286,12 +277,12 @@ static rs_status fill_column_reason(scorer *s, size_t group, size_t column, uint
     rs_status status = RS_OK;
     const rsi_sharing *sharing = &s->sharing;
     rs_reason *reason = &s->out->reasons[at->reasons];
-    size_t from = s->use_first[group];
-    while (from < s->use_first[group + 1] && sharing->uses[from].column != column) {
+    size_t from = s->sharing.use_first[group];
+    while (from < s->sharing.use_first[group + 1] && sharing->uses[from].column != column) {
         from++;
     }
     size_t to = from;
-    while (to < s->use_first[group + 1] && sharing->uses[to].column == column) {
+    while (to < s->sharing.use_first[group + 1] && sharing->uses[to].column == column) {
         to++;
     }
     *reason = (rs_reason){.fact_first = at->facts};
@@ -477,7 +468,7 @@ static rs_status make_arrays(scorer *s, const entry *entries, size_t count, rs_e
     for (size_t i = 0; i < count; i++) {
         size_t g = entries[i].group;
         members += s->candidates.first[g + 1] - s->candidates.first[g];
-        uses += s->use_first[g + 1] - s->use_first[g];
+        uses += s->sharing.use_first[g + 1] - s->sharing.use_first[g];
     }
     size_t columns =
         s->sharing.column_count < REASONS_MAX ? s->sharing.column_count + 1 : REASONS_MAX;
@@ -594,7 +585,6 @@ static void scorer_free(scorer *s)
     free(s->seed_decades);
     free(s->known_members);
     free(s->score);
-    free(s->use_first);
 }
 
 rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
@@ -605,9 +595,9 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     uint32_t *ring_of = NULL;
     *out = (rs_findings){0};
     RS_TRY(rs_work_report(work, "score", "steps", 0, 4, err));
-    RS_TRY(rsi_candidates_find(input, options->trim, &s.candidates, err));
+    RS_TRY(rsi_candidates_find(input, options->trim, work, &s.candidates, err));
     RS_TRY(rs_work_report(work, "score", "steps", 1, 4, err));
-    RS_TRY(rsi_sharing_find(input, &s.candidates, &s.sharing, err));
+    RS_TRY(rsi_sharing_find(input, &s.candidates, work, &s.sharing, err));
     RS_TRY(rs_work_report(work, "score", "steps", 2, 4, err));
     RS_TRY(mark_known(&s, err));
     RS_TRY(score_groups(&s, err));

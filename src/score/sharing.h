@@ -25,22 +25,24 @@ typedef struct rsi_shared_use {
     uint32_t user_count;
     uint64_t event_count;
     size_t user_first; /* in users */
-    double star;       /* what it adds to `own`, where it is not taken pair by pair; else 0 */
+    double tie;        /* the coincidences that tie its users: rarity x (persons - 1) */
+    bool by_pair;      /* its part of `own` was taken pair by pair */
+    bool is_cause;     /* of a thing that can be the cause of its users' being together */
 } rsi_shared_use;
 
 typedef struct rsi_sharing {
     size_t column_count;
     rsi_column *columns;
     size_t in_time; /* columns from here on are of kinds in time: targets are not what is shared */
-    size_t use_count;
+    size_t *use_first;    /* by group: its uses are use_first[g] .. use_first[g + 1] - 1 */
     rsi_shared_use *uses; /* by group, column, then most users first, then thing */
     uint32_t *users;
 } rsi_sharing;
 
-/* RS_ENOMEM. O(uses log). */
+/* Groups are dealt to the threads of `work` (may be NULL) in blocks. RS_ENOMEM. O(uses log). */
 RS_MUST_USE rs_status rsi_sharing_find(const rs_score_input *input,
-                                       const rsi_candidates *candidates, rsi_sharing *out,
-                                       rs_error *err);
+                                       const rsi_candidates *candidates, const rs_work *work,
+                                       rsi_sharing *out, rs_error *err);
 void rsi_sharing_free(rsi_sharing *sharing);
 
 #endif

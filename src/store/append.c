@@ -1,33 +1,19 @@
-/* append.c - blocks into the batch: keys get their numbers, rows become chunks of narrow columns.
+/* append.c - a block into the batch: keys get their numbers, rows become chunks of narrow columns.
  *
- * First every shard with all its keys of all blocks (a shard is one thread's), then every pair of
- * block and relation. Memory: 8 to 24 bytes a row.
+ * Any number of threads at once, each with its own block, which is still in its core's cache. A
+ * shard is one thread's at a time; whoever finds it taken does the others first. A chunk is filled
+ * apart and then entered in the batch. Memory: 8 to 24 bytes a row.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
-#include <sys/mman.h>
 
-#include "base/parallel.h"
+#include "base/pages.h"
 #include "base/try.h"
 #include "store/batch_internal.h"
 #include "store/intcodec.h"
 
 enum { ROWS_AHEAD = 12 };
-
-typedef struct append_job {
-    uint32_t type; /* of a shard; else the relation or attribute */
-    uint32_t shard;
-    size_t block;
-    size_t slot; /* where the chunk goes */
-} append_job;
-
-typedef struct append_state {
-    rsi_batch *batch;
-    rsi_block *const *blocks;
-    size_t block_count;
-    append_job *jobs;
-    size_t job_count;
-} append_state;
+enum { SLAB_MIN = 1 << 16, SLAB_MAX = 1 << 21 };
 
 static rs_status no_memory(rs_error *err)
 {
@@ -36,52 +22,63 @@ static rs_status no_memory(rs_error *err)
 
 /* ---- keys --------------------------------------------------------------------------------- */
 
-static rs_status number_shard(void *context, size_t index, unsigned worker, rs_error *err)
+/* What the ids of a type took before and take now. */
+typedef struct id_growth {
+    uint64_t bytes; /* wraps round where it is less */
+    uint64_t count;
+} id_growth;
+
+/* The shard is the caller's. */
+static rs_status number_shard(rsi_batch_type_state *type, uint32_t number, const rsi_key_list *list,
+                              id_growth *growth, rs_error *err)
 {
-    const append_state *state = context;
-    const append_job *job = &state->jobs[index];
-    rsi_shard *shard = &state->batch->types[job->type]->shards[job->shard];
+    rsi_shard *shard = &type->shards[number];
+    growth->bytes -= rsi_shard_bytes(shard);
+    growth->count -= shard->id_count;
+    rs_status status = rsi_shard_number(shard, number, list->keys, list->count, err);
+    growth->bytes += rsi_shard_bytes(shard);
+    growth->count += shard->id_count;
+    return status;
+}
+
+static rs_status number_type(rsi_batch_type_state *type, const rsi_block_type *keys,
+                             id_growth *growth, rs_error *err)
+{
     rs_status status = RS_OK;
-    (void)worker;
-    for (size_t i = 0; status == RS_OK && i < state->block_count; i++) {
-        const rsi_block_type *type = state->blocks[i]->types[job->type];
-        if (type != NULL) {
-            const rsi_key_list *list = &type->shards[job->shard];
-            status = rsi_shard_number(shard, job->shard, list->keys, list->count, err);
-        }
-    }
-    return rs_context(err, status, "type \"%s\"", state->batch->types[job->type]->name);
-}
-
-static bool shard_in_use(const append_state *state, uint32_t type, uint32_t shard)
-{
-    for (size_t i = 0; i < state->block_count; i++) {
-        const rsi_block_type *keys = state->blocks[i]->types[type];
-        if (keys != NULL && keys->shards[shard].count > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static rs_status number_keys(append_state *state, uint32_t type_count, rs_error *err)
-{
-    state->job_count = 0;
-    state->jobs = malloc((size_t)type_count * RSI_SHARD_COUNT * sizeof *state->jobs + 1);
-    if (state->jobs == NULL) {
-        return no_memory(err);
-    }
-    for (uint32_t type = 0; type < type_count; type++) {
-        for (uint32_t shard = 0; shard < RSI_SHARD_COUNT; shard++) {
-            if (shard_in_use(state, type, shard)) {
-                state->jobs[state->job_count++] = (append_job){.type = type, .shard = shard};
+    bool later[RSI_SHARD_COUNT] = {false};
+    for (uint32_t s = 0; status == RS_OK && s < RSI_SHARD_COUNT; s++) {
+        if (keys->shards[s].count > 0) {
+            later[s] = pthread_mutex_trylock(&type->mutexes[s]) != 0;
+            if (!later[s]) {
+                status = number_shard(type, s, &keys->shards[s], growth, err);
+                pthread_mutex_unlock(&type->mutexes[s]);
             }
         }
     }
-    rs_status status =
-        rsi_parallel(&state->batch->work, state->job_count, number_shard, state, err);
-    free(state->jobs);
-    state->jobs = NULL;
+    for (uint32_t s = 0; status == RS_OK && s < RSI_SHARD_COUNT; s++) {
+        if (later[s]) {
+            pthread_mutex_lock(&type->mutexes[s]);
+            status = number_shard(type, s, &keys->shards[s], growth, err);
+            pthread_mutex_unlock(&type->mutexes[s]);
+        }
+    }
+    return rs_context(err, status, "type \"%s\"", type->name);
+}
+
+static rs_status number_keys(rsi_batch *batch, const rsi_block *block, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (uint32_t t = 0; status == RS_OK && t < block->type_end; t++) {
+        id_growth growth = {0};
+        if (block->types[t] != NULL) {
+            rsi_batch_type_state *type = batch->types[t];
+            status = number_type(type, block->types[t], &growth, err);
+            pthread_mutex_lock(&batch->mutex);
+            type->id_bytes += growth.bytes;
+            type->id_count += growth.count;
+            pthread_mutex_unlock(&batch->mutex);
+        }
+    }
     return status;
 }
 
@@ -103,30 +100,32 @@ static bool time_fits(const rsi_block_rows *rows)
     return (uint64_t)rows->time_max - (uint64_t)rows->time_min < UINT32_MAX - 1;
 }
 
-/* Large chunks are pages of their own: what a run or a commit frees is the system's at once. */
-enum { MAPPED_MIN = 1 << 17 };
-
-static void *take_memory(size_t bytes)
+/* Chunks are cut from slabs, which get larger with the relation and go all at once. The mutex is
+ * held. */
+static void *cut_memory(rsi_batch_relation_state *relation, size_t bytes)
 {
-    if (bytes < MAPPED_MIN) {
-        return malloc(bytes);
+    rsi_slab *slab = relation->slabs;
+    bytes = (bytes + 15) & ~(size_t)15;
+    if (slab == NULL || slab->bytes - slab->used < bytes) {
+        size_t wanted = slab == NULL ? SLAB_MIN : 2 * slab->bytes;
+        wanted = wanted > SLAB_MAX ? SLAB_MAX : wanted;
+        wanted = wanted < bytes + sizeof *slab ? bytes + sizeof *slab : wanted;
+        slab = rsi_pages_take(wanted);
+        if (slab == NULL) {
+            return NULL;
+        }
+        *slab = (rsi_slab){.next = relation->slabs, .bytes = wanted, .used = sizeof *slab};
+        relation->slabs = slab;
+        relation->bytes += wanted;
     }
-    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return pages == MAP_FAILED ? NULL : pages;
-}
-
-void rsi_chunk_free(rsi_chunk *chunk)
-{
-    if (chunk != NULL && chunk->bytes >= MAPPED_MIN) {
-        (void)munmap(chunk, chunk->bytes);
-    } else {
-        free(chunk);
-    }
+    void *cut = (uint8_t *)slab + slab->used;
+    slab->used += bytes;
+    return cut;
 }
 
 /* A chunk with the columns that `rows` need, in one piece of memory. The widest columns come first,
  * so that each is aligned. */
-static rsi_chunk *new_chunk(const rsi_block_rows *rows)
+static rsi_chunk *new_chunk(rsi_batch_relation_state *relation, const rsi_block_rows *rows)
 {
     size_t count = rows->count;
     bool timed = rows->time_min <= rows->time_max;
@@ -137,12 +136,11 @@ static rsi_chunk *new_chunk(const rsi_block_rows *rows)
         8 + (timed && !time_wide ? 4u : 0u) + (rows->amount_max > 0 && !amount_wide ? 4u : 0u);
     size_t extra = rows->has_extras ? sizeof(rsi_row_extra) : 0;
     size_t bytes = sizeof(rsi_chunk) + count * (wide + narrow + extra);
-    rsi_chunk *chunk = take_memory(bytes);
+    rsi_chunk *chunk = cut_memory(relation, bytes);
     if (chunk == NULL) {
         return NULL;
     }
-    *chunk =
-        (rsi_chunk){.bytes = bytes, .count = rows->count, .time_base = timed ? rows->time_min : 0};
+    *chunk = (rsi_chunk){.count = rows->count, .time_base = timed ? rows->time_min : 0};
     uint8_t *at = (uint8_t *)(chunk + 1);
     chunk->extra = extra > 0 ? (rsi_row_extra *)(void *)at : NULL;
     at += count * extra;
@@ -196,93 +194,64 @@ static void fill_chunk(rsi_chunk *chunk, const rsi_block_rows *rows, const rsi_b
     }
 }
 
-static rs_status make_chunk(void *context, size_t index, unsigned worker, rs_error *err)
+/* Room for one more pointer in a list that has `count`: it doubles at powers of two. */
+static rs_status widen_list(void **list, size_t count, rs_error *err)
 {
-    const append_state *state = context;
-    const append_job *job = &state->jobs[index];
-    const rsi_block *block = state->blocks[job->block];
-    rsi_batch_relation_state *relation = state->batch->relations[job->type];
-    const rsi_block_rows *rows = block->relations[job->type];
-    rsi_chunk *chunk = new_chunk(rows);
-    (void)worker;
-    if (chunk == NULL) {
-        return no_memory(err);
-    }
-    fill_chunk(chunk, rows, block->types[relation->src_type], block->types[relation->dst_type]);
-    fill_extras(chunk, rows, block->types[relation->key_type]);
-    relation->chunks[job->slot] = chunk;
-    return RS_OK;
-}
-
-/* Room for one chunk per block that has rows; empty until the job fills it. */
-static rs_status plan_relation(append_state *state, uint32_t number, rs_error *err)
-{
-    rsi_batch_relation_state *relation = state->batch->relations[number];
-    for (size_t i = 0; i < state->block_count; i++) {
-        const rsi_block_rows *rows = state->blocks[i]->relations[number];
-        if (rows == NULL || rows->count == 0) {
-            continue;
+    if ((count & (count - 1)) == 0) {
+        void *wider = realloc(*list, (count == 0 ? 1 : 2 * count) * sizeof(void *));
+        if (wider == NULL) {
+            return no_memory(err);
         }
-        size_t count = relation->chunk_count;
-        if ((count & (count - 1)) == 0) {
-            rsi_chunk **chunks =
-                realloc(relation->chunks, (count == 0 ? 1 : 2 * count) * sizeof *chunks);
-            if (chunks == NULL) {
-                return no_memory(err);
-            }
-            relation->chunks = chunks;
-        }
-        relation->chunks[count] = NULL;
-        relation->chunk_count = count + 1;
-        state->jobs[state->job_count++] = (append_job){.type = number, .block = i, .slot = count};
+        *list = wider;
     }
     return RS_OK;
 }
 
-static rs_status make_chunks(append_state *state, uint32_t relation_count, rs_error *err)
+/* The place of the chunk is settled first, then it is filled; no commit comes before that. */
+static rs_status enter_chunk(rsi_batch *batch, rsi_batch_relation_state *relation,
+                             const rsi_block_rows *rows, rsi_chunk **out, rs_error *err)
+{
+    pthread_mutex_lock(&batch->mutex);
+    void *chunks = relation->chunks;
+    rs_status status = widen_list(&chunks, relation->chunk_count, err);
+    relation->chunks = chunks;
+    *out = status == RS_OK ? new_chunk(relation, rows) : NULL;
+    if (*out != NULL) {
+        relation->chunks[relation->chunk_count++] = *out;
+    }
+    pthread_mutex_unlock(&batch->mutex);
+    return *out == NULL ? no_memory(err) : RS_OK;
+}
+
+static rs_status take_rows(rsi_batch *batch, const rsi_block *block, rs_error *err)
 {
     rs_status status = RS_OK;
-    state->job_count = 0;
-    state->jobs = malloc((size_t)relation_count * state->block_count * sizeof *state->jobs + 1);
-    if (state->jobs == NULL) {
-        return no_memory(err);
-    }
-    for (uint32_t i = 0; i < relation_count; i++) {
-        RS_TRY(plan_relation(state, i, err));
-    }
-    RS_TRY(rsi_parallel(&state->batch->work, state->job_count, make_chunk, state, err));
-    for (size_t i = 0; i < state->job_count; i++) {
-        rsi_batch_relation_state *relation = state->batch->relations[state->jobs[i].type];
-        relation->bytes += relation->chunks[state->jobs[i].slot]->bytes;
+    for (uint32_t r = 0; r < block->relation_end; r++) {
+        const rsi_block_rows *rows = block->relations[r];
+        rsi_chunk *chunk = NULL;
+        if (rows != NULL && rows->count > 0) {
+            rsi_batch_relation_state *relation = batch->relations[r];
+            RS_TRY(enter_chunk(batch, relation, rows, &chunk, err));
+            fill_chunk(chunk, rows, block->types[relation->src_type],
+                       block->types[relation->dst_type]);
+            fill_extras(chunk, rows, block->types[relation->key_type]);
+        }
     }
 done:
-    free(state->jobs);
-    state->jobs = NULL;
     return status;
 }
 
 /* ---- values ------------------------------------------------------------------------------- */
 
-static rs_status take_values(rsi_batch_attribute_state *attribute, const rsi_block_values *values,
-                             const rsi_block_type *type, rs_error *err)
+static rsi_value_chunk *copy_values(const rsi_block_values *values, const rsi_block_type *type)
 {
-    size_t count = attribute->chunk_count;
-    if ((count & (count - 1)) == 0) {
-        void *chunks =
-            realloc(attribute->chunks, (count == 0 ? 1 : 2 * count) * sizeof *attribute->chunks);
-        if (chunks == NULL) {
-            return no_memory(err);
-        }
-        attribute->chunks = chunks;
-    }
     size_t entry_bytes = values->count * sizeof(rsi_value_entry);
     size_t bytes = sizeof(rsi_value_chunk) + entry_bytes + values->text_bytes;
     rsi_value_chunk *chunk = malloc(bytes);
     if (chunk == NULL) {
-        return no_memory(err);
+        return NULL;
     }
     chunk->bytes = bytes;
-    attribute->bytes += bytes;
     chunk->count = values->count;
     chunk->text = (char *)&chunk->entries[values->count];
     uint64_t offset = 0;
@@ -297,53 +266,60 @@ static rs_status take_values(rsi_batch_attribute_state *attribute, const rsi_blo
         }
         offset += row->text.length;
     }
-    attribute->chunks[count] = chunk;
-    attribute->chunk_count = count + 1;
-    return RS_OK;
+    return chunk;
 }
 
-static rs_status take_all_values(append_state *state, uint32_t attribute_count, rs_error *err)
+static rs_status take_values(rsi_batch *batch, const rsi_block *block, rs_error *err)
 {
     rs_status status = RS_OK;
-    for (uint32_t a = 0; a < attribute_count; a++) {
-        rsi_batch_attribute_state *attribute = state->batch->attributes[a];
-        for (size_t i = 0; status == RS_OK && i < state->block_count; i++) {
-            const rsi_block_values *values = state->blocks[i]->attributes[a];
-            if (values != NULL && values->count > 0) {
-                status =
-                    take_values(attribute, values, state->blocks[i]->types[attribute->type], err);
-            }
+    for (uint32_t a = 0; status == RS_OK && a < block->attribute_end; a++) {
+        const rsi_block_values *values = block->attributes[a];
+        if (values == NULL || values->count == 0) {
+            continue;
         }
+        rsi_batch_attribute_state *attribute = batch->attributes[a];
+        rsi_value_chunk *chunk = copy_values(values, block->types[attribute->type]);
+        if (chunk == NULL) {
+            return no_memory(err);
+        }
+        pthread_mutex_lock(&batch->mutex);
+        void *chunks = attribute->chunks;
+        status = widen_list(&chunks, attribute->chunk_count, err);
+        attribute->chunks = chunks;
+        if (status == RS_OK) {
+            attribute->chunks[attribute->chunk_count++] = chunk;
+            attribute->bytes += chunk->bytes;
+            chunk = NULL;
+        }
+        pthread_mutex_unlock(&batch->mutex);
+        free(chunk);
     }
     return status;
 }
 
-rs_status rsi_batch_append(rsi_batch *batch, rsi_block *const *blocks, size_t count, rs_error *err)
+/* ---- a block ------------------------------------------------------------------------------ */
+
+rs_status rsi_batch_append(rsi_batch *batch, rsi_block *block, rs_error *err)
 {
     rs_status status = RS_OK;
-    append_state state = {.batch = batch, .blocks = blocks, .block_count = count};
-    /* Other threads may register more names meanwhile; these blocks use none of those. */
-    pthread_mutex_lock(&batch->mutex);
-    uint32_t type_count = batch->type_count;
-    uint32_t relation_count = batch->relation_count;
-    uint32_t attribute_count = batch->attribute_count;
-    pthread_mutex_unlock(&batch->mutex);
-    RS_TRY(number_keys(&state, type_count, err));
-    RS_TRY(make_chunks(&state, relation_count, err));
-    RS_TRY(take_all_values(&state, attribute_count, err));
-    for (size_t i = 0; i < count; i++) {
-        rsi_digest_add(&batch->digest, blocks[i]->digest);
-    }
-    RS_TRY(rsi_batch_relieve(batch, err));
+    RS_TRY(number_keys(batch, block, err));
+    RS_TRY(take_rows(batch, block, err));
+    RS_TRY(take_values(batch, block, err));
 done:
+    pthread_mutex_lock(&batch->mutex);
+    rsi_digest_add(&batch->digest, block->digest);
     batch->spoiled = batch->spoiled || status != RS_OK;
+    rsi_batch_weigh(batch);
+    pthread_mutex_unlock(&batch->mutex);
     return status;
 }
 
 void rsi_chunks_free(rsi_batch_relation_state *relation)
 {
-    for (size_t i = 0; i < relation->chunk_count; i++) {
-        rsi_chunk_free(relation->chunks[i]);
+    while (relation->slabs != NULL) {
+        rsi_slab *slab = relation->slabs;
+        relation->slabs = slab->next;
+        rsi_pages_give(slab, slab->bytes);
     }
     free(relation->chunks);
     relation->chunks = NULL;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/try.h"
 #include "ringscope/rescue.h"
 #include "store/partial.h"
@@ -45,20 +46,6 @@ static rs_status system_error(rs_error *err, const char *what, const char *name)
 
 /* ---- one file -------------------------------------------------------------------------------- */
 
-static rs_status write_all(int file, const uint8_t *bytes, size_t length, const char *name,
-                           rs_error *err)
-{
-    while (length > 0) {
-        ssize_t count = write(file, bytes, length);
-        if (count < 0 && errno != EINTR) {
-            return system_error(err, "write", name);
-        }
-        bytes += count > 0 ? count : 0;
-        length -= count > 0 ? (size_t)count : 0;
-    }
-    return RS_OK;
-}
-
 static rs_status copy_bytes(backup *b, int in, int out, const char *name, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -69,7 +56,8 @@ static rs_status copy_bytes(backup *b, int in, int out, const char *name, rs_err
             return system_error(err, "read", name);
         }
         if (count > 0) {
-            RS_TRY(write_all(out, b->buffer, (size_t)count, name, err));
+            RS_TRY(
+                rs_context(err, rsi_write_all(out, b->buffer, (size_t)count, err), "\"%s\"", name));
             b->result->copied_bytes += (uint64_t)count;
         }
         RS_TRY(rs_work_report(b->work, "backup", "bytes", b->result->copied_bytes, 0, err));
@@ -161,25 +149,12 @@ done:
 static rs_status publish(backup *b, const rsi_buffer *manifest, rs_error *err)
 {
     rs_status status = RS_OK;
-    int out =
-        openat(b->target, RSI_MANIFEST_TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (out < 0) {
-        return system_error(err, "make", RSI_MANIFEST_TEMPORARY);
-    }
-    RS_TRY(write_all(out, manifest->bytes, manifest->length, RSI_MANIFEST_TEMPORARY, err));
-    if (fsync(out) != 0) {
-        status = system_error(err, "sync", RSI_MANIFEST_TEMPORARY);
-        goto done;
-    }
-    RS_TRY(sync_directory(b->target, b->to, err));
-    if (renameat(b->target, RSI_MANIFEST_TEMPORARY, b->target, RSI_MANIFEST_NAME) != 0) {
-        status = system_error(err, "rename", RSI_MANIFEST_TEMPORARY);
-        goto done;
-    }
-    status = sync_directory(b->target, b->to, err);
+    bool published = false;
+    RS_TRY(sync_directory(b->target, b->to, err)); /* what the manifest names is there before it */
+    RS_TRY(rsi_replace(b->target, RSI_MANIFEST_TEMPORARY, RSI_MANIFEST_NAME, manifest, &published,
+                       err));
     b->result->bytes += manifest->length;
 done:
-    close(out);
     return status;
 }
 
@@ -365,10 +340,9 @@ static rs_status enter_target(backup *b, rs_error *err)
     return RS_OK;
 }
 
-/* Take away what was made, so that a failed backup leaves nothing that looks like one. */
-static void undo(backup *b)
+static void remove_runs(int target)
 {
-    int runs = b->target < 0 ? -1 : open_folder(b->target, RUNS);
+    int runs = open_folder(target, RUNS);
     DIR *listing = runs < 0 ? NULL : list_folder(runs);
     for (struct dirent *entry = listing != NULL ? readdir(listing) : NULL; entry != NULL;
          entry = readdir(listing)) {
@@ -385,9 +359,16 @@ static void undo(backup *b)
     if (runs >= 0) {
         remove_files(runs);
         close(runs);
-        (void)unlinkat(b->target, RUNS, AT_REMOVEDIR);
+        (void)unlinkat(target, RUNS, AT_REMOVEDIR);
     }
+}
+
+/* Take away what was made, so that a failed backup leaves nothing that looks like one. What stood
+ * in a place that was refused is left as it is. */
+static void undo(backup *b)
+{
     if (b->begun) {
+        remove_runs(b->target);
         remove_files(b->target);
     }
     if (b->made) {
@@ -402,35 +383,14 @@ static rs_status read_manifest(const rs_store *store, rsi_buffer *bytes, bool *s
 {
     rs_status status = RS_OK;
     rsi_manifest parsed = RSI_MANIFEST_EMPTY;
-    struct stat now;
-    int file = openat(store->directory, RSI_MANIFEST_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (file < 0 || fstat(file, &now) != 0) {
-        status = system_error(err, "open", RSI_MANIFEST_NAME);
-        goto done;
-    }
     bytes->length = 0;
-    RS_TRY(rsi_buffer_reserve(bytes, (size_t)now.st_size + 1, err));
-    while (bytes->length < (size_t)now.st_size) {
-        ssize_t count =
-            read(file, bytes->bytes + bytes->length, (size_t)now.st_size - bytes->length);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            status = system_error(err, "read", RSI_MANIFEST_NAME);
-            goto done;
-        }
-        bytes->length += (size_t)count;
-    }
+    RS_TRY(rsi_read_file(store->directory, RSI_MANIFEST_NAME, RSI_MANIFEST_BYTES_MAX, bytes, err));
     RS_TRY(rsi_manifest_parse(&parsed, bytes->bytes, bytes->length, err));
     *same = parsed.digest.high == store->manifest.digest.high &&
             parsed.digest.low == store->manifest.digest.low;
 done:
     rsi_manifest_free(&parsed);
-    if (file >= 0) {
-        close(file);
-    }
-    return status;
+    return rs_context(err, status, "\"%s\"", RSI_MANIFEST_NAME);
 }
 
 /* A snapshot that is whole, and the bytes of its manifest. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/pages.h"
 #include "base/try.h"
 #include "store/batch_internal.h"
 
@@ -59,7 +60,10 @@ static rs_status name_type(rsi_batch *batch, rs_text name, bool hidden, uint32_t
         }
     }
     if (!hidden && batch->visible_types == RSI_TYPES_MAX) {
-        return rs_fail(err, RS_EUSAGE, "more than %d node types", RSI_TYPES_MAX);
+        return rs_fail(err, RS_EINPUT,
+                       "type \"%.*s\" is one more than the %d that a store can have: does a column "
+                       "of types hold something else?",
+                       (int)name.length, name.bytes, RSI_TYPES_MAX);
     }
     rsi_batch_type_state *made = calloc(1, sizeof *made);
     char *copy = copy_name(name);
@@ -71,6 +75,9 @@ static rs_status name_type(rsi_batch *batch, rs_text name, bool hidden, uint32_t
     made->name = copy;
     made->hidden = hidden;
     made->hash = rsi_hash64(name.bytes, name.length, hidden ? 2 : 1);
+    for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
+        pthread_mutex_init(&made->mutexes[i], NULL);
+    }
     batch->visible_types += !hidden;
     batch->types[batch->type_count++] = made;
     return RS_OK;
@@ -223,7 +230,11 @@ static rs_status name_relation(rsi_batch *batch, const rsi_relation_spec *spec, 
     RS_TRY(find_relation(batch, spec, &number, err));
     if (number == SIZE_MAX) {
         if (batch->relation_count == RSI_RELATIONS_MAX) {
-            return rs_fail(err, RS_EUSAGE, "more than %d relations", RSI_RELATIONS_MAX);
+            return rs_fail(err, RS_EINPUT,
+                           "relation \"%.*s\" (currency \"%.*s\") is one more than the %d that a "
+                           "store can have",
+                           (int)spec->name.length, spec->name.bytes, (int)spec->currency.length,
+                           spec->currency.bytes, RSI_RELATIONS_MAX);
         }
         RS_TRY(check_known(batch, spec, err));
         number = batch->relation_count;
@@ -361,13 +372,18 @@ void rsi_type_forget(rsi_batch_type_state *type)
     for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
         rsi_shard_free(&type->shards[i]);
     }
-    free(type->nodes);
+    rsi_pages_give(type->nodes, type->shard_start[RSI_SHARD_COUNT] * sizeof *type->nodes);
     type->nodes = NULL;
+    type->id_bytes = 0;
+    type->id_count = 0;
 }
 
 static void free_type(rsi_batch_type_state *type)
 {
     rsi_type_forget(type);
+    for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
+        pthread_mutex_destroy(&type->mutexes[i]);
+    }
     free(type->name);
     free(type);
 }

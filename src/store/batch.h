@@ -1,12 +1,13 @@
 /* batch.h - build one batch: rows in blocks -> dense ids -> sorted segments -> one atomic commit.
  *
- * Life     rsi_batch_open (takes the writer's lock) -> blocks filled by any threads, handed over in
- *          order by rsi_batch_append -> rsi_batch_commit; rsi_batch_close without a commit leaves
- *          the store as it was
+ * Life     rsi_batch_open (takes the writer's lock) -> blocks filled and handed over by any
+ * threads, rsi_batch_append, rsi_batch_relieve where it is full -> rsi_batch_commit;
+ *          rsi_batch_close without a commit leaves the store as it was
  * Order    new ids are numbered in the order of their bytes, from the type's node count on; the
- *           bytes written depend on the rows as a set: not on their order, the blocks, the threads
- * or the memory Memory   8 to 24 bytes a row, and the batch's own distinct ids, within the work's
- * budget; never the store's dictionary
+ *          bytes written depend on the rows as a set: not on their order, the blocks, the threads
+ *          or the memory
+ * Memory   8 to 24 bytes a row, and the batch's own distinct ids, within the work's budget; never
+ *          the store's dictionary
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_STORE_BATCH_H
@@ -92,16 +93,20 @@ RS_MUST_USE rs_status rsi_block_edges(rsi_block *block, const rsi_edge_row *rows
                                       rs_error *err);
 RS_MUST_USE rs_status rsi_block_value(rsi_block *block, const rsi_value_row *row, rs_error *err);
 
-/* Take over what is in `blocks`, in that order, with the work's threads. The lent bytes may go
- * after this. One caller at a time; other blocks may be filled meanwhile, but no names registered:
- * rows that pass the budget become a run in this call. */
-RS_MUST_USE rs_status rsi_batch_append(rsi_batch *batch, rsi_block *const *blocks, size_t count,
-                                       rs_error *err);
+/* Take over what is in the block. The lent bytes may go after this. Any number of threads at once,
+ * each with its own block; others may be filled and names registered meanwhile. */
+RS_MUST_USE rs_status rsi_batch_append(rsi_batch *batch, rsi_block *block, rs_error *err);
+/* Would another append pass the work's budget? To be asked after each. Any thread. */
+bool rsi_batch_full(rsi_batch *batch);
+/* Where it is full, put what is in memory on disk as a run, with the work's threads: nobody fills,
+ * appends or registers meanwhile. */
+RS_MUST_USE rs_status rsi_batch_relieve(rsi_batch *batch, rs_error *err);
 
 typedef struct rsi_commit {
     uint64_t edge_count;
     uint64_t dropped_count;
-    bool unchanged; /* a batch of this name and content is there: nothing was written */
+    bool unchanged;      /* a batch of this name and content is there: no row was written */
+    bool subjects_added; /* though it calls types subjects that were none: they are now */
     char name[256];
 } rsi_commit;
 /* Sort, write, sync and publish. `name` NULL: named by content digest (independent of row order).

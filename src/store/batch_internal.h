@@ -31,9 +31,16 @@ typedef struct rsi_row_extra {
     uint32_t key; /* local, later dense number of the event's key; RSI_NO_KEY: none */
 } rsi_row_extra;
 
-/* One allocation; a column that no row needs is NULL, and a column takes 4 bytes where it can. */
-typedef struct rsi_chunk {
+/* Memory that chunks of one relation are cut from. */
+typedef struct rsi_slab {
+    struct rsi_slab *next;
     size_t bytes; /* of all of it */
+    size_t used;
+    size_t unused; /* what follows is aligned */
+} rsi_slab;
+
+/* In one piece; a column that no row needs is NULL, and a column takes 4 bytes where it can. */
+typedef struct rsi_chunk {
     uint32_t count;
     int64_t time_base;
     uint32_t *src; /* local numbers; after mapping dense ones; RS_NO_NODE: the row was dropped */
@@ -69,6 +76,9 @@ typedef struct rsi_batch_type_state {
     bool used;     /* a run has ids of it */
     uint64_t hash; /* of the name and what it is */
     rsi_shard shards[RSI_SHARD_COUNT];
+    pthread_mutex_t mutexes[RSI_SHARD_COUNT]; /* one for each shard, while blocks are appended */
+    uint64_t id_bytes;                        /* of all shards */
+    uint64_t id_count;
     uint32_t object; /* at commit: number in the new manifest */
     /* Filled by commit: dense numbers of all locals, shard by shard. */
     uint32_t *nodes;
@@ -90,7 +100,8 @@ typedef struct rsi_batch_relation_state {
     uint32_t object;
     uint32_t number; /* among the batch's */
     uint32_t order;  /* among the batch's, by names: that of `object`, before there is one */
-    uint64_t bytes;  /* of its chunks */
+    uint64_t bytes;  /* of its slabs */
+    rsi_slab *slabs; /* the latest first */
     size_t chunk_count;
     rsi_chunk **chunks;
 } rsi_batch_relation_state;
@@ -136,6 +147,7 @@ struct rsi_batch {
     uint64_t reserved_bytes; /* of the budget, that the caller needs */
     uint64_t peak_bytes;     /* what a commit would have needed after the latest append */
     uint64_t growth_bytes;   /* the most by which one append raised it */
+    bool full;               /* another append may pass the budget */
     uint64_t dropped_count;  /* in runs */
     rsi_spill spill;
     size_t run_count;
@@ -193,6 +205,9 @@ struct rsi_block {
     rsi_batch *batch;
     bool keep_rows; /* the batch's */
     rsi_hash128 digest;
+    uint32_t type_end; /* what stands at these and behind them was never used */
+    uint32_t relation_end;
+    uint32_t attribute_end;
     rsi_block_type *types[RSI_BATCH_TYPES_MAX]; /* made when first used */
     rsi_block_rows *relations[RSI_RELATIONS_MAX];
     rsi_block_values *attributes[RSI_ATTRIBUTES_MAX];
@@ -245,7 +260,6 @@ RS_MUST_USE rs_status rsi_commit_attribute(rsi_output *output, rsi_batch_attribu
 /* The manifest that follows: the store's and the batch's names merged; sets every `object`. */
 RS_MUST_USE rs_status rsi_commit_schema(rsi_batch *batch, rsi_manifest *next, rs_error *err);
 
-void rsi_chunk_free(rsi_chunk *chunk); /* NULL is fine */
 void rsi_chunks_free(rsi_batch_relation_state *relation);
 void rsi_value_chunks_free(rsi_batch_attribute_state *attribute);
 
@@ -280,13 +294,11 @@ void rsi_order_relations(rsi_batch *batch);
 
 /* ---- runs --------------------------------------------------------------------------------- */
 
-/* Make a run of what is in memory where the batch would else pass its budget; to be asked after
- * each append. */
-RS_MUST_USE rs_status rsi_batch_relieve(rsi_batch *batch, rs_error *err);
+/* Set `full`; after each append, the mutex is held. */
+void rsi_batch_weigh(rsi_batch *batch);
 /* Make a run of what is in memory, if anything is. */
 RS_MUST_USE rs_status rsi_batch_flush(rsi_batch *batch, rs_error *err);
 void rsi_batch_free_runs(rsi_batch *batch);
-bool rsi_batch_holds(const rsi_batch *batch); /* any row or id in memory */
 
 /* The same steps for a run: ids in order, those no earlier batch knows; edges; values. */
 RS_MUST_USE rs_status rsi_run_relation(rsi_output *output, rsi_batch_relation_state *relation,

@@ -43,6 +43,7 @@ static rsi_block_type *type_of(rsi_block *block, uint32_t type)
     assert(type < RSI_BATCH_TYPES_MAX);
     if (block->types[type] == NULL) {
         block->types[type] = calloc(1, sizeof *block->types[type]);
+        block->type_end = block->type_end > type ? block->type_end : type + 1;
     }
     return block->types[type];
 }
@@ -127,17 +128,17 @@ void rsi_block_free(rsi_block *block)
     if (block == NULL) {
         return;
     }
-    for (size_t i = 0; i < RSI_BATCH_TYPES_MAX; i++) {
+    for (size_t i = 0; i < block->type_end; i++) {
         free_type(block->types[i]);
     }
-    for (size_t i = 0; i < RSI_RELATIONS_MAX; i++) {
+    for (size_t i = 0; i < block->relation_end; i++) {
         if (block->relations[i] != NULL) {
             free(block->relations[i]->rows);
             free(block->relations[i]->extras);
             free(block->relations[i]);
         }
     }
-    for (size_t i = 0; i < RSI_ATTRIBUTES_MAX; i++) {
+    for (size_t i = 0; i < block->attribute_end; i++) {
         if (block->attributes[i] != NULL) {
             free(block->attributes[i]->rows);
             free(block->attributes[i]);
@@ -158,17 +159,17 @@ static void reset_rows(rsi_block_rows *rows)
 void rsi_block_reset(rsi_block *block)
 {
     block->digest = (rsi_hash128){0};
-    for (size_t i = 0; i < RSI_BATCH_TYPES_MAX; i++) {
+    for (size_t i = 0; i < block->type_end; i++) {
         for (uint32_t s = 0; block->types[i] != NULL && s < RSI_SHARD_COUNT; s++) {
             block->types[i]->shards[s].count = 0;
         }
     }
-    for (size_t i = 0; i < RSI_RELATIONS_MAX; i++) {
+    for (size_t i = 0; i < block->relation_end; i++) {
         if (block->relations[i] != NULL) {
             reset_rows(block->relations[i]);
         }
     }
-    for (size_t i = 0; i < RSI_ATTRIBUTES_MAX; i++) {
+    for (size_t i = 0; i < block->attribute_end; i++) {
         if (block->attributes[i] != NULL) {
             block->attributes[i]->count = 0;
             block->attributes[i]->text_bytes = 0;
@@ -210,6 +211,7 @@ static rs_status make_rows(rsi_block *block, uint32_t relation, rs_error *err)
         return no_memory(err);
     }
     block->relations[relation] = made;
+    block->relation_end = block->relation_end > relation ? block->relation_end : relation + 1;
     return RS_OK;
 }
 
@@ -363,6 +365,8 @@ rs_status rsi_block_value(rsi_block *block, const rsi_value_row *row, rs_error *
             return no_memory(err);
         }
         block->attributes[row->attribute] = values;
+        block->attribute_end =
+            block->attribute_end > row->attribute ? block->attribute_end : row->attribute + 1;
     }
     if (values->count == values->capacity) {
         void *items = values->rows;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/try.h"
 #include "store/blockfile.h"
 #include "store/blockfile_format.h"
@@ -27,24 +28,16 @@ struct rsi_blockwriter {
 
 static rs_status write_gathered(rsi_blockwriter *writer, rs_error *err)
 {
-    const rsi_buffer *bytes = &writer->gathered;
-    size_t done = 0;
-    while (done < bytes->length) {
-        ssize_t part = write(writer->descriptor, bytes->bytes + done, bytes->length - done);
-        if (part < 0 && errno == EINTR) {
-            continue;
-        }
-        if (part <= 0) {
-            return rs_fail(err, RS_EIO, "cannot write: %s", strerror(part == 0 ? ENOSPC : errno));
-        }
-        done += (size_t)part;
-    }
+    rs_status status = RS_OK;
+    size_t length = writer->gathered.length;
+    RS_TRY(rsi_write_all(writer->descriptor, writer->gathered.bytes, length, err));
     /* A hint; where the system does not take it the sync at the end does all of the work. */
-    (void)sync_file_range(writer->descriptor, (off_t)writer->written, (off_t)done,
+    (void)sync_file_range(writer->descriptor, (off_t)writer->written, (off_t)length,
                           SYNC_FILE_RANGE_WRITE);
-    writer->written += done;
+    writer->written += length;
     writer->gathered.length = 0;
-    return RS_OK;
+done:
+    return status;
 }
 
 static rs_status put(rsi_blockwriter *writer, const void *bytes, size_t length, rs_error *err)
@@ -158,11 +151,7 @@ done:
 
 rs_status rsi_blockwriter_sync(rsi_blockwriter *writer, rs_error *err)
 {
-    if (fsync(writer->descriptor) != 0) {
-        return rs_fail(err, RS_EIO, "file \"%s\": cannot sync: %s", writer->ref.name,
-                       strerror(errno));
-    }
-    return RS_OK;
+    return rs_context(err, rsi_sync(writer->descriptor, err), "file \"%s\"", writer->ref.name);
 }
 
 void rsi_blockwriter_close(rsi_blockwriter *writer)

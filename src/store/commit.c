@@ -84,6 +84,34 @@ static rs_status check_name(const rsi_batch *batch, rsi_commit *result, rs_error
     return RS_OK;
 }
 
+/* A batch that is there already may come with a mapping that calls more types subjects: that is
+ * news, and the one thing about it that is kept. */
+static rs_status add_subjects(rsi_batch *batch, rsi_manifest *next, rsi_commit *result,
+                              rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_manifest *now = &batch->manifest;
+    RS_TRY(rsi_manifest_copy(next, now, 0, err));
+    for (size_t i = 0; i < now->file_count; i++) {
+        next->files[next->file_count++] = now->files[i];
+    }
+    for (uint32_t i = 0; i < batch->type_count; i++) {
+        const rsi_batch_type_state *type = batch->types[i];
+        for (size_t k = 0; type->subject && k < next->type_count; k++) {
+            rsi_type_entry *known = &next->types[k];
+            if (!known->hidden && !known->subject && strcmp(known->name, type->name) == 0) {
+                known->subject = true;
+                result->subjects_added = true;
+            }
+        }
+    }
+    if (result->subjects_added) {
+        status = rsi_manifest_write(next, batch->directory, &batch->committed, err);
+    }
+done:
+    return status;
+}
+
 static rs_status choose_name(const rsi_batch *batch, const char *name, rsi_commit *result,
                              rs_error *err)
 {
@@ -320,6 +348,7 @@ rs_status rsi_batch_commit(rsi_batch *batch, const char *name, uint64_t row_coun
     }
     RS_TRY(choose_name(batch, name, result, err));
     if (result->unchanged) {
+        status = add_subjects(batch, &next, result, err);
         goto done;
     }
     batch->spoiled = true; /* what a commit has consumed cannot be committed again */

@@ -43,19 +43,6 @@ static size_t find_type(const rsi_type_entry *types, size_t count, const char *n
     return i;
 }
 
-static bool has_ids(const rsi_batch_type_state *type)
-{
-    if (type->used) {
-        return true;
-    }
-    for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
-        if (type->shards[i].id_count > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static rs_status merge_types(const rsi_batch *batch, rsi_manifest *next, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -73,7 +60,7 @@ static rs_status merge_types(const rsi_batch *batch, rsi_manifest *next, rs_erro
     for (uint32_t i = 0; i < batch->type_count; i++) {
         const rsi_batch_type_state *type = batch->types[i];
         size_t at = find_type(next->types, next->type_count, type->name, type->hidden);
-        if (type->hidden && !has_ids(type)) {
+        if (type->hidden && !type->used && type->id_count == 0) {
             continue;
         }
         if (at == next->type_count) {

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "base/parallel.h"
 #include "base/try.h"
 #include "store/batch_internal.h"
@@ -58,13 +59,13 @@ static rs_status list_shard(void *context, size_t number, unsigned worker, rs_er
 {
     types_state *state = context;
     rsi_id *id = state->ids + state->type->shard_start[number];
-    uint32_t count = state->type->shards[number].id_count;
+    rsi_shard *shard = &state->type->shards[number];
+    uint32_t count = shard->id_count;
     (void)worker;
-    (void)err;
     for (uint32_t local = 0; local < count; local++) {
         id[local] = (rsi_id){.local = (uint32_t)number << RSI_LOCAL_BITS | local};
     }
-    return RS_OK;
+    return rsi_shard_list(shard, err);
 }
 
 static rs_status list_ids(types_state *state, rs_error *err)
@@ -74,7 +75,6 @@ static rs_status list_ids(types_state *state, rs_error *err)
     for (uint32_t i = 0; i < RSI_SHARD_COUNT; i++) {
         type->shard_start[i] = (uint32_t)count;
         count += type->shards[i].id_count;
-        rsi_shard_free_slots(&type->shards[i]);
     }
     if (count >= RS_NO_NODE - type->known_count) {
         return rs_fail(err, RS_EUSAGE, "more than %u nodes of one type", RS_NO_NODE - 1);
@@ -82,10 +82,10 @@ static rs_status list_ids(types_state *state, rs_error *err)
     type->shard_start[RSI_SHARD_COUNT] = (uint32_t)count;
     state->count = (size_t)count;
     state->piece_count = (state->count + PIECE - 1) / PIECE;
-    state->ids = malloc(state->count * sizeof *state->ids + 1);
-    state->other = malloc(state->count * sizeof *state->other + 1);
+    state->ids = rsi_pages_take(state->count * sizeof *state->ids);
+    state->other = rsi_pages_take(state->count * sizeof *state->other);
     state->fresh_start = calloc(state->piece_count + 1, sizeof *state->fresh_start);
-    type->nodes = malloc(state->count * sizeof *type->nodes + 1);
+    type->nodes = rsi_pages_take(state->count * sizeof *type->nodes);
     if (state->ids == NULL || state->other == NULL || state->fresh_start == NULL ||
         type->nodes == NULL) {
         return no_memory(err);
@@ -387,8 +387,8 @@ static void free_state(types_state *state)
     free(state->parts);
     free(state->cuts);
     free(state->fresh_start);
-    free(state->ids);
-    free(state->other);
+    rsi_pages_give(state->ids, state->count * sizeof *state->ids);
+    rsi_pages_give(state->other, state->count * sizeof *state->other);
 }
 
 rs_status rsi_commit_type(rsi_output *output, rsi_batch_type_state *type, rsi_type_run *run,

@@ -114,17 +114,19 @@ static rs_status choose_groups(rsi_compactor *compactor, rs_error *err)
 
 static void choose_cutoff(rsi_compactor *compactor)
 {
-    int64_t latest = RS_NO_TIME;
     const rsi_manifest *manifest = &compactor->store->manifest;
-    for (size_t i = 0; i < manifest->relation_count; i++) {
+    int64_t from = compactor->options->as_of;
+    for (size_t i = 0; compactor->options->as_of == RS_NO_TIME && i < manifest->relation_count;
+         i++) {
         int64_t time = manifest->relations[i].time_max;
-        latest = time != RS_NO_TIME && (latest == RS_NO_TIME || time > latest) ? time : latest;
+        from = time != RS_NO_TIME && (from == RS_NO_TIME || time > from) ? time : from;
     }
     compactor->cutoff = RS_NO_TIME;
-    if (compactor->options->window_s > 0 && latest != RS_NO_TIME &&
-        latest >= INT64_MIN + 1 + compactor->options->window_s) {
-        compactor->cutoff = latest - compactor->options->window_s;
+    if (compactor->options->window_s > 0 && from != RS_NO_TIME &&
+        from >= INT64_MIN + 1 + compactor->options->window_s) {
+        compactor->cutoff = from - compactor->options->window_s;
     }
+    compactor->result->cutoff = compactor->cutoff;
     for (size_t group = 0; group < compactor->group_count; group++) {
         bool expired = compactor->cutoff != RS_NO_TIME;
         for (uint32_t i = 0; i < manifest->batch_count; i++) {

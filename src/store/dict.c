@@ -420,6 +420,7 @@ rs_status rsi_dict_load(rsi_dict_block *block, const rsi_dict_part *part, size_t
                       RSI_INVARIANT(status, "S-06"), part->file->ref.name, number));
     block->part = part;
     block->number = number;
+    block->found = 0;
 done:
     return status;
 }
@@ -440,30 +441,55 @@ static size_t block_of(const rsi_dict_part *part, rs_text id)
     return low == 0 ? SIZE_MAX : low - 1;
 }
 
-rs_status rsi_dict_find(const rsi_dict_part *part, rsi_dict_block *block, rs_text id,
-                        uint32_t *node, rs_error *err)
+/* Is the id in the block at hand, if anywhere? Most often ids are asked for in order. */
+static bool in_block(const rsi_dict_block *block, const rsi_dict_part *part, rs_text id)
 {
-    rs_status status = RS_OK;
-    size_t number = block_of(part, id);
-    *node = RS_NO_NODE;
-    if (number == SIZE_MAX) {
-        return RS_OK;
+    return block->part == part && rsi_text_compare(block->ids[0], id) <= 0 &&
+           (block->number + 1 == part->id_blocks ||
+            rsi_text_compare(id, first_id(&part->file->blocks[block->number + 1])) < 0);
+}
+
+/* The place of the first id that is not before `id`. What was found last is tried first, then
+ * wider and wider steps from there. */
+static size_t place_of(rsi_dict_block *block, rs_text id)
+{
+    size_t low = block->found;
+    size_t step = 1;
+    if (low >= block->count || rsi_text_compare(block->ids[low], id) > 0) {
+        low = 0;
     }
-    RS_TRY(rsi_dict_load(block, part, number, err));
-    size_t low = 0;
-    size_t high = block->count;
+    while (low + step < block->count && rsi_text_compare(block->ids[low + step], id) < 0) {
+        low += step;
+        step *= 2;
+    }
+    size_t high = low + step < block->count ? low + step : block->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = rsi_text_compare(block->ids[middle], id);
-        if (order == 0) {
-            *node = rsi_dict_number(block, middle);
-            break;
-        }
-        if (order < 0) {
+        if (rsi_text_compare(block->ids[middle], id) < 0) {
             low = middle + 1;
         } else {
             high = middle;
         }
+    }
+    block->found = low;
+    return low;
+}
+
+rs_status rsi_dict_find(const rsi_dict_part *part, rsi_dict_block *block, rs_text id,
+                        uint32_t *node, rs_error *err)
+{
+    rs_status status = RS_OK;
+    *node = RS_NO_NODE;
+    if (!in_block(block, part, id)) {
+        size_t number = block_of(part, id);
+        if (number == SIZE_MAX) {
+            return RS_OK;
+        }
+        RS_TRY(rsi_dict_load(block, part, number, err));
+    }
+    size_t place = place_of(block, id);
+    if (place < block->count && rsi_text_compare(block->ids[place], id) == 0) {
+        *node = rsi_dict_number(block, place);
     }
 done:
     return status;

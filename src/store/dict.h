@@ -66,6 +66,7 @@ typedef struct rsi_dict_block {
     size_t count;
     const rsi_dict_part *part; /* what is in it now; NULL: nothing */
     size_t number;
+    size_t found; /* place in it of what rsi_dict_find looked for last */
 } rsi_dict_block;
 
 RS_MUST_USE rs_status rsi_dict_block_new(rsi_dict_block **out, rs_error *err);

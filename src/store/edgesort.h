@@ -14,7 +14,7 @@ typedef struct rsi_sort_item {
 } rsi_sort_item;
 
 /* Sort by key, stably, by radix: `key_bits` says how many low bits of keys can be set.
- * The result is in the returned array, which is one of the two. O(count x key_bits / 11). */
+ * The result is in the returned array, which is one of the two. O(count x key_bits / 12). */
 rsi_sort_item *rsi_sort_items(rsi_sort_item *items, rsi_sort_item *scratch, size_t count,
                               unsigned key_bits);
 /* The same for words that hold key and index in one, sorted by bits from `low` up. */

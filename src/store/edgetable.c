@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "base/parallel.h"
 #include "base/try.h"
 #include "store/intcodec.h"
@@ -159,10 +160,13 @@ static rs_status scatter_range(void *context, size_t range, unsigned worker, rs_
     for (size_t c = range_start(state, range); c < range_start(state, range + 1); c++) {
         scatter_chunk(state->table, state->relation->chunks[c],
                       parts->counts + range * parts->part_count);
-        rsi_chunk_free(state->relation->chunks[c]);
-        state->relation->chunks[c] = NULL;
     }
     return RS_OK;
+}
+
+static size_t records_bytes(const rsi_edge_table *table)
+{
+    return table->parts.edge_count * table->layout.words * sizeof *table->records;
 }
 
 /* ---- all of it ---------------------------------------------------------------------------- */
@@ -187,8 +191,7 @@ rs_status rsi_edge_table_make(rsi_edge_table *table, rsi_batch *batch,
     RS_TRY(rsi_edge_parts_choose(&table->parts, err));
     if (table->parts.edge_count > 0) {
         RS_TRY(rsi_edge_parts_place(&table->parts, err));
-        table->records =
-            malloc(table->parts.edge_count * table->layout.words * sizeof *table->records);
+        table->records = rsi_pages_take(records_bytes(table));
         if (table->records == NULL) {
             status = no_memory(err);
             goto done;
@@ -203,7 +206,7 @@ done:
 
 void rsi_edge_table_free(rsi_edge_table *table)
 {
+    rsi_pages_give(table->records, records_bytes(table));
     rsi_edge_parts_free(&table->parts);
-    free(table->records);
     *table = (rsi_edge_table){0};
 }

@@ -3,9 +3,11 @@
  *   column = [ length of the body u32 ][ body ]
  *   body   = [ form u8 ] and, by form:
  *            CONST   [ value u64 ]
- *            CLASS   [ classes, one a value (rans.h) ][ bits ]
+ *            CLASS   [ classes, one a value (rans.h) ][ bits ]      read, no longer written
  *            VARINT  [ length when unpacked u32 ][ zstd frame ]
- * Bits go from the lowest of a byte to the highest; unused bits of the last byte are 0.
+ *            PREFIX  [ classes, one a value (prefix.h) ][ bits ]
+ *            SPARSE  [ common value u64 ][ others u32 ] and per other [ distance ][ value ],
+ * varints Bits go from the lowest of a byte to the highest; unused bits of the last byte are 0.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store/intcodec.h"
@@ -14,11 +16,14 @@
 #include <stdlib.h>
 
 #include "base/try.h"
+#include "store/bits.h"
 #include "store/fast.h"
+#include "store/prefix.h"
 #include "store/rans.h"
 
-enum { FORM_CONST = 0, FORM_CLASS = 1, FORM_VARINT = 2 };
-enum { LEVEL = 1, SAMPLE = 4096, CLASS_COUNT = RSI_RANS_SYMBOLS };
+enum { FORM_CONST = 0, FORM_CLASS = 1, FORM_VARINT = 2, FORM_PREFIX = 3, FORM_SPARSE = 4 };
+enum { LEVEL = 1, SAMPLE = 4096, CLASS_COUNT = RSI_PREFIX_SYMBOLS };
+enum { SPARSE_PART = 16 }; /* at most one value in so many is another than the common one */
 
 struct rsi_intcodec {
     rsi_zblock *zblock;
@@ -57,11 +62,6 @@ rsi_zblock *rsi_intcodec_zblock(rsi_intcodec *codec)
     return codec->zblock;
 }
 
-static inline unsigned class_of(uint64_t value)
-{
-    return value == 0 ? 0 : 64 - (unsigned)__builtin_clzll(value);
-}
-
 /* ---- encode ------------------------------------------------------------------------------- */
 
 /* Classes into `classes`, how often each came into `histogram`; returns the bits below them. */
@@ -71,7 +71,7 @@ static uint64_t classify(const uint64_t *values, size_t count, uint8_t *classes,
     uint64_t bits = 0;
     memset(histogram, 0, CLASS_COUNT * sizeof *histogram);
     for (size_t i = 0; i < count; i++) {
-        unsigned class = class_of(values[i]);
+        unsigned class = rsi_class_of(values[i]);
         classes[i] = (uint8_t) class;
         histogram[class]++;
     }
@@ -84,7 +84,7 @@ static uint64_t classify(const uint64_t *values, size_t count, uint8_t *classes,
 /* log2 in 1/256 bits by linear interpolation: integers, so every machine decides alike. */
 static uint64_t log2_fixed(uint64_t value)
 {
-    unsigned whole = class_of(value) - 1;
+    unsigned whole = rsi_class_of(value) - 1;
     uint64_t fraction = whole >= 8 ? value >> (whole - 8) : value << (8 - whole);
     return (uint64_t)whole * 256 + (fraction & 255);
 }
@@ -106,7 +106,7 @@ uint64_t rsi_ints_estimate(const uint64_t *values, size_t count)
     uint32_t histogram[CLASS_COUNT] = {0};
     uint64_t bits = 0;
     for (size_t i = 0; i < count; i++) {
-        histogram[class_of(values[i])]++;
+        histogram[rsi_class_of(values[i])]++;
     }
     for (unsigned class = 2; class < CLASS_COUNT; class ++) {
         bits += (uint64_t)histogram[class] * (class - 1);
@@ -152,43 +152,69 @@ done:
     return status;
 }
 
-/* The bits below the leading one of each value. `at` has 8 bytes of room beyond the last bit. */
-static void write_bits(const uint64_t *values, const uint8_t *classes, size_t count, uint8_t *at)
-{
-    uint64_t pending = 0; /* bits not yet on a byte boundary: fewer than 8 */
-    unsigned filled = 0;
-    for (size_t i = 0; i < count; i++) {
-        unsigned width = classes[i] > 1 ? classes[i] - 1u : 0;
-        uint64_t bits = values[i] & ~(UINT64_MAX << width);
-        if (width > 56) { /* with up to 7 pending bits they would not fit into one word */
-            pending |= (bits & UINT32_MAX) << filled;
-            rsi_store_u64le(at, pending);
-            at += 4;
-            pending >>= 32;
-            bits >>= 32;
-            width -= 32;
-        }
-        pending |= bits << filled;
-        rsi_store_u64le(at, pending);
-        filled += width;
-        at += filled >> 3;
-        pending >>= filled & ~7u;
-        filled &= 7;
-    }
-}
-
 static rs_status encode_classes(rsi_intcodec *codec, const uint64_t *values, size_t count,
-                                const uint32_t histogram[CLASS_COUNT], uint64_t bits,
-                                rsi_buffer *out, rs_error *err)
+                                const rsi_prefix *code, uint64_t bits, rsi_buffer *out,
+                                rs_error *err)
 {
     rs_status status = RS_OK;
     size_t bit_bytes = (size_t)((bits + 7) / 8);
-    RS_TRY(rsi_buffer_add(out, &(uint8_t){FORM_CLASS}, 1, err));
-    RS_TRY(rsi_rans_encode(codec->bytes, count, histogram, out, err));
-    RS_TRY(rsi_buffer_reserve(out, bit_bytes + 16, err));
-    memset(out->bytes + out->length, 0, bit_bytes + 16);
-    write_bits(values, codec->bytes, count, out->bytes + out->length);
+    RS_TRY(rsi_buffer_add(out, &(uint8_t){FORM_PREFIX}, 1, err));
+    RS_TRY(rsi_prefix_encode(code, codec->bytes, count, out, err));
+    RS_TRY(rsi_buffer_reserve(out, bit_bytes + RSI_BITS_SLACK, err));
+    memset(out->bytes + out->length, 0, bit_bytes + RSI_BITS_SLACK);
+    rsi_bits_write(values, codec->bytes, count, out->bytes + out->length);
     out->length += bit_bytes;
+done:
+    return status;
+}
+
+/* The value that most have, if there is one (Boyer and Moore); how many are others. */
+static size_t common_value(const uint64_t *values, size_t count, uint64_t *common)
+{
+    size_t lead = 0;
+    size_t others = 0;
+    for (size_t i = 0; i < count; i++) {
+        *common = lead == 0 ? values[i] : *common;
+        lead += values[i] == *common ? 1 : (size_t)-1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        others += values[i] != *common;
+    }
+    return others;
+}
+
+/* Are nearly all values of one class, and the same? */
+static bool is_sparse(const uint64_t *values, size_t count, const uint32_t histogram[CLASS_COUNT],
+                      uint64_t *common, size_t *others)
+{
+    uint32_t most = 0;
+    for (size_t i = 0; i < CLASS_COUNT; i++) {
+        most = histogram[i] > most ? histogram[i] : most;
+    }
+    if (count - most > count / SPARSE_PART) {
+        return false;
+    }
+    *others = common_value(values, count, common);
+    return *others <= count / SPARSE_PART;
+}
+
+static rs_status encode_sparse(rsi_intcodec *codec, const uint64_t *values, size_t count,
+                               uint64_t common, size_t others, rsi_buffer *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint8_t *at = codec->bytes;
+    size_t next = 0; /* place after the other one before */
+    for (size_t i = 0; i < count; i++) {
+        if (values[i] != common) {
+            at = rsi_store_varint(at, i - next);
+            at = rsi_store_varint(at, values[i]);
+            next = i + 1;
+        }
+    }
+    RS_TRY(rsi_buffer_add(out, &(uint8_t){FORM_SPARSE}, 1, err));
+    RS_TRY(rsi_buffer_add_u64(out, common, err));
+    RS_TRY(rsi_buffer_add_u32(out, (uint32_t)others, err));
+    RS_TRY(rsi_buffer_add(out, codec->bytes, (size_t)(at - codec->bytes), err));
 done:
     return status;
 }
@@ -216,18 +242,24 @@ static rs_status encode_body(rsi_intcodec *codec, const uint64_t *values, size_t
                              rsi_buffer *out, rs_error *err)
 {
     uint32_t histogram[CLASS_COUNT];
+    uint64_t common = 0;
+    size_t others = 0;
     bool win = false;
     if (all_equal(values, count)) {
         return encode_constant(count == 0 ? 0 : values[0], out, err);
     }
     uint64_t bits = classify(values, count, codec->bytes, histogram);
-    uint64_t class_size = bits / 8 + class_bytes(histogram, count) + 16;
-    rs_status status = varints_win(codec, values, count, class_size, &win, err);
+    if (is_sparse(values, count, histogram, &common, &others)) {
+        return encode_sparse(codec, values, count, common, others, out, err);
+    }
+    rsi_prefix code = rsi_prefix_choose(histogram);
+    uint64_t size = bits / 8 + rsi_prefix_bytes(&code, histogram);
+    rs_status status = varints_win(codec, values, count, size, &win, err);
     if (status != RS_OK) {
         return status;
     }
     return win ? encode_varints(codec, values, count, out, err)
-               : encode_classes(codec, values, count, histogram, bits, out, err);
+               : encode_classes(codec, values, count, &code, bits, out, err);
 }
 
 rs_status rsi_ints_encode(rsi_intcodec *codec, const uint64_t *values, size_t count,
@@ -245,137 +277,70 @@ done:
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-static rs_status decode_constant(rsi_cursor *body, size_t count, uint64_t *values, rs_error *err)
+/* `all` has every bit that any of the values has. */
+static rs_status check_fit(rsi_numbers to, uint64_t all, rs_error *err)
+{
+    return to.narrow == NULL || all <= UINT32_MAX
+               ? RS_OK
+               : rs_fail(err, RS_ECORRUPT, "column: a value of more than 32 bits");
+}
+
+static void fill(rsi_numbers to, size_t count, uint64_t value)
+{
+    for (size_t i = 0; i < count; i++) {
+        rsi_put_into(to, i, value);
+    }
+}
+
+static rs_status decode_constant(rsi_cursor *body, size_t count, rsi_numbers to, rs_error *err)
 {
     uint64_t value = 0;
     if (!rsi_take_u64(body, &value)) {
         return rs_fail(err, RS_ECORRUPT, "column: a constant of 8 bytes was expected, found %zu",
                        rsi_cursor_left(body));
     }
-    for (size_t i = 0; i < count; i++) {
-        values[i] = value;
+    fill(to, count, value);
+    return check_fit(to, value, err);
+}
+
+/* The body's rest are the bits of the values whose classes are known. */
+static rs_status decode_bits(rsi_intcodec *codec, rsi_cursor *body, size_t count, rsi_numbers to,
+                             rs_error *err)
+{
+    const uint8_t *classes = codec->bytes;
+    size_t length = rsi_cursor_left(body);
+    const uint8_t *bits = rsi_take(body, length);
+    uint8_t largest = 0;
+    for (size_t i = 0; to.narrow != NULL && i < count; i++) {
+        largest = classes[i] > largest ? classes[i] : largest;
     }
-    return RS_OK;
-}
-
-/* The up to 16 bytes from byte `at` on, zeros beyond `length`: the last few values only. */
-static unsigned __int128 load_tail(const uint8_t *bytes, size_t length, size_t at)
-{
-    uint8_t copy[16] = {0};
-    size_t left = at < length ? length - at : 0;
-    if (left > 0) {
-        memcpy(copy, bytes + at, left < sizeof copy ? left : sizeof copy);
+    size_t taken = rsi_bits_read(bits, length, classes, count, to);
+    if ((taken + 7) / 8 != length) {
+        return rs_fail(err, RS_ECORRUPT, "column: %zu bytes of bits were expected, found %zu",
+                       (taken + 7) / 8, length);
     }
-    return (unsigned __int128)rsi_load_u64le(copy + 8) << 64 | rsi_load_u64le(copy);
+    return check_fit(to, largest > 32 ? UINT64_MAX : 0, err);
 }
 
-/* Bits below the leading one. */
-RSI_INLINED unsigned width_of(unsigned class)
+static rs_status decode_classes(rsi_intcodec *codec, rsi_cursor *body, size_t count, rsi_numbers to,
+                                rs_error *err)
 {
-    return class - (class > 0);
+    rs_status status = rsi_rans_decode(body, count, codec->bytes, err);
+    return status == RS_OK ? decode_bits(codec, body, count, to, err) : status;
 }
 
-/* A value of `class`, its `width` bits below the leading one at the bottom of `below`. */
-RSI_INLINED uint64_t value_of(unsigned class, unsigned width, uint64_t below)
+static rs_status decode_prefix(rsi_intcodec *codec, rsi_cursor *body, size_t count, rsi_numbers to,
+                               rs_error *err)
 {
-    return (below & (((uint64_t)1 << width) - 1)) | (uint64_t)(class > 0) << width;
+    rs_status status = rsi_prefix_decode(body, count, codec->bytes, err);
+    return status == RS_OK ? decode_bits(codec, body, count, to, err) : status;
 }
 
-/* Invariant: `classes` are at most 64, and `length` bytes hold all their bits. */
-RSI_INLINED void read_values(const uint8_t *bits, size_t length, const uint8_t *classes,
-                             size_t count, uint64_t *values)
-{
-    size_t at = 0; /* in bits */
-    size_t i = 0;
-    for (; i + 2 <= count && (at >> 3) + 16 <= length; i += 2) {
-        unsigned first = width_of(classes[i]);
-        unsigned second = width_of(classes[i + 1]);
-        if (first + second > 57) { /* may lie across nine bytes */
-            break;
-        }
-        uint64_t below = rsi_load_u64le(bits + (at >> 3)) >> (at & 7);
-        values[i] = value_of(classes[i], first, below);
-        values[i + 1] = value_of(classes[i + 1], second, below >> first);
-        at += first + second;
-    }
-    for (; i < count && (at >> 3) + 8 <= length; i++) {
-        unsigned width = width_of(classes[i]);
-        if (width > 57) {
-            break;
-        }
-        values[i] = value_of(classes[i], width, rsi_load_u64le(bits + (at >> 3)) >> (at & 7));
-        at += width;
-    }
-    for (; i < count; i++) {
-        unsigned class = classes[i];
-        unsigned width = class - (class > 0);
-        uint64_t below = (uint64_t)(load_tail(bits, length, at >> 3) >> (at & 7));
-        uint64_t top = (uint64_t)(class > 0) << width;
-        values[i] = (below & (((uint64_t)1 << width) - 1)) | top;
-        at += width;
-    }
-}
-
-RSI_FAST static void read_bmi2(const uint8_t *bits, size_t length, const uint8_t *classes,
-                               size_t count, uint64_t *values)
-{
-    read_values(bits, length, classes, count, values);
-}
-
-static void read_any(const uint8_t *bits, size_t length, const uint8_t *classes, size_t count,
-                     uint64_t *values)
-{
-    read_values(bits, length, classes, count, values);
-}
-
-static void read_bits(const uint8_t *bits, size_t length, const uint8_t *classes, size_t count,
-                      uint64_t *values)
-{
-    if (rsi_fast_here()) {
-        read_bmi2(bits, length, classes, count, values);
-    } else {
-        read_any(bits, length, classes, count, values);
-    }
-}
-
-/* Bits of all values but the leading ones. Sums of 8 bits at a time can be taken side by side. */
-static uint64_t bits_below(const uint8_t *classes, size_t count)
-{
-    uint64_t bits = 0;
-    for (size_t from = 0; from < count; from += 2048) {
-        size_t to = from + 2048 < count ? from + 2048 : count;
-        uint32_t some = 0;
-        for (size_t i = from; i < to; i++) {
-            some += (uint32_t)(classes[i] - (classes[i] > 0));
-        }
-        bits += some;
-    }
-    return bits;
-}
-
-static rs_status decode_classes(rsi_intcodec *codec, rsi_cursor *body, size_t count,
-                                uint64_t *values, rs_error *err)
-{
-    rs_status status = RS_OK;
-    uint64_t bits = 0;
-    RS_TRY(rsi_rans_decode(body, count, codec->bytes, err));
-    bits = bits_below(codec->bytes, count);
-    size_t length = (size_t)((bits + 7) / 8);
-    const uint8_t *at = rsi_take(body, length);
-    if (at == NULL) {
-        status = rs_fail(err, RS_ECORRUPT, "column: %zu bytes of bits were expected, found %zu",
-                         length, rsi_cursor_left(body));
-        goto done;
-    }
-    read_bits(at, length, codec->bytes, count, values);
-done:
-    return status;
-}
-
-static rs_status decode_varints(rsi_intcodec *codec, rsi_cursor *body, size_t count,
-                                uint64_t *values, rs_error *err)
+static rs_status decode_varints(rsi_intcodec *codec, rsi_cursor *body, size_t count, rsi_numbers to,
+                                rs_error *err)
 {
     uint32_t length = 0;
+    uint64_t all = 0;
     if (!rsi_take_u32(body, &length) || length > count * RSI_VARINT_MAX) {
         return rs_fail(err, RS_ECORRUPT,
                        "column: at most %zu bytes of varints were expected, found %u",
@@ -386,15 +351,44 @@ static rs_status decode_varints(rsi_intcodec *codec, rsi_cursor *body, size_t co
     rs_status status = rsi_zblock_unpack(codec->zblock, frame, packed, codec->bytes, length, err);
     rsi_cursor varints = {codec->bytes, codec->bytes + length};
     for (size_t i = 0; status == RS_OK && i < count; i++) {
-        if (!rsi_take_varint(&varints, &values[i])) {
+        uint64_t value = 0;
+        if (!rsi_take_varint(&varints, &value)) {
             status = rs_fail(err, RS_ECORRUPT, "column: varint %zu of %zu is none", i, count);
         }
+        rsi_put_into(to, i, value);
+        all |= value;
     }
     if (status == RS_OK && varints.at != varints.end) {
         status = rs_fail(err, RS_ECORRUPT, "column: %zu bytes follow the last varint",
                          rsi_cursor_left(&varints));
     }
-    return status;
+    return status == RS_OK ? check_fit(to, all, err) : status;
+}
+
+static rs_status decode_sparse(rsi_cursor *body, size_t count, rsi_numbers to, rs_error *err)
+{
+    uint64_t common = 0;
+    uint32_t others = 0;
+    if (!rsi_take_u64(body, &common) || !rsi_take_u32(body, &others) || others > count) {
+        return rs_fail(err, RS_ECORRUPT, "column: %u values of %zu cannot be others", others,
+                       count);
+    }
+    uint64_t all = common;
+    size_t place = 0;
+    fill(to, count, common);
+    for (uint32_t i = 0; i < others; i++) {
+        uint64_t distance = 0;
+        uint64_t value = 0;
+        if (!rsi_take_varint(body, &distance) || !rsi_take_varint(body, &value) ||
+            distance >= count - place) {
+            return rs_fail(err, RS_ECORRUPT, "column: value %u of %u others has no place", i,
+                           others);
+        }
+        place += (size_t)distance;
+        rsi_put_into(to, place++, value);
+        all |= value;
+    }
+    return check_fit(to, all, err);
 }
 
 static rs_status take_body(rsi_cursor *cursor, rsi_cursor *body, rs_error *err)
@@ -415,8 +409,8 @@ rs_status rsi_ints_skip(rsi_cursor *cursor, rs_error *err)
     return take_body(cursor, &body, err);
 }
 
-rs_status rsi_ints_decode(rsi_intcodec *codec, rsi_cursor *cursor, size_t count, uint64_t *values,
-                          rs_error *err)
+static rs_status decode(rsi_intcodec *codec, rsi_cursor *cursor, size_t count, rsi_numbers to,
+                        rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_cursor body = {0};
@@ -426,16 +420,22 @@ rs_status rsi_ints_decode(rsi_intcodec *codec, rsi_cursor *cursor, size_t count,
     (void)rsi_take_u8(&body, &form);
     switch (form) {
     case FORM_CONST:
-        RS_TRY(decode_constant(&body, count, values, err));
+        RS_TRY(decode_constant(&body, count, to, err));
         break;
     case FORM_CLASS:
-        RS_TRY(decode_classes(codec, &body, count, values, err));
+        RS_TRY(decode_classes(codec, &body, count, to, err));
         break;
     case FORM_VARINT:
-        RS_TRY(decode_varints(codec, &body, count, values, err));
+        RS_TRY(decode_varints(codec, &body, count, to, err));
+        break;
+    case FORM_PREFIX:
+        RS_TRY(decode_prefix(codec, &body, count, to, err));
+        break;
+    case FORM_SPARSE:
+        RS_TRY(decode_sparse(&body, count, to, err));
         break;
     default:
-        status = rs_fail(err, RS_ECORRUPT, "column: form 0, 1 or 2 was expected, found %u", form);
+        status = rs_fail(err, RS_ECORRUPT, "column: form 0 to 4 was expected, found %u", form);
         goto done;
     }
     if (body.at != body.end) {
@@ -443,4 +443,16 @@ rs_status rsi_ints_decode(rsi_intcodec *codec, rsi_cursor *cursor, size_t count,
     }
 done:
     return status;
+}
+
+rs_status rsi_ints_decode(rsi_intcodec *codec, rsi_cursor *cursor, size_t count, uint64_t *values,
+                          rs_error *err)
+{
+    return decode(codec, cursor, count, (rsi_numbers){.wide = values}, err);
+}
+
+rs_status rsi_ints_decode32(rsi_intcodec *codec, rsi_cursor *cursor, size_t count, uint32_t *values,
+                            rs_error *err)
+{
+    return decode(codec, cursor, count, (rsi_numbers){.narrow = values}, err);
 }

@@ -3,15 +3,12 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store/manifest.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/try.h"
 
 const char *rs_kind_name(rs_kind kind)
@@ -258,98 +255,26 @@ done:
 
 /* ---- on disk ------------------------------------------------------------------------------ */
 
-static rs_status read_all(int descriptor, rsi_buffer *text, rs_error *err)
-{
-    rs_status status = RS_OK;
-    for (;;) {
-        RS_TRY(rsi_buffer_reserve(text, 1 << 16, err));
-        ssize_t part = read(descriptor, text->bytes + text->length, text->capacity - text->length);
-        if (part < 0 && errno == EINTR) {
-            continue;
-        }
-        if (part < 0) {
-            status = rs_fail(err, RS_EIO, "cannot read: %s", strerror(errno));
-            goto done;
-        }
-        if (part == 0) {
-            break;
-        }
-        text->length += (size_t)part;
-        if (text->length > RSI_MANIFEST_BYTES_MAX) {
-            status = rs_fail(err, RS_ECORRUPT, "at most %zu bytes were expected, found more",
-                             RSI_MANIFEST_BYTES_MAX);
-            goto done;
-        }
-    }
-done:
-    return status;
-}
-
 rs_status rsi_manifest_read(rsi_manifest *manifest, int directory, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_buffer text = {0};
     *manifest = (rsi_manifest)RSI_MANIFEST_EMPTY;
-    int descriptor = openat(directory, RSI_MANIFEST_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (descriptor < 0) {
-        status = rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "cannot open: %s",
-                         strerror(errno));
-        goto done;
-    }
-    RS_TRY(read_all(descriptor, &text, err));
+    RS_TRY(rsi_read_file(directory, RSI_MANIFEST_NAME, RSI_MANIFEST_BYTES_MAX, &text, err));
     RS_TRY(rsi_manifest_parse(manifest, text.bytes, text.length, err));
 done:
-    if (descriptor >= 0) {
-        close(descriptor);
-    }
     rsi_buffer_free(&text);
     return rs_context(err, status, "manifest \"%s\"", RSI_MANIFEST_NAME);
-}
-
-static rs_status write_all(int descriptor, const rsi_buffer *text, rs_error *err)
-{
-    for (size_t done = 0; done < text->length;) {
-        ssize_t part = write(descriptor, text->bytes + done, text->length - done);
-        if (part < 0 && errno == EINTR) {
-            continue;
-        }
-        if (part <= 0) {
-            return rs_fail(err, RS_EIO, "cannot write: %s", strerror(part == 0 ? ENOSPC : errno));
-        }
-        done += (size_t)part;
-    }
-    if (fsync(descriptor) != 0) {
-        return rs_fail(err, RS_EIO, "cannot sync: %s", strerror(errno));
-    }
-    return RS_OK;
 }
 
 rs_status rsi_manifest_write(rsi_manifest *manifest, int directory, bool *published, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_buffer text = {0};
-    int descriptor = -1;
     RS_TRY(rsi_manifest_print(manifest, &text, err));
-    descriptor = openat(directory, RSI_MANIFEST_TEMPORARY,
-                        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor < 0) {
-        status = rs_fail(err, RS_EIO, "cannot create: %s", strerror(errno));
-        goto done;
-    }
-    RS_TRY(write_all(descriptor, &text, err));
-    if (renameat(directory, RSI_MANIFEST_TEMPORARY, directory, RSI_MANIFEST_NAME) != 0) {
-        status =
-            rs_fail(err, RS_EIO, "cannot rename to \"%s\": %s", RSI_MANIFEST_NAME, strerror(errno));
-        goto done;
-    }
-    *published = true;
-    if (fsync(directory) != 0) {
-        status = rs_fail(err, RS_EIO, "cannot sync the directory: %s", strerror(errno));
-    }
+    RS_TRY(
+        rsi_replace(directory, RSI_MANIFEST_TEMPORARY, RSI_MANIFEST_NAME, &text, published, err));
 done:
-    if (descriptor >= 0) {
-        close(descriptor);
-    }
     rsi_buffer_free(&text);
     return rs_context(err, status, "manifest \"%s\"", RSI_MANIFEST_TEMPORARY);
 }

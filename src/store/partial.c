@@ -13,8 +13,6 @@
 
 #include "base/try.h"
 
-enum { KEPT_OPEN_MAX = 256 }; /* as in store.c */
-
 static rs_status open_directory(rs_store *store, rs_error *err)
 {
     store->directory = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -74,7 +72,7 @@ static rs_status open_file(rsi_partial *partial, size_t number, rs_violations *l
     const rsi_file_ref *ref = &store->manifest.files[number].ref;
     rs_status status = rsi_blockfile_open(file, store->directory, ref, &found);
     if (status == RS_OK) {
-        if (number >= KEPT_OPEN_MAX) {
+        if (number >= store->kept_open) {
             rsi_blockfile_rest(file, store->directory);
         }
         status = check_frame(store, number, &found);
@@ -157,6 +155,7 @@ rs_status rsi_partial_open(rsi_partial *out, const char *path, bool forgive, rs_
         return rs_fail(err, RS_ENOMEM, "store \"%s\": out of memory", path);
     }
     partial.store->directory = -1;
+    partial.store->kept_open = rsi_store_kept_open();
     partial.store->manifest = (rsi_manifest)RSI_MANIFEST_EMPTY;
     partial.store->path = strdup(path);
     if (partial.store->path == NULL) {

@@ -1,9 +1,8 @@
-/* rans.c - static range ANS.
+/* rans.c - static range ANS, read only.
  *
  *   code = [ symbols u8 ] and per symbol, ascending, [ symbol u8 ][ frequency - 1 u16 ];
  *          [ words u32 ][ four states u32 ][ words, u16 each ]
- * Symbol i belongs to state i mod 4. The encoder goes from the last symbol to the first, so the
- * decoder reads words forwards. It ends with every state at its start: a check for nothing.
+ * Symbol i belongs to state i mod 4. Every state ends at its start: a check for nothing.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store/rans.h"
@@ -12,95 +11,6 @@
 
 enum { LANES = 4, MASK = RSI_RANS_TOTAL - 1 };
 #define STATE_START ((uint32_t)1 << 16)
-
-/* ---- frequencies -------------------------------------------------------------------------- */
-
-static size_t largest_of(const uint32_t frequencies[RSI_RANS_SYMBOLS])
-{
-    size_t largest = 0;
-    for (size_t i = 1; i < RSI_RANS_SYMBOLS; i++) {
-        largest = frequencies[i] > frequencies[largest] ? i : largest;
-    }
-    return largest;
-}
-
-/* Scale a histogram to the total; what comes at all gets at least 1. */
-static void scale(const uint32_t histogram[RSI_RANS_SYMBOLS], size_t count,
-                  uint32_t frequencies[RSI_RANS_SYMBOLS])
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i < RSI_RANS_SYMBOLS; i++) {
-        uint64_t share = (uint64_t)histogram[i] * RSI_RANS_TOTAL / count;
-        frequencies[i] = histogram[i] > 0 && share == 0 ? 1 : (uint32_t)share;
-        sum += frequencies[i];
-    }
-    for (; sum > RSI_RANS_TOTAL; sum--) {
-        frequencies[largest_of(frequencies)]--;
-    }
-    frequencies[largest_of(frequencies)] += RSI_RANS_TOTAL - sum;
-}
-
-static rs_status put_frequencies(const uint32_t frequencies[RSI_RANS_SYMBOLS], rsi_buffer *out,
-                                 rs_error *err)
-{
-    uint8_t bytes[1 + 3 * RSI_RANS_SYMBOLS] = {0};
-    size_t length = 1;
-    for (size_t i = 0; i < RSI_RANS_SYMBOLS; i++) {
-        if (frequencies[i] > 0) {
-            bytes[0]++;
-            bytes[length] = (uint8_t)i;
-            rsi_store_u16le(bytes + length + 1, (uint16_t)(frequencies[i] - 1));
-            length += 3;
-        }
-    }
-    return rsi_buffer_add(out, bytes, length, err);
-}
-
-/* ---- encode ------------------------------------------------------------------------------- */
-
-rs_status rsi_rans_encode(const uint8_t *symbols, size_t count,
-                          const uint32_t histogram[RSI_RANS_SYMBOLS], rsi_buffer *out,
-                          rs_error *err)
-{
-    uint32_t frequencies[RSI_RANS_SYMBOLS];
-    uint32_t starts[RSI_RANS_SYMBOLS];
-    uint32_t states[LANES] = {STATE_START, STATE_START, STATE_START, STATE_START};
-    enum { HEAD = 4 + 4 * LANES };
-    scale(histogram, count, frequencies);
-    for (uint32_t i = 0, start = 0; i < RSI_RANS_SYMBOLS; i++) {
-        starts[i] = start;
-        start += frequencies[i];
-    }
-    rs_status status = put_frequencies(frequencies, out, err);
-    if (status == RS_OK) {
-        status = rsi_buffer_reserve(out, HEAD + 2 * count, err);
-    }
-    if (status != RS_OK) {
-        return status;
-    }
-    uint8_t *head = out->bytes + out->length;
-    uint8_t *end = head + HEAD + 2 * count; /* a symbol emits a word at most */
-    uint8_t *at = end;
-    for (size_t i = count; i-- > 0;) {
-        uint32_t frequency = frequencies[symbols[i]];
-        uint32_t state = states[i % LANES];
-        if (state >= (uint64_t)frequency << (32 - RSI_RANS_BITS)) {
-            at -= 2;
-            rsi_store_u16le(at, (uint16_t)state);
-            state >>= 16;
-        }
-        states[i % LANES] =
-            (state / frequency << RSI_RANS_BITS) + state % frequency + starts[symbols[i]];
-    }
-    size_t length = (size_t)(end - at);
-    rsi_store_u32le(head, (uint32_t)(length / 2));
-    for (size_t lane = 0; lane < LANES; lane++) {
-        rsi_store_u32le(head + 4 + 4 * lane, states[lane]);
-    }
-    memmove(head + HEAD, at, length);
-    out->length += HEAD + length;
-    return RS_OK;
-}
 
 /* ---- decode ------------------------------------------------------------------------------- */
 

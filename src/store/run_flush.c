@@ -1,10 +1,10 @@
 /* run_flush.c - keep a batch within its share of memory: what it holds becomes a sorted run on
  * disk.
  *
- * Asked after each append. What a commit of the rows in memory would need at its highest point is
- * estimated from their numbers: the ids of the largest type are sorted in 36 bytes each, the edges
- * of the largest relation are copied once. Where that and another append's rows would pass the
- * budget, the rows go to disk by the same steps as a commit takes.
+ * Reckoned after each append. What a commit of the rows in memory would need at its highest point
+ * is estimated from their numbers: the ids of the largest type are sorted in 36 bytes each, the
+ * edges of the largest relation are copied once. Where that and another append's rows would pass
+ * the budget, the rows go to disk by the same steps as a commit takes.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <malloc.h>
@@ -41,11 +41,8 @@ static holdings holdings_of(const rsi_batch *batch)
 {
     holdings sum = {0};
     for (uint32_t t = 0; t < batch->type_count; t++) {
-        uint64_t count = 0;
-        for (uint32_t s = 0; s < RSI_SHARD_COUNT; s++) {
-            sum.ids += rsi_shard_bytes(&batch->types[t]->shards[s]);
-            count += batch->types[t]->shards[s].id_count;
-        }
+        uint64_t count = batch->types[t]->id_count;
+        sum.ids += batch->types[t]->id_bytes;
         sum.id_count += count;
         sum.id_count_max = count > sum.id_count_max ? count : sum.id_count_max;
     }
@@ -72,12 +69,6 @@ static uint64_t peak_of(const rsi_batch *batch, const holdings *held)
     return own + (sorting > packing ? sorting : packing);
 }
 
-bool rsi_batch_holds(const rsi_batch *batch)
-{
-    holdings held = holdings_of(batch);
-    return held.id_count > 0 || held.rows > 0;
-}
-
 uint64_t rsi_batch_memory_min(const rs_work *work)
 {
     return BASE_BYTES + rsi_parallel_workers(work) * (uint64_t)WORKER_BYTES + ROWS_MIN_BYTES;
@@ -88,23 +79,31 @@ void rsi_batch_reserve(rsi_batch *batch, uint64_t bytes)
     batch->reserved_bytes = bytes;
 }
 
-rs_status rsi_batch_relieve(rsi_batch *batch, rs_error *err)
+void rsi_batch_weigh(rsi_batch *batch)
 {
-    rs_status status = RS_OK;
     uint64_t budget = batch->work.memory_bytes;
-    if (budget == 0) {
-        return RS_OK;
-    }
     holdings held = holdings_of(batch);
     uint64_t peak = peak_of(batch, &held);
     uint64_t grown = peak > batch->peak_bytes ? peak - batch->peak_bytes : 0;
     batch->growth_bytes = grown > batch->growth_bytes ? grown : batch->growth_bytes;
     batch->peak_bytes = peak;
-    /* Tables double: the growth of the next append may be that of the largest so far. */
-    if (peak + batch->growth_bytes > budget && held.id_count > 0) {
-        RS_TRY(rsi_batch_flush(batch, err));
-    }
-done:
+    /* Each thread may bring one more before it hears of this. */
+    uint64_t more = rsi_parallel_workers(&batch->work) * batch->growth_bytes;
+    batch->full = budget > 0 && held.id_count > 0 && peak + more > budget;
+}
+
+bool rsi_batch_full(rsi_batch *batch)
+{
+    pthread_mutex_lock(&batch->mutex);
+    bool full = batch->full;
+    pthread_mutex_unlock(&batch->mutex);
+    return full;
+}
+
+rs_status rsi_batch_relieve(rsi_batch *batch, rs_error *err)
+{
+    rs_status status = batch->full ? rsi_batch_flush(batch, err) : RS_OK;
+    batch->spoiled = batch->spoiled || status != RS_OK;
     return status;
 }
 
@@ -175,15 +174,6 @@ static uint32_t known_count(const rsi_batch *batch, const rsi_batch_type_state *
     return 0;
 }
 
-static bool has_ids(const rsi_batch_type_state *type)
-{
-    uint64_t count = 0;
-    for (uint32_t s = 0; s < RSI_SHARD_COUNT; s++) {
-        count += type->shards[s].id_count;
-    }
-    return count > 0;
-}
-
 static rs_status flush_types(rsi_output *output, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -192,7 +182,7 @@ static rs_status flush_types(rsi_output *output, rs_error *err)
         rsi_batch_type_state *type = batch->types[t];
         type->known_count = known_count(batch, type);
         type->fresh_count = 0;
-        if (has_ids(type)) {
+        if (type->id_count > 0) {
             type->used = true;
             RS_TRY(rsi_commit_type(output, type, &output->run->types[t], err));
         }
@@ -284,7 +274,8 @@ rs_status rsi_batch_flush(rsi_batch *batch, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_output output = {.batch = batch};
-    if (!rsi_batch_holds(batch)) {
+    holdings held = holdings_of(batch);
+    if (held.id_count == 0 && held.rows == 0) {
         return RS_OK;
     }
     if (batch->run_count == 0) {
@@ -301,6 +292,7 @@ done:
         rsi_type_forget(batch->types[t]);
     }
     batch->peak_bytes = 0;
+    batch->full = false;
     (void)malloc_trim(0); /* what was freed in small pieces is the system's again */
     return status;
 }

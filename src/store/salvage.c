@@ -253,6 +253,17 @@ static rs_status read_rows(salvage *s, size_t segment, size_t block, size_t coun
                       "rows");
 }
 
+/* What the block holds goes into the batch, and to disk where that is full. */
+static rs_status append_block(new_batch *b, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(rsi_batch_append(b->batch, b->block, err));
+    RS_TRY(rsi_batch_relieve(b->batch, err));
+    rsi_block_reset(b->block);
+done:
+    return status;
+}
+
 static rs_status put_edge(salvage *s, new_batch *b, size_t relation, const rsi_edge_columns *edges,
                           size_t i, rsi_edge_row *row, rs_error *err)
 {
@@ -299,8 +310,7 @@ static rs_status take_block(salvage *s, new_batch *b, size_t segment, size_t blo
         s->result->relations.items[relation].lost--;
         RS_TRY(put_edge(s, b, relation, edges, i, &row, err));
     }
-    RS_TRY(rsi_batch_append(b->batch, &b->block, 1, err));
-    rsi_block_reset(b->block);
+    RS_TRY(append_block(b, err));
     RS_TRY(rs_work_report(s->work, "salvage", "relations", b->kept, 0, err));
 done:
     return status;
@@ -368,8 +378,7 @@ static rs_status take_values(salvage *s, new_batch *b, size_t number, rs_error *
                 s->result->attributes.items[attribute].lost--;
             }
         }
-        RS_TRY(rsi_batch_append(b->batch, &b->block, 1, err));
-        rsi_block_reset(b->block);
+        RS_TRY(append_block(b, err));
     }
 done:
     return status;
@@ -389,8 +398,7 @@ static rs_status take_nodes(salvage *s, new_batch *b, size_t number, rs_error *e
             RS_TRY(rsi_block_node(b->block, b->types[type], ids->ids[node], err));
         }
         if (i % AT_ONCE == AT_ONCE - 1 || i + 1 == part->count) {
-            RS_TRY(rsi_batch_append(b->batch, &b->block, 1, err));
-            rsi_block_reset(b->block);
+            RS_TRY(append_block(b, err));
         }
     }
 done:

@@ -55,10 +55,7 @@ static rs_status check_ends(const rs_store *store, const rsi_file_entry *file,
     uint32_t dst_type = reverse ? entry->src_type : entry->dst_type;
     uint32_t sources = store->manifest.types[src_type].node_count;
     uint32_t targets = store->manifest.types[dst_type].node_count;
-    uint32_t largest = 0;
-    for (size_t i = 0; i < edges->count; i++) {
-        largest = edges->dst[i] > largest ? edges->dst[i] : largest;
-    }
+    uint32_t largest = edges->dst_max;
     uint32_t last = edges->src[edges->count - 1]; /* sources ascend */
     if (last >= sources || largest >= targets) {
         return rs_fail(err, RS_ECORRUPT, "an edge to node %u from %u, where there are %u and %u",

@@ -30,17 +30,24 @@ enum { BLOCK_HEAD = 13 };
 
 enum { SLACK = 8 }; /* behind what is written with more than there is */
 
+/* What the other side needs stays untouched, so it takes no memory. */
 struct rsi_segment_coder {
     rsi_intcodec *codec;
+    /* Of an encoder. */
     uint64_t a[RSI_BLOCK_EDGES_MAX];
     uint64_t b[RSI_BLOCK_EDGES_MAX];
+    uint64_t d[RSI_BLOCK_EDGES_MAX];
+    uint64_t heads[HEAD_MODES - 1][RSI_BLOCK_EDGES_MAX];
+    /* Of both: heads, told from 0 or as the block tells them. */
     uint64_t c[RSI_BLOCK_EDGES_MAX];
-    uint64_t d[RSI_BLOCK_EDGES_MAX + SLACK];
-    uint64_t heads[3][RSI_BLOCK_EDGES_MAX]; /* of an encoder */
+    /* Of a decoder. */
+    uint32_t distance[RSI_BLOCK_EDGES_MAX];
+    uint32_t more[RSI_BLOCK_EDGES_MAX];
+    uint32_t gap[RSI_BLOCK_EDGES_MAX + SLACK];
     uint32_t src[RSI_BLOCK_EDGES_MAX + SLACK];
     uint32_t dst[RSI_BLOCK_EDGES_MAX + SLACK];
-    int64_t time[RSI_BLOCK_EDGES_MAX];
-    int64_t amount[RSI_BLOCK_EDGES_MAX];
+    uint64_t time[RSI_BLOCK_EDGES_MAX]; /* as stored, then of type int64_t */
+    uint64_t amount[RSI_BLOCK_EDGES_MAX];
     uint32_t precision_s[RSI_BLOCK_EDGES_MAX];
 };
 
@@ -210,62 +217,68 @@ done:
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-/* Every number by itself: distances and gaps of 32 bits, sources that differ, and runs that add up
- * to `count` edges. So sums of 65,536 of them cannot wrap round. */
-static bool check_runs(const rsi_segment_coder *coder, size_t runs, size_t count)
+/* Sources that differ, and runs that add up to `count` edges. Every number has 32 bits, so sums of
+ * 65,536 of them cannot wrap round. */
+RSI_INLINED bool check_runs(const rsi_segment_coder *coder, size_t runs, size_t count)
 {
-    uint64_t wide = 0;
-    uint64_t edges = 0;
-    bool bad = false;
+    uint64_t edges = runs;
+    uint32_t least = UINT32_MAX;
     for (size_t run = 0; run < runs; run++) {
-        wide |= coder->a[run];
-        bad |= coder->b[run] >= count;
-        edges += coder->b[run] + 1;
+        edges += coder->more[run];
     }
     for (size_t run = 1; run < runs; run++) {
-        bad |= coder->a[run] == 0;
+        least = coder->distance[run] < least ? coder->distance[run] : least;
     }
-    for (size_t gap = 0; gap < count - runs; gap++) {
-        wide |= coder->d[gap];
-    }
-    return !bad && edges == count && wide <= UINT32_MAX;
+    return least > 0 && edges == count;
 }
 
-/* Edges behind the first of a run are written four at a time, whether there are as many or not:
- * what is too much the next run writes over, and most runs are done without a wrong guess. */
+/* Edges behind the first of a run are made four at a time, whether there are as many or not: what
+ * is too much the next run writes over, and most runs are done without a wrong guess. */
 enum { AT_ONCE = 4 };
+typedef uint32_t four __attribute__((vector_size(4 * AT_ONCE)));
 
-/* Expand runs and gaps; false where they make no sorted list of nodes. Inlined for each mode. */
+/* The sums of the first one, two, three and four gaps from here on. */
+RSI_INLINED four sums_of(const uint32_t *gaps)
+{
+    four zero = {0};
+    four sums;
+    memcpy(&sums, gaps, sizeof sums);
+    sums += __builtin_shufflevector(zero, sums, 0, 4, 5, 6);
+    sums += __builtin_shufflevector(zero, sums, 0, 1, 4, 5);
+    return sums;
+}
+
+/* Expand runs and gaps; false where a source or a head is no node. Targets of one run may have
+ * wrapped round: see ascends. Inlined for each mode. */
 RSI_INLINED bool join_by_mode(rsi_segment_coder *coder, unsigned mode, size_t runs)
 {
     uint32_t *src_at = coder->src;
     uint32_t *dst_at = coder->dst;
-    const uint64_t *gaps = coder->d;
+    const uint32_t *gaps = coder->gap;
     uint64_t src = 0;
     uint64_t largest = 0;
     head_origins origins = {{0}};
     for (size_t run = 0; run < runs; run++) {
-        size_t more = (size_t)coder->b[run];
-        src += coder->a[run];
+        size_t more = coder->more[run];
+        src += coder->distance[run];
         origins_of_run(&origins, src);
         uint64_t head = mode == HEAD_ABSOLUTE
                             ? coder->c[run]
                             : origins.at[mode] + (uint64_t)rsi_unzigzag(coder->c[run]);
-        uint64_t dst = head;
+        largest = head > largest ? head : largest;
         src_at[0] = (uint32_t)src;
         dst_at[0] = (uint32_t)head;
-        uint64_t last = head;
-        for (size_t done = 0; done < more; done += AT_ONCE) {
-            for (size_t k = 0; k < AT_ONCE; k++) {
-                dst += gaps[done + k];
-                last = done + k < more ? dst : last;
-                src_at[done + k + 1] = (uint32_t)src;
-                dst_at[done + k + 1] = (uint32_t)dst;
-            }
-        }
-        origins_after_run(&origins, head, last);
-        largest = head > largest ? head : largest; /* before the sum: it may be near 2^64 */
-        largest = last > largest ? last : largest;
+        four sources = (four){0} + (uint32_t)src;
+        four targets = (four){0} + (uint32_t)head;
+        size_t done = 0;
+        do { /* once at least: most runs are short, and none would be a guess more */
+            targets += sums_of(gaps + done);
+            memcpy(src_at + 1 + done, &sources, sizeof sources);
+            memcpy(dst_at + 1 + done, &targets, sizeof targets);
+            targets = __builtin_shufflevector(targets, targets, 3, 3, 3, 3);
+            done += AT_ONCE;
+        } while (done < more);
+        origins_after_run(&origins, head, dst_at[more]);
         gaps += more;
         src_at += more + 1;
         dst_at += more + 1;
@@ -273,29 +286,49 @@ RSI_INLINED bool join_by_mode(rsi_segment_coder *coder, unsigned mode, size_t ru
     return src < RS_NO_NODE && largest < RS_NO_NODE;
 }
 
-RSI_INLINED bool join_any(rsi_segment_coder *coder, unsigned mode, size_t runs)
+/* Do targets ascend within each source? The greatest of them into *largest. */
+RSI_INLINED bool ascends(const uint32_t *src, const uint32_t *dst, size_t count, uint32_t *largest)
 {
+    uint32_t most = dst[0];
+    uint32_t bad = 0;
+    for (size_t i = 1; i < count; i++) {
+        bad |= (uint32_t)(src[i] == src[i - 1]) & (uint32_t)(dst[i] < dst[i - 1]);
+        most = dst[i] > most ? dst[i] : most;
+    }
+    *largest = most;
+    return bad == 0 && most < RS_NO_NODE;
+}
+
+RSI_INLINED bool join_runs(rsi_segment_coder *coder, unsigned mode, size_t runs, size_t count,
+                           uint32_t *largest)
+{
+    bool right = false;
     switch (mode) {
     case HEAD_BEFORE:
-        return join_by_mode(coder, HEAD_BEFORE, runs);
+        right = join_by_mode(coder, HEAD_BEFORE, runs);
+        break;
     case HEAD_SRC:
-        return join_by_mode(coder, HEAD_SRC, runs);
+        right = join_by_mode(coder, HEAD_SRC, runs);
+        break;
     case HEAD_NEXT:
-        return join_by_mode(coder, HEAD_NEXT, runs);
+        right = join_by_mode(coder, HEAD_NEXT, runs);
+        break;
     default:
-        return join_by_mode(coder, HEAD_ABSOLUTE, runs);
+        right = join_by_mode(coder, HEAD_ABSOLUTE, runs);
     }
+    return right && ascends(coder->src, coder->dst, count, largest);
 }
 
-RSI_FAST static bool join_bmi2(rsi_segment_coder *coder, unsigned mode, size_t runs)
+RSI_FAST static bool join_fast(rsi_segment_coder *coder, unsigned mode, size_t runs, size_t count,
+                               uint32_t *largest)
 {
-    return join_any(coder, mode, runs);
+    return check_runs(coder, runs, count) && join_runs(coder, mode, runs, count, largest);
 }
 
-static bool join_runs(rsi_segment_coder *coder, unsigned mode, size_t runs, size_t count)
+static bool join_any(rsi_segment_coder *coder, unsigned mode, size_t runs, size_t count,
+                     uint32_t *largest)
 {
-    return check_runs(coder, runs, count) &&
-           (rsi_fast_here() ? join_bmi2(coder, mode, runs) : join_any(coder, mode, runs));
+    return check_runs(coder, runs, count) && join_runs(coder, mode, runs, count, largest);
 }
 
 static rs_status decode_time(rsi_segment_coder *coder, rsi_cursor *cursor, int64_t base,
@@ -303,12 +336,12 @@ static rs_status decode_time(rsi_segment_coder *coder, rsi_cursor *cursor, int64
 {
     rs_status status = RS_OK;
     uint64_t room = (uint64_t)INT64_MAX - (uint64_t)base; /* from the base to the last second */
-    RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->a, err));
+    RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->time, err));
     bool beyond = false;
     for (size_t i = 0; i < count; i++) {
-        uint64_t value = coder->a[i];
+        uint64_t value = coder->time[i];
         beyond |= value - 1 > room && value > 0;
-        coder->time[i] = value == 0 ? RS_NO_TIME : (int64_t)((uint64_t)base + value - 1);
+        coder->time[i] = value == 0 ? (uint64_t)RS_NO_TIME : (uint64_t)base + value - 1;
     }
     if (beyond) {
         status = rs_fail(err, RS_ECORRUPT, "the time of an edge is beyond 64 bits");
@@ -321,9 +354,10 @@ static rs_status decode_amount(rsi_segment_coder *coder, rsi_cursor *cursor, siz
                                rs_error *err)
 {
     rs_status status = RS_OK;
-    RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->a, err));
+    RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->amount, err));
     for (size_t i = 0; i < count; i++) {
-        coder->amount[i] = coder->a[i] == 0 ? RS_NO_AMOUNT : rsi_unzigzag(coder->a[i] - 1);
+        uint64_t value = coder->amount[i];
+        coder->amount[i] = value == 0 ? (uint64_t)RS_NO_AMOUNT : (uint64_t)rsi_unzigzag(value - 1);
     }
 done:
     return rs_context(err, status, "amount");
@@ -333,13 +367,12 @@ static rs_status decode_precision(rsi_segment_coder *coder, rsi_cursor *cursor, 
                                   rs_error *err)
 {
     rs_status status = RS_OK;
-    RS_TRY(rsi_ints_decode(coder->codec, cursor, count, coder->a, err));
+    RS_TRY(rsi_ints_decode32(coder->codec, cursor, count, coder->precision_s, err));
     for (size_t i = 0; i < count; i++) {
-        if (coder->a[i] == 0 || coder->a[i] > UINT32_MAX) {
+        if (coder->precision_s[i] == 0) {
             status = rs_fail(err, RS_ECORRUPT, "the precision of edge %zu is none", i);
             goto done;
         }
-        coder->precision_s[i] = (uint32_t)coder->a[i];
     }
 done:
     return rs_context(err, status, "precision");
@@ -354,13 +387,13 @@ static rs_status decode_extras(rsi_segment_coder *coder, rsi_cursor *cursor, uns
     if ((flags & FLAG_TIME) != 0) {
         RS_TRY(timed ? decode_time(coder, cursor, base, edges->count, err)
                      : rsi_ints_skip(cursor, err));
-        edges->time = timed ? coder->time : NULL;
+        edges->time = timed ? (const int64_t *)coder->time : NULL;
     }
     if ((flags & FLAG_AMOUNT) != 0) {
         bool wanted = (columns & RS_SCAN_AMOUNT) != 0;
         RS_TRY(wanted ? decode_amount(coder, cursor, edges->count, err)
                       : rsi_ints_skip(cursor, err));
-        edges->amount = wanted ? coder->amount : NULL;
+        edges->amount = wanted ? (const int64_t *)coder->amount : NULL;
     }
     if ((flags & FLAG_PRECISION) != 0) {
         RS_TRY(timed ? decode_precision(coder, cursor, edges->count, err)
@@ -376,17 +409,20 @@ done:
 }
 
 static rs_status decode_ends(rsi_segment_coder *coder, rsi_cursor *cursor, unsigned mode,
-                             size_t runs, const rsi_segment_note *note, rs_error *err)
+                             size_t runs, const rsi_segment_note *note, uint32_t *largest,
+                             rs_error *err)
 {
     rs_status status = RS_OK;
+    rsi_intcodec *codec = coder->codec;
     size_t count = note->edge_count;
-    RS_TRY(rs_context(err, rsi_ints_decode(coder->codec, cursor, runs, coder->a, err), "src"));
-    RS_TRY(rs_context(err, rsi_ints_decode(coder->codec, cursor, runs, coder->b, err), "degree"));
-    RS_TRY(rs_context(err, rsi_ints_decode(coder->codec, cursor, runs, coder->c, err), "head"));
-    RS_TRY(
-        rs_context(err, rsi_ints_decode(coder->codec, cursor, count - runs, coder->d, err), "gap"));
-    if (!join_runs(coder, mode, runs, count) || coder->src[0] != note->first_src ||
-        coder->dst[0] != note->first_dst || coder->src[count - 1] != note->last_src) {
+    RS_TRY(rs_context(err, rsi_ints_decode32(codec, cursor, runs, coder->distance, err), "src"));
+    RS_TRY(rs_context(err, rsi_ints_decode32(codec, cursor, runs, coder->more, err), "degree"));
+    RS_TRY(rs_context(err, rsi_ints_decode(codec, cursor, runs, coder->c, err), "head"));
+    RS_TRY(rs_context(err, rsi_ints_decode32(codec, cursor, count - runs, coder->gap, err), "gap"));
+    bool joined = rsi_fast_here() ? join_fast(coder, mode, runs, count, largest)
+                                  : join_any(coder, mode, runs, count, largest);
+    if (!joined || coder->src[0] != note->first_src || coder->dst[0] != note->first_dst ||
+        coder->src[count - 1] != note->last_src) {
         status =
             rs_fail(err, RS_ECORRUPT, "its %zu edges are not those that the index names", count);
     }
@@ -411,7 +447,7 @@ rs_status rsi_segment_decode(rsi_segment_coder *coder, const uint8_t *bytes, siz
         return rs_fail(err, RS_ECORRUPT, "its head promises %u sources for %zu edges, flags %u",
                        runs, count, flags);
     }
-    RS_TRY(decode_ends(coder, &cursor, flags >> HEAD_SHIFT, runs, note, err));
+    RS_TRY(decode_ends(coder, &cursor, flags >> HEAD_SHIFT, runs, note, &edges->dst_max, err));
     RS_TRY(decode_extras(coder, &cursor, flags, columns, (int64_t)base, edges, err));
 done:
     return status;

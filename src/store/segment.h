@@ -27,6 +27,7 @@ typedef struct rsi_edge_columns {
     const int64_t *time;
     const int64_t *amount;
     const uint32_t *precision_s;
+    uint32_t dst_max; /* of a decoder */
 } rsi_edge_columns;
 
 typedef struct rsi_segment_note {

@@ -1,14 +1,18 @@
 /* shard.c - number the distinct ids of a shard.
  *
- * Keys go through in groups: the first slot of each is asked for a group ahead; then each group's
- * slots are searched by tag and the ids that the tags promise are asked for; then ids are compared.
+ * Keys go through in groups, room for a whole group is made before; the bucket of each is asked for
+ * AHEAD keys before it is looked at, the bytes of a long id NEAR keys before.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store/shard.h"
 
 #include <stdlib.h>
 
-enum { SLOTS_MIN = 64, GROUP = 64, IDS_MIN = 64, CHUNK_MIN = 4096, CHUNK_MAX = 1 << 18 };
+#include "base/hash_inline.h"
+#include "base/pages.h"
+
+enum { BUCKETS_MIN = 16, GROUP = 64, AHEAD = 24, NEAR = 8, CHUNK_MIN = 4096, CHUNK_MAX = 1 << 18 };
+enum { TAG_SHIFT = 48 }; /* bits of the hash that choose neither shard nor bucket */
 
 static rs_status no_memory(rs_error *err)
 {
@@ -17,40 +21,44 @@ static rs_status no_memory(rs_error *err)
 
 /* ---- room --------------------------------------------------------------------------------- */
 
-static rs_status grow_slots(rsi_shard *shard, rs_error *err)
+static size_t table_bytes(const rsi_shard *shard)
 {
-    uint32_t count = shard->slot_count == 0 ? SLOTS_MIN : 2 * shard->slot_count;
-    rsi_slot *slots = calloc(count, sizeof *slots);
-    if (slots == NULL) {
-        return no_memory(err);
-    }
-    for (uint32_t i = 0; i < shard->slot_count; i++) {
-        const rsi_slot *slot = &shard->slots[i];
-        uint32_t at = slot->tag & (count - 1);
-        while (slot->local != 0 && slots[at].local != 0) {
-            at = (at + 1) & (count - 1);
-        }
-        if (slot->local != 0) {
-            slots[at] = *slot;
-        }
-    }
-    free(shard->slots);
-    shard->slots = slots;
-    shard->slot_count = count;
-    return RS_OK;
+    return (size_t)shard->bucket_count * sizeof *shard->buckets;
 }
 
-static rs_status grow_ids(rsi_shard *shard, size_t wanted, rs_error *err)
+/* Put an id that is not there into the first free place from its bucket on. */
+static void put_id(rsi_bucket *buckets, uint32_t mask, const rsi_bucket *from, size_t place)
 {
-    size_t capacity = shard->id_capacity + (size_t)shard->id_capacity / 2 + IDS_MIN;
-    capacity = capacity < wanted ? wanted : capacity;
-    capacity = capacity > RSI_SHARD_IDS_MAX ? RSI_SHARD_IDS_MAX : capacity;
-    rsi_id_entry *ids = realloc(shard->ids, capacity * sizeof *ids);
-    if (ids == NULL) {
+    rs_text id = rsi_id_text(&from->ids[place]);
+    uint32_t at = (uint32_t)rsi_hash64_inline(id.bytes, id.length) & mask;
+    while (buckets[at].locals[RSI_BUCKET_IDS - 1] != 0) {
+        at = (at + 1) & mask;
+    }
+    size_t to = 0;
+    while (buckets[at].locals[to] != 0) {
+        to++;
+    }
+    buckets[at].ids[to] = from->ids[place];
+    buckets[at].locals[to] = from->locals[place];
+    buckets[at].tags[to] = from->tags[place];
+}
+
+static rs_status grow(rsi_shard *shard, rs_error *err)
+{
+    uint32_t count = shard->bucket_count == 0 ? BUCKETS_MIN : 2 * shard->bucket_count;
+    rsi_bucket *buckets = rsi_pages_take(count * sizeof *buckets);
+    if (buckets == NULL) {
         return no_memory(err);
     }
-    shard->ids = ids;
-    shard->id_capacity = (uint32_t)capacity;
+    for (uint32_t i = 0; i < shard->bucket_count; i++) {
+        const rsi_bucket *bucket = &shard->buckets[i];
+        for (size_t k = 0; k < RSI_BUCKET_IDS && bucket->locals[k] != 0; k++) {
+            put_id(buckets, count - 1, bucket, k);
+        }
+    }
+    rsi_pages_give(shard->buckets, table_bytes(shard));
+    shard->buckets = buckets;
+    shard->bucket_count = count;
     return RS_OK;
 }
 
@@ -62,11 +70,9 @@ static rs_status reserve(rsi_shard *shard, size_t more, rs_error *err)
         return rs_fail(err, RS_EUSAGE, "more than %u ids of one type in one batch: cut it in two",
                        RSI_SHARD_IDS_MAX);
     }
-    while (status == RS_OK && (shard->id_count + more) * 8 > (uint64_t)shard->slot_count * 5) {
-        status = grow_slots(shard, err);
-    }
-    if (status == RS_OK && shard->id_count + more > shard->id_capacity) {
-        status = grow_ids(shard, shard->id_count + more, err);
+    while (status == RS_OK &&
+           (shard->id_count + more) * 4 > (uint64_t)shard->bucket_count * RSI_BUCKET_IDS * 3) {
+        status = grow(shard, err);
     }
     return status;
 }
@@ -98,101 +104,126 @@ static rs_status add_chunk(rsi_shard *shard, uint32_t wanted, rs_error *err)
 
 /* ---- ids ---------------------------------------------------------------------------------- */
 
-static inline bool same_id(const rsi_id_entry *id, const rsi_id_entry *wanted)
+/* A long id in the table has pointers into the shard's own chunks. */
+static rs_status keep_bytes(rsi_shard *shard, rsi_id_entry *id, rs_error *err)
 {
-    if (id->words[0] != wanted->words[0]) {
-        return false;
+    rs_text text = rsi_id_text(id);
+    uint32_t length = (uint32_t)text.length;
+    if (shard->chunk_size - shard->chunk_used < length) {
+        rs_status status = add_chunk(shard, length, err);
+        if (status != RS_OK) {
+            return status;
+        }
     }
-    if (rsi_load_u16le(wanted) <= RSI_ID_INLINE) {
-        return id->words[1] == wanted->words[1];
-    }
-    rs_text a = rsi_id_text(id);
-    rs_text b = rsi_id_text(wanted);
-    return memcmp(a.bytes, b.bytes, b.length) == 0;
+    uint8_t *bytes = shard->chunks[shard->chunk_count - 1] + shard->chunk_used;
+    memcpy(bytes, text.bytes, length);
+    memcpy(&id->words[1], &bytes, sizeof bytes);
+    shard->chunk_used += length;
+    return RS_OK;
 }
 
-static rs_status add_id(rsi_shard *shard, rsi_id_entry id, rs_error *err)
+static inline bool is_long(const rsi_id_entry *id)
 {
-    rs_text text = rsi_id_text(&id);
-    if (text.length > RSI_ID_INLINE) {
-        uint32_t length = (uint32_t)text.length;
-        if (shard->chunk_size - shard->chunk_used < length) {
-            rs_status status = add_chunk(shard, length, err);
-            if (status != RS_OK) {
-                return status;
+    return rsi_load_u16le(id) > RSI_ID_INLINE;
+}
+
+/* The first place in the bucket that has the id or is free; RSI_BUCKET_IDS: none. */
+static inline unsigned find_short(const rsi_bucket *bucket, const rsi_id_entry *id)
+{
+    unsigned found = 1u << RSI_BUCKET_IDS;
+    for (unsigned k = 0; k < RSI_BUCKET_IDS; k++) {
+        bool same =
+            bucket->ids[k].words[0] == id->words[0] && bucket->ids[k].words[1] == id->words[1];
+        found |= (unsigned)(same | (bucket->locals[k] == 0)) << k;
+    }
+    return (unsigned)__builtin_ctz(found);
+}
+
+/* A long id is another load away: ask for the bytes of the one that it most likely is. */
+static inline void ask_bytes(const rsi_bucket *bucket, const rsi_key *key)
+{
+    for (unsigned k = 0; k < RSI_BUCKET_IDS; k++) {
+        if (bucket->tags[k] == (uint8_t)(key->hash >> TAG_SHIFT) && is_long(&bucket->ids[k])) {
+            __builtin_prefetch(rsi_id_text(&bucket->ids[k]).bytes);
+            return;
+        }
+    }
+}
+
+static unsigned find_long(const rsi_bucket *bucket, const rsi_id_entry *id, uint8_t tag)
+{
+    unsigned k = 0;
+    for (; k < RSI_BUCKET_IDS && bucket->locals[k] != 0; k++) {
+        if (bucket->tags[k] == tag && bucket->ids[k].words[0] == id->words[0]) {
+            rs_text known = rsi_id_text(&bucket->ids[k]);
+            rs_text wanted = rsi_id_text(id);
+            if (memcmp(known.bytes, wanted.bytes, wanted.length) == 0) {
+                break;
             }
         }
-        uint8_t *bytes = shard->chunks[shard->chunk_count - 1] + shard->chunk_used;
-        memcpy(bytes, text.bytes, length);
-        memcpy(&id.words[1], &bytes, sizeof bytes);
-        shard->chunk_used += length;
     }
-    shard->ids[shard->id_count++] = id;
-    return RS_OK;
+    return k;
+}
+
+static rs_status add_id(rsi_shard *shard, rsi_bucket *bucket, unsigned place, const rsi_key *key,
+                        rs_error *err)
+{
+    rsi_id_entry id = key->id;
+    rs_status status = is_long(&id) ? keep_bytes(shard, &id, err) : RS_OK;
+    if (status == RS_OK) {
+        bucket->ids[place] = id;
+        bucket->tags[place] = (uint8_t)(key->hash >> TAG_SHIFT);
+        bucket->locals[place] = ++shard->id_count;
+    }
+    return status;
 }
 
 /* ---- look-up ------------------------------------------------------------------------------ */
 
-static rs_status number_key(rsi_shard *shard, rsi_key *key, rs_error *err)
+static inline rs_status number_key(rsi_shard *shard, rsi_key *key, uint32_t number, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint32_t mask = shard->slot_count - 1;
-    uint32_t tag = (uint32_t)key->hash;
-    uint32_t at = tag & mask;
-    rsi_slot *slot = &shard->slots[at];
-    while (slot->local != 0 &&
-           !(slot->tag == tag && same_id(&shard->ids[slot->local - 1], &key->id))) {
+    uint32_t mask = shard->bucket_count - 1;
+    uint32_t at = (uint32_t)key->hash & mask;
+    uint8_t tag = (uint8_t)(key->hash >> TAG_SHIFT);
+    bool wide = is_long(&key->id);
+    rsi_bucket *bucket = &shard->buckets[at];
+    unsigned place = RSI_BUCKET_IDS;
+    while ((place = wide ? find_long(bucket, &key->id, tag) : find_short(bucket, &key->id)) ==
+           RSI_BUCKET_IDS) {
         at = (at + 1) & mask;
-        slot = &shard->slots[at];
+        bucket = &shard->buckets[at];
     }
-    if (slot->local == 0) {
-        status = add_id(shard, key->id, err);
-        *slot = (rsi_slot){.tag = tag, .local = shard->id_count};
+    if (bucket->locals[place] == 0) {
+        status = add_id(shard, bucket, place, key, err);
     }
-    key->local = slot->local - 1;
+    key->local = (bucket->locals[place] - 1) | number << RSI_LOCAL_BITS;
     return status;
 }
 
-static void ask_slots(const rsi_shard *shard, const rsi_key *keys, size_t count)
+static inline rsi_bucket *bucket_of(const rsi_shard *shard, const rsi_key *key)
 {
-    uint32_t mask = shard->slot_count - 1;
-    for (size_t i = 0; i < count; i++) {
-        __builtin_prefetch(&shard->slots[(uint32_t)keys[i].hash & mask]);
-    }
-}
-
-/* Ask for the id of the first slot that has the key's tag: most often it is the key's own. */
-static void ask_ids(const rsi_shard *shard, const rsi_key *keys, size_t count)
-{
-    uint32_t mask = shard->slot_count - 1;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t tag = (uint32_t)keys[i].hash;
-        uint32_t at = tag & mask;
-        while (shard->slots[at].local != 0 && shard->slots[at].tag != tag) {
-            at = (at + 1) & mask;
-        }
-        __builtin_prefetch(&shard->ids[shard->slots[at].local - (shard->slots[at].local != 0)]);
-    }
+    return &shard->buckets[(uint32_t)key->hash & (shard->bucket_count - 1)];
 }
 
 rs_status rsi_shard_number(rsi_shard *shard, uint32_t number, rsi_key *keys, size_t count,
                            rs_error *err)
 {
-    rs_status status = count == 0 ? RS_OK : reserve(shard, count < GROUP ? count : GROUP, err);
-    if (status == RS_OK && count > 0) {
-        ask_slots(shard, keys, count < GROUP ? count : GROUP);
+    rs_status status = reserve(shard, count < GROUP ? count : GROUP, err);
+    for (size_t i = 0; status == RS_OK && i < AHEAD && i < count; i++) {
+        __builtin_prefetch(bucket_of(shard, &keys[i]));
     }
     for (size_t from = 0; status == RS_OK && from < count; from += GROUP) {
-        size_t here = count - from < GROUP ? count - from : GROUP;
-        size_t ahead = count - from - here < GROUP ? count - from - here : GROUP;
-        status = reserve(shard, here, err);
-        if (status == RS_OK) {
-            ask_slots(shard, keys + from + here, ahead);
-            ask_ids(shard, keys + from, here);
-        }
-        for (size_t i = from; status == RS_OK && i < from + here; i++) {
-            status = number_key(shard, &keys[i], err);
-            keys[i].local |= number << RSI_LOCAL_BITS;
+        size_t to = count - from < GROUP ? count : from + GROUP;
+        status = reserve(shard, to - from, err);
+        for (size_t i = from; status == RS_OK && i < to; i++) {
+            if (i + AHEAD < count) {
+                __builtin_prefetch(bucket_of(shard, &keys[i + AHEAD]));
+            }
+            if (i + NEAR < to && is_long(&keys[i + NEAR].id)) {
+                ask_bytes(bucket_of(shard, &keys[i + NEAR]), &keys[i + NEAR]);
+            }
+            status = number_key(shard, &keys[i], number, err);
         }
     }
     return status;
@@ -200,16 +231,32 @@ rs_status rsi_shard_number(rsi_shard *shard, uint32_t number, rsi_key *keys, siz
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-void rsi_shard_free_slots(rsi_shard *shard)
+static void free_table(rsi_shard *shard)
 {
-    free(shard->slots);
-    shard->slots = NULL;
-    shard->slot_count = 0;
+    rsi_pages_give(shard->buckets, table_bytes(shard));
+    shard->buckets = NULL;
+    shard->bucket_count = 0;
+}
+
+rs_status rsi_shard_list(rsi_shard *shard, rs_error *err)
+{
+    shard->ids = malloc(shard->id_count * sizeof *shard->ids + 1);
+    if (shard->ids == NULL) {
+        return no_memory(err);
+    }
+    for (uint32_t i = 0; i < shard->bucket_count; i++) {
+        const rsi_bucket *bucket = &shard->buckets[i];
+        for (size_t k = 0; k < RSI_BUCKET_IDS && bucket->locals[k] != 0; k++) {
+            shard->ids[bucket->locals[k] - 1] = bucket->ids[k];
+        }
+    }
+    free_table(shard);
+    return RS_OK;
 }
 
 void rsi_shard_free(rsi_shard *shard)
 {
-    rsi_shard_free_slots(shard);
+    free_table(shard);
     for (uint32_t i = 0; i < shard->chunk_count; i++) {
         free(shard->chunks[i]);
     }
@@ -220,6 +267,7 @@ void rsi_shard_free(rsi_shard *shard)
 
 uint64_t rsi_shard_bytes(const rsi_shard *shard)
 {
-    return (uint64_t)shard->slot_count * sizeof *shard->slots +
-           (uint64_t)shard->id_capacity * sizeof *shard->ids + shard->chunk_bytes;
+    uint64_t places = (uint64_t)shard->bucket_count * RSI_BUCKET_IDS;
+    bool grows = (uint64_t)shard->id_count * 3 > places * 2;
+    return (grows ? 2 : 1) * table_bytes(shard) + shard->chunk_bytes;
 }

@@ -1,11 +1,13 @@
 /* shard.h - one sixteenth of the distinct ids of one node type in a batch: a hash table that
  * numbers them.
  *
- * Each shard is worked on by one thread at a time, all its keys of many blocks in one go. A look-up
- * goes from slot to id, both asked for before they are looked at: a load that waits for another
- * costs 20 times one that does not.
- * Layout: slots of 8 bytes, open addressing, at most 5/8 full; ids in order of their numbers,
- * 16 bytes each: up to 14 bytes of id stand there themselves, longer ones are pointed to.
+ * Each shard is worked on by one thread at a time, all its keys of many blocks in one go. An id
+ * stands in the table itself: a look-up reads one line of the cache, which was asked for some keys
+ * ahead.
+ * Layout: buckets of 64 bytes, three ids in each, at most three quarters full; an id whose bucket
+ * is full stands in the next that is not. An id takes 16 bytes: up to 14 bytes of it stand there
+ * themselves, longer ones are pointed to. Once all are in, they are listed by their numbers
+ * instead.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_STORE_SHARD_H
@@ -24,11 +26,6 @@
 #define RSI_LOCAL_MASK    (UINT32_MAX >> RSI_SHARD_BITS)
 #define RSI_SHARD_IDS_MAX RSI_LOCAL_MASK /* ids of a shard; the mask itself is no number */
 
-typedef struct rsi_slot {
-    uint32_t tag;   /* low half of the hash */
-    uint32_t local; /* number in the shard + 1; 0: empty */
-} rsi_slot;
-
 enum { RSI_ID_INLINE = 14 };
 
 /* [ length u16 ][ the bytes, then zeros ], or [ length u16 ][ first 6 bytes ][ pointer to all ] */
@@ -46,13 +43,22 @@ typedef struct rsi_key {
     };
 } rsi_key;
 
+enum { RSI_BUCKET_IDS = 3 };
+
+typedef struct rsi_bucket {
+    rsi_id_entry ids[RSI_BUCKET_IDS];
+    uint32_t
+        locals[RSI_BUCKET_IDS];   /* number in the shard + 1; 0: empty, and so are those behind */
+    uint8_t tags[RSI_BUCKET_IDS]; /* of the hash: tells most long ids apart */
+    uint8_t unused;
+} rsi_bucket;
+
 typedef struct rsi_shard {
-    rsi_slot *slots;
-    uint32_t slot_count; /* 0 or a power of two */
+    rsi_bucket *buckets;   /* until the ids are listed */
+    uint32_t bucket_count; /* 0 or a power of two */
     uint32_t id_count;
-    uint32_t id_capacity;
     uint32_t chunk_count;
-    rsi_id_entry *ids; /* by local number */
+    rsi_id_entry *ids; /* once they are listed: by local number */
     uint8_t **chunks;  /* bytes of long ids, end to end */
     uint64_t chunk_bytes;
     uint32_t chunk_used; /* bytes of the last */
@@ -108,13 +114,13 @@ static inline rs_text rsi_id_text(const rsi_id_entry *id)
  * shard can only be freed. */
 RS_MUST_USE rs_status rsi_shard_number(rsi_shard *shard, uint32_t number, rsi_key *keys,
                                        size_t count, rs_error *err);
-/* The table goes, the ids stay. */
-void rsi_shard_free_slots(rsi_shard *shard);
+/* List the ids by their numbers; the table goes, no more can be numbered. */
+RS_MUST_USE rs_status rsi_shard_list(rsi_shard *shard, rs_error *err);
 void rsi_shard_free(rsi_shard *shard);
-/* Memory that it holds, in bytes. */
+/* Memory that it holds, or soon will: a table that is nearly full counts as twice as large. */
 uint64_t rsi_shard_bytes(const rsi_shard *shard);
 
-/* The id of a number that rsi_shard_number gave, lent by its shard, which is one of `shards`. */
+/* The id of a number, lent by its shard, which is one of `shards` and has been listed. */
 static inline rs_text rsi_shard_text(const rsi_shard *shards, uint32_t local)
 {
     return rsi_id_text(&shards[local >> RSI_LOCAL_BITS].ids[local & RSI_LOCAL_MASK]);

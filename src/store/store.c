@@ -9,12 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/try.h"
 #include "store/store_internal.h"
 
-enum { KEPT_OPEN_MAX = 256 }; /* descriptors of one store; further files are opened when read */
+size_t rsi_store_kept_open(void)
+{
+    enum { MOST = 256, SHARE = 4 };
+    struct rlimit limit;
+    bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+    return known && limit.rlim_cur / SHARE < MOST ? (size_t)limit.rlim_cur / SHARE : MOST;
+}
 
 /* While the shared lock on the directory is held, no writer removes a file that an older manifest
  * names (writer.c). A reader needs it from the manifest to the last file it opens, and for good
@@ -27,7 +34,7 @@ static void hold_files(const rs_store *store)
 
 static void release_files(const rs_store *store)
 {
-    if (store->manifest.file_count <= KEPT_OPEN_MAX) {
+    if (store->manifest.file_count <= store->kept_open) {
         (void)flock(store->directory, LOCK_UN);
     }
 }
@@ -109,7 +116,7 @@ static rs_status open_files(rs_store *store, rs_error *err)
         RS_TRY(rsi_blockfile_open(&store->files[i], store->directory, &store->manifest.files[i].ref,
                                   err));
         store->opened++;
-        if (i >= KEPT_OPEN_MAX) {
+        if (i >= store->kept_open) {
             rsi_blockfile_rest(&store->files[i], store->directory);
         }
         RS_TRY(check_file(store, i, err));
@@ -192,6 +199,7 @@ rs_status rs_store_open(rs_store **out, const char *path, rs_error *err)
         return rs_fail(err, RS_ENOMEM, "store \"%s\": out of memory", path);
     }
     store->directory = -1;
+    store->kept_open = rsi_store_kept_open();
     store->manifest = (rsi_manifest)RSI_MANIFEST_EMPTY;
     store->path = strdup(path);
     if (store->path == NULL) {

@@ -18,8 +18,13 @@ struct rs_store {
     char digest[33];
     rsi_blockfile *files; /* as manifest.files */
     rsi_dict_part *parts; /* as manifest.files; used where the file is a dictionary */
+    size_t kept_open;     /* files whose descriptors are kept; the others' are opened to read */
     size_t opened;        /* files of which the first so many are open */
 };
+
+/* How many files of a store keep a descriptor; further ones are opened when they are read. A
+ * process that may have few descriptors needs most of them for what it writes. */
+size_t rsi_store_kept_open(void);
 
 /* The next file of `kind` and `object` from `from` on, or the number of files. */
 size_t rsi_store_next_file(const rs_store *store, rsi_file_kind kind, size_t object, size_t from);

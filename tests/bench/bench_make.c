@@ -111,6 +111,7 @@ static rs_status fill_block(void *context, size_t index, unsigned worker, rs_err
     for (uint64_t i = first; i < first + BLOCK_EDGES && i < make->edges; i++) {
         RS_TRY(put_edge(make, make->blocks[index], i, &ids, err));
     }
+    RS_TRY(rsi_batch_append(make->batch, make->blocks[index], err));
 done:
     return status;
 }
@@ -152,7 +153,7 @@ static rs_status make_store(make_state *make, const char *path, const rs_work *w
     RS_TRY(register_names(make, err));
     for (; make->next < make->edges; make->next += (uint64_t)BLOCKS * BLOCK_EDGES) {
         RS_TRY(rsi_parallel(work, BLOCKS, fill_block, make, err));
-        RS_TRY(rsi_batch_append(make->batch, make->blocks, BLOCKS, err));
+        RS_TRY(rsi_batch_relieve(make->batch, err));
     }
     RS_TRY(rsi_batch_commit(make->batch, "made", make->edges, &done, err));
 done:

@@ -93,7 +93,36 @@ def read_bits(data, at, count):
     return value & (1 << count) - 1
 
 
-def read_classes(body, count):
+def read_prefix(body, count):
+    """Classes in four streams of canonical codes."""
+    first, span = body.number("B"), body.number("B")
+    need(span > 0 and first + span <= 65, "a span beyond the classes")
+    if span == 1:
+        return [first] * count
+    packed_lengths = body.take((span + 1) // 2)
+    lengths = [read_bits(packed_lengths, 4 * i, 4) for i in range(span)]
+    need(span % 2 == 0 or packed_lengths[-1] >> 4 == 0, "the unused half is not 0")
+    need(lengths[0] and lengths[-1] and max(lengths) <= 8, "code lengths")
+    need(sum(256 >> one for one in lengths if one) == 256, "code lengths make no complete code")
+    codes, code, before = {}, 0, 0
+    for length, place in sorted((one, i) for i, one in enumerate(lengths) if one):
+        code <<= length - before
+        codes[length, code], before = first + place, length
+        code += 1
+    sizes, part, out = [body.number("H") for _ in range(4)], (count + 3) // 4, []
+    for s, size in enumerate(sizes):
+        stream, at = body.take(size), 0
+        for _ in range(max(0, min((s + 1) * part, count) - s * part)):
+            length, code = 0, 0
+            while (length, code) not in codes:
+                need(at < 8 * size and length < 8, "a stream ends early")
+                length, code, at = length + 1, code << 1 | read_bits(stream, at, 1), at + 1
+            out.append(codes[length, code])
+        need(8 * size - at < 8 and read_bits(stream, at, -at % 8) == 0, "a stream ends late, or unused bits")
+    return out
+
+
+def read_rans(body, count):
     classes, frequencies = [], []
     for _ in range(body.number("B")):
         classes.append(body.number("B"))
@@ -121,13 +150,14 @@ def read_classes(body, count):
     return out
 
 
-def read_column(data, count):
+def read_column(data, count, version):
     body = Bytes(data.take(data.number("I")))
     form = body.number("B")
+    need(form in ((0, 1, 2) if version < 3 else (0, 2, 3, 4)), f"a column of form {form}")
     if form == 0:
         values = [body.number("Q")] * count
-    elif form == 1:
-        values, classes = [], read_classes(body, count)
+    elif form in (1, 3):
+        values, classes = [], read_rans(body, count) if form == 1 else read_prefix(body, count)
         bits, at = body.rest(), 0
         need(len(bits) == (sum(max(0, one - 1) for one in classes) + 7) // 8, "bits of another length")
         for one in classes:
@@ -137,8 +167,14 @@ def read_column(data, count):
             values.append(1 << one - 1 | read_bits(bits, at, one - 1))
             at += one - 1
         need(read_bits(bits, at, -at % 8) == 0, "unused bits are not 0")
+    elif form == 4:
+        values, place = [body.number("Q")] * count, 0
+        for _ in range(body.number("I")):
+            place += body.varint()
+            need(place < count, "a place beyond the column")
+            values[place] = body.varint()
+            place += 1
     else:
-        need(form == 2, f"a column of form {form}")
         length = body.number("I")
         plain = Bytes(unzstd(body.rest(), length))
         values = [plain.varint() for _ in range(count)]
@@ -208,7 +244,7 @@ def read_manifest(path):
     need(match, "no manifest")
     need(hash128(match.group(1)) == match.group(3).decode(), "the manifest's digest")
     version = int(match.group(2))
-    need(version in FIELDS, f"version {version}")
+    need(1 <= version <= 3, f"version {version}")
     items = {kind: [] for kind in ORDER}
     lines = match.group(1).split(b"\n")[1:-1]
     need(re.fullmatch(rb"next \d+", lines[0]), "no line \"next\"")
@@ -219,7 +255,8 @@ def read_manifest(path):
         kind = words[0].decode()
         need(kind in ORDER and ORDER.index(kind) >= last, f"a line \"{kind}\" out of order")
         last = ORDER.index(kind)
-        names = FIELDS[version].get(kind, FIELDS[2][kind]).split()
+        names = (FIELDS[1].get(kind) if version == 1 else None) or FIELDS[2][kind]
+        names = names.split()
         need(len(names) == len(words) - 1, f"a line \"{kind}\" of {len(words) - 1} fields")
         item = dict(zip(names, words[1:]))
         for field, word in item.items():
@@ -287,7 +324,7 @@ def read_dictionary(file):
     meta = Bytes(file.meta)
     first, total = meta.number("I"), meta.number("I")
     permuted = len(file.meta) == 12
-    need(not permuted or (meta.number("I") == 1 and file.version == 2), "what is this part?")
+    need(not permuted or (meta.number("I") == 1 and file.version >= 2), "what is this part?")
     meta.end()
     found, ids, block_of, told = {}, [], {}, []
     for number, (note, block) in enumerate(file.blocks):
@@ -352,13 +389,13 @@ def read_edges(file, reverse):
 def read_edge_block(data, count, version, reverse):
     runs, flags, base = data.number("I"), data.number("B"), data.number("q")
     way = flags >> 3 & 3
-    need(flags < 32 and (version == 2 or way == 0) and not (reverse and flags & 7), f"flags {flags}")
+    need(flags < 32 and (version >= 2 or way == 0) and not (reverse and flags & 7), f"flags {flags}")
     need(0 < runs <= count, "no runs, or more than edges")
-    src, degree, head = (read_column(data, runs) for _ in range(3))
-    gap = read_column(data, count - runs)
-    time = read_column(data, count) if flags & 1 else [0] * count
-    amount = read_column(data, count) if flags & 2 else [0] * count
-    precision = read_column(data, count) if flags & 4 else [1] * count
+    src, degree, head = (read_column(data, runs, version) for _ in range(3))
+    gap = read_column(data, count - runs, version)
+    time = read_column(data, count, version) if flags & 1 else [0] * count
+    amount = read_column(data, count, version) if flags & 2 else [0] * count
+    precision = read_column(data, count, version) if flags & 4 else [1] * count
     data.end()
     pairs, source, last_head, greatest = [], 0, 0, -1
     gaps = iter(gap)
@@ -387,7 +424,7 @@ def read_values(file):
         count, length, first, last = struct.unpack("<4I", note)
         data = Bytes(block)
         base = data.number("q")
-        gaps, times, lengths = (read_column(data, count) for _ in range(3))
+        gaps, times, lengths = (read_column(data, count, file.version) for _ in range(3))
         text = Bytes(unzstd(data.rest(), sum(lengths)))
         need(length == sum(lengths), "texts of another length")
         node, part = 0, []
@@ -408,7 +445,7 @@ def read_rows(file, counts, sources):
     rows = []
     for (_, block), count in zip(file.blocks, counts):
         data = Bytes(block)
-        numbers, lines = read_column(data, count), read_column(data, count)
+        numbers, lines = (read_column(data, count, file.version) for _ in range(2))
         data.end()
         for number, line in zip(numbers, lines):
             need(number < len(sources) or (number == len(sources) and line == 0), "a source beyond the last")

@@ -6,6 +6,7 @@
  *   v1   two nights, the first with row sources; event keys, two currencies, attributes
  *   v2   the same two compacted, a third dropped, a fourth appended: a home, a permuted part, parts
  *        of nobody, a gap in event keys, reverse files
+ *   v3   that one compacted, and a fifth appended with row sources: all forms of a column but CLASS
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "../unit/store/store_world.h"
@@ -69,6 +70,7 @@ static void reads_every_version(void **state)
     (void)state;
     assert_says(GOLDEN "v1", GOLDEN "v1.txt");
     assert_says(GOLDEN "v2", GOLDEN "v2.txt");
+    assert_says(GOLDEN "v3", GOLDEN "v3.txt");
 }
 
 static void brings_an_old_store_to_this_version(void **state)

@@ -25,6 +25,7 @@ enum { WORLDS = 100, NODES_MAX = 400 };
  * ---------------------------------------------------- */
 
 static uint64_t hash_mask = UINT64_MAX;
+static uint32_t told_by_timelines;
 
 rsi_hash128 __real_rsi_hash_128(const void *bytes, size_t length, uint64_t seed);
 rsi_hash128 __wrap_rsi_hash_128(const void *bytes, size_t length, uint64_t seed);
@@ -456,30 +457,26 @@ static void check_shared(const known_truth *truth, uint32_t subjects, const know
 }
 
 static void check_counts(const rs_graph *graph, const known_truth *truth, size_t relation,
-                         known_cell *cells)
+                         const rs_counts *counts, known_cell *cells)
 {
-    rs_counts counts = {0};
-    rs_error err = {0};
     bool src_is_thing = is_thing_type(plan.relations[relation].src_type);
     bool dst_is_thing = is_thing_type(plan.relations[relation].dst_type);
-    assert_int_equal(rs_graph_counts(graph, relation, &counts, NULL, &err), RS_OK);
-    assert_int_equal(counts.count, rs_graph_subject_count(graph));
-    assert_int_equal(counts.src_peers == NULL, src_is_thing);
-    assert_int_equal(counts.dst_edges == NULL, dst_is_thing);
-    assert_int_equal(counts.shared_things == NULL, src_is_thing == dst_is_thing);
+    assert_int_equal(counts->count, rs_graph_subject_count(graph));
+    assert_int_equal(counts->src_peers == NULL, src_is_thing);
+    assert_int_equal(counts->dst_edges == NULL, dst_is_thing);
+    assert_int_equal(counts->shared_things == NULL, src_is_thing == dst_is_thing);
     for (int turned = 0; turned < 2; turned++) {
         if (turned == 0 ? src_is_thing : dst_is_thing) {
             continue;
         }
         find_cells(truth, relation, turned == 1, cells);
-        check_side(truth, counts.count, cells, turned == 0 ? counts.src_peers : counts.dst_peers,
-                   turned == 0 ? counts.src_edges : counts.dst_edges,
-                   turned == 0 ? counts.src_amount : counts.dst_amount);
-        if (counts.shared_things != NULL) {
-            check_shared(truth, counts.count, cells, counts.shared_things);
+        check_side(truth, counts->count, cells, turned == 0 ? counts->src_peers : counts->dst_peers,
+                   turned == 0 ? counts->src_edges : counts->dst_edges,
+                   turned == 0 ? counts->src_amount : counts->dst_amount);
+        if (counts->shared_things != NULL) {
+            check_shared(truth, counts->count, cells, counts->shared_things);
         }
     }
-    rs_counts_free(&counts);
 }
 
 /* The definition, one subject at a time: its own edges, day by day. */
@@ -510,20 +507,18 @@ static void check_peaks_of(const truth_edges *edges, const uint32_t *day_edges,
     assert_int_equal(day_amount == NULL ? 0 : *day_amount, most_in_a_day);
 }
 
-static void check_peaks(const rs_graph *graph, const known_truth *truth, size_t relation)
+static void check_peaks(const rs_graph *graph, const known_truth *truth, size_t relation,
+                        const rs_peaks *peaks)
 {
-    rs_peaks peaks = {0};
-    rs_error err = {0};
     bool subject_ends[] = {!is_thing_type(plan.relations[relation].src_type),
                            !is_thing_type(plan.relations[relation].dst_type)};
     truth_edges edges = {.events = calloc(truth->edge_count + 1, sizeof *edges.events)};
-    assert_int_equal(rs_graph_peaks(graph, relation, &peaks, NULL, &err), RS_OK);
-    assert_int_equal(peaks.count, rs_graph_subject_count(graph));
-    for (uint32_t node = 0; node < peaks.count; node++) {
+    assert_int_equal(peaks->count, rs_graph_subject_count(graph));
+    for (uint32_t node = 0; node < peaks->count; node++) {
         for (int end = 0; end < 2; end++) {
-            uint32_t *day_edges = end == 0 ? peaks.src_day_edges : peaks.dst_day_edges;
-            int64_t *amount = end == 0 ? peaks.src_amount : peaks.dst_amount;
-            int64_t *day_amount = end == 0 ? peaks.src_day_amount : peaks.dst_day_amount;
+            uint32_t *day_edges = end == 0 ? peaks->src_day_edges : peaks->dst_day_edges;
+            int64_t *amount = end == 0 ? peaks->src_amount : peaks->dst_amount;
+            int64_t *day_amount = end == 0 ? peaks->src_day_amount : peaks->dst_day_amount;
             edges.count = 0;
             for (size_t i = 0; subject_ends[end] && i < truth->edge_count; i++) {
                 const known_edge *edge = &truth->edges[i];
@@ -537,8 +532,34 @@ static void check_peaks(const rs_graph *graph, const known_truth *truth, size_t 
                            day_amount == NULL ? NULL : &day_amount[node]);
         }
     }
-    rs_peaks_free(&peaks);
     free(edges.events);
+}
+
+/* What is read, and what a timeline tells that left nothing out, is the same. */
+static void check_numbers(const rs_graph *graph, const known_truth *truth, size_t relation,
+                          known_cell *cells)
+{
+    rs_counts counts = {0};
+    rs_peaks peaks = {0};
+    rs_timeline line = {0};
+    rs_work work = {.threads = 2};
+    rs_error err = {0};
+    assert_int_equal(rs_graph_counts(graph, relation, &counts, NULL, &err), RS_OK);
+    assert_int_equal(rs_graph_peaks(graph, relation, &peaks, NULL, &err), RS_OK);
+    check_counts(graph, truth, relation, &counts, cells);
+    check_peaks(graph, truth, relation, &peaks);
+    rs_counts_free(&counts);
+    rs_peaks_free(&peaks);
+    assert_int_equal(rs_graph_timeline(graph, relation, &line, NULL, &err), RS_OK);
+    if (!is_thing_type(plan.relations[relation].src_type) && line.count > 0 && line.left_out == 0) {
+        assert_int_equal(rs_timeline_counts(graph, &line, &counts, &peaks, &work, &err), RS_OK);
+        check_counts(graph, truth, relation, &counts, cells);
+        check_peaks(graph, truth, relation, &peaks);
+        rs_counts_free(&counts);
+        rs_peaks_free(&peaks);
+        told_by_timelines++;
+    }
+    rs_timeline_free(&line);
 }
 
 static void check_graph(const rs_graph *graph, const known_truth *truth)
@@ -553,8 +574,7 @@ static void check_graph(const rs_graph *graph, const known_truth *truth)
             check_uses(graph, truth, relation, cells);
         }
         check_pairs(graph, truth, relation, cells);
-        check_counts(graph, truth, relation, cells);
-        check_peaks(graph, truth, relation);
+        check_numbers(graph, truth, relation, cells);
     }
     free(cells);
 }
@@ -596,6 +616,7 @@ static void says_the_same_however_the_rows_came(void **state)
     for (uint64_t seed = 0; seed < WORLDS; seed++) {
         check_world(seed);
     }
+    assert_in_range(told_by_timelines, 100, UINT32_MAX);
 }
 
 int main(void)

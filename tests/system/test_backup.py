@@ -78,10 +78,28 @@ def plain(world):
     shutil.rmtree(world.path("copyFalse"))
 
 
+def tree(folder):
+    """Every file below a folder, and what it holds."""
+    files = {}
+    for place, _, found in os.walk(folder):
+        for name in found:
+            path = os.path.join(place, name)
+            with open(path, "rb") as file:
+                files[os.path.relpath(path, folder)] = file.read()
+    return files
+
+
 def refusals(world):
     copy = world.path("copyTrue")
+    before = tree(copy)
     assert "not empty" in call("backup", world.store, copy, status=2)
-    call("verify", copy)
+    assert tree(copy) == before, "what stood there is left as it is, runs and all"
+    foreign = world.path("foreign")
+    os.makedirs(os.path.join(foreign, "runs"))
+    with open(os.path.join(foreign, "runs", "notes.txt"), "w") as file:
+        file.write("mine")
+    assert "not empty" in call("backup", world.store, foreign, status=2)
+    assert tree(foreign) == {"runs/notes.txt": b"mine"}
     assert "lies in the store" in call("backup", world.store, os.path.join(world.store, "x"), status=2)
     assert "no such directory" in call("backup", world.path("none"), world.path("y"), status=2)
     assert not os.path.exists(world.path("y"))

@@ -48,6 +48,28 @@ def answer(folder, store, name):
     return b"".join(open(path, "rb").read() for path in out)
 
 
+def window(folder):
+    """One row of a far year does not forget the others; --as-of says what does."""
+    store, mapping, rows = (os.path.join(folder, name) for name in ("window", "window.json", "rows.csv"))
+    with open(mapping, "w", encoding="utf-8") as file:
+        file.write('{"sources": [{"match": "*", "format": "csv", "relations": [{"name": "uses", "kind": "shared",'
+                   '"src": {"type": "account", "column": "a"}, "dst": {"type": "device", "column": "d"},'
+                   '"time": "t"}]}]}')
+    with open(rows, "w", encoding="utf-8") as file:
+        file.write("a,d,t\na1,d1,2026-01-01\na2,d1,2026-05-01\na3,d1,2026-05-02\na4,d1,5138-11-16\n")
+    call("ingest", store, "--mapping", mapping, rows)
+    before = sorted(os.listdir(store))
+    refused = subprocess.run([COMMAND, "compact", store, "--window", "90d"], capture_output=True, text=True,
+                             check=False)
+    if refused.returncode != 2 or "5138" not in refused.stderr or "--as-of" not in refused.stderr:
+        yield f"a row of a far year: {refused}"
+    if sorted(os.listdir(store)) != before:
+        yield "a refused compaction changed the store"
+    said = call("compact", store, "--window", "90d", "--as-of", "2026-05-02")
+    if "since 2026-02-0" not in said or "edges    3 (were 4)" not in said:
+        yield f"a window counted from a day: {said}"
+
+
 def main():
     findings = []
     with tempfile.TemporaryDirectory() as folder:
@@ -72,6 +94,7 @@ def main():
         call("verify", store)
         if answer(folder, store, "dropped") != without:
             findings.append("a dropped batch shows in the report")
+        findings += window(folder)
     print("\n".join(findings) or f"{len(whole)} bytes of answers compared")
     return 1 if findings else 0
 

@@ -80,6 +80,9 @@ def spelled(name):
 
 def check_runs(store, before, stub):
     for folder, old in zip(runs(store), before):
+        with open(os.path.join(folder, "risks.csv"), "rb") as file:  # lines go; the others stay as they are
+            assert file.read() == b"".join(line for line in old["lines"]
+                                           if not line.startswith(b'account,' + csv_of(PERSON) + b","))
         for name in os.listdir(folder):
             assert spelled(PERSON) not in text_of(os.path.join(folder, name)), name
             assert PERSON not in {who for row in csv.reader(text_of(os.path.join(folder, name)).splitlines())
@@ -96,8 +99,18 @@ def check_runs(store, before, stub):
     call("verify", "--deep", store)
 
 
+def csv_of(text):
+    return b'"' + text.replace('"', '""').encode() + b'"'
+
+
+def lines_of(path):
+    with open(path, "rb") as file:
+        return file.readlines()
+
+
 def remember(store):
-    return [{"report": text_of(os.path.join(folder, "report.json")),
+    return [{"lines": lines_of(os.path.join(folder, "risks.csv")),
+             "report": text_of(os.path.join(folder, "report.json")),
              **{name: names(os.path.join(folder, name)) for name in ("risks.csv", "blacklist.csv")}}
             for folder in runs(store)]
 
@@ -125,6 +138,30 @@ def killed(store, folder):
         shutil.rmtree(victim)
 
 
+def nobody_in_the_older_run(folder):
+    """A run that does not name the person stays byte for byte, and is no reason to stop."""
+    store, mapping = os.path.join(folder, "days"), os.path.join(folder, "map.json")
+    for day in "ab":
+        rows = [(f"{day}{i}", f"own-{day}{i}", 1700000000 + i) for i in range(40)]
+        path = write(os.path.join(folder, f"uses-{day}.csv"), ["account", "device", "ts"], rows)
+        call("ingest", store, "--mapping", mapping, "--batch", day, path)
+        call("run", store)
+    old = [folder for folder in runs(store) if "b5" not in text_of(os.path.join(folder, "risks.csv"))]
+    assert len(old) == 1
+    before = {name: lines_of(os.path.join(old[0], name)) for name in os.listdir(old[0])}
+    call("erase", store, "account:b5", "--reason", "x")
+    assert {name: lines_of(os.path.join(old[0], name)) for name in os.listdir(old[0])} == before
+    call("explain", store, "account:b5", status=3)
+    assert all("b5," not in text_of(os.path.join(folder, "risks.csv")) for folder in runs(store))
+    call("verify", "--deep", store)
+    call("erase", store, "account:nope", "--reason", "x", status=3)
+    # one that is damaged does not keep the others from being rewritten
+    with open(os.path.join(old[0], "risks.csv"), "a", encoding="utf-8") as file:
+        file.write("x")
+    call("erase", store, "account:b6", "--reason", "x", status=5)
+    assert sum("b6," in text_of(os.path.join(folder, "risks.csv")) for folder in runs(store)) == 0
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         store, mapping, late = prepare(folder)
@@ -132,6 +169,7 @@ def main():
         assert len(before) == 2 and all(("account", PERSON) in old["risks.csv"] for old in before)
         latest = text_of(os.path.join(store, "runs", "latest"))
         killed(store, folder)
+        nobody_in_the_older_run(folder)
         call("erase", store, "account:" + PERSON, status=2)  # no reason
         call("erase", store, "account", "--reason", "x", status=2)
         result = json.loads(call("erase", store, "account:" + PERSON, "--reason", "asked for it", "--format", "json"))

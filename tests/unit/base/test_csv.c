@@ -373,7 +373,7 @@ static void refuses_a_record_without_end(void **state)
 static void reads_a_list_by_its_header(void **state)
 {
     (void)state;
-    static const char text[] = "type,id,reason\naccount,\"a,1\",\"said \"\"no\"\"\"\n\nx,y,z\n";
+    static const char text[] = "type,id,reason\naccount,\"a,1\",\"said \"\"no\"\"\"\n\n\nx\nx,y,z\n";
     char path[TEMPORARY_PATH];
     rsi_csv *csv = NULL;
     const rs_text *fields = NULL;
@@ -390,7 +390,7 @@ static void reads_a_list_by_its_header(void **state)
     assert_memory_equal(fields[1].bytes, "a,1", 3);
     assert_int_equal(fields[2].length, 9);
     assert_int_equal(rsi_csv_next(csv, &fields, &line, &err), RS_EINPUT);
-    snprintf(expected, sizeof expected, "%s:3:2: 1 fields, expected 3 as in the header", path);
+    snprintf(expected, sizeof expected, "%s:5:2: 1 field, expected 3 as in the header", path);
     assert_string_equal(err.message, expected);
     rsi_csv_close(csv);
     unlink(path);

@@ -192,10 +192,10 @@ static void tells_what_it_cannot_open(void **state)
     (void)state;
     rsi_stream *stream = NULL;
     rs_error err = {0};
-    assert_int_equal(rsi_stream_open(&stream, "/nowhere/at all", &err), RS_EIO);
+    assert_int_equal(rsi_stream_open(&stream, "/nowhere/at all", &err), RS_EUSAGE);
     assert_string_equal(err.message, "/nowhere/at all: cannot open: No such file or directory");
-    assert_int_equal(rsi_stream_open(&stream, "/", &err), RS_EINPUT);
-    assert_string_equal(err.message, "/: is a directory");
+    assert_int_equal(rsi_stream_open(&stream, "/", &err), RS_EUSAGE);
+    assert_string_equal(err.message, "/: is a directory, a file was expected");
     assert_null(stream);
 }
 

@@ -163,7 +163,7 @@ static inline void small_fill(rsi_batch *batch, rsi_block *block, const small_ro
         snprintf(ids[i], sizeof ids[i], "n%u", i);
         small_ok(rsi_block_node(block, account, small_text(ids[i]), &err), &err);
     }
-    small_ok(rsi_batch_append(batch, &block, 1, &err), &err);
+    small_ok(rsi_batch_append(batch, block, &err), &err);
     free(ids);
 }
 

@@ -326,7 +326,7 @@ static void stops_when_asked_to(void **state)
     (void)state;
     fill_some_of_all();
     small_open(&small, &rows, 50);
-    assert_true(failing_interrupt(find_and_report, &small) >= 4);
+    assert_true(failing_interrupt(find_and_report, &small) >= 3);
     small_close(&small);
 }
 

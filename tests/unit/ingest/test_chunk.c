@@ -321,7 +321,9 @@ static void tells_each_bad_cell(void **state)
     } rows[] = {
         {"a,b,1", "2:4! 3 fields, expected 4 as in the header |a,b,1|\n"},
         {"a,b,1,1,1", "2:5! 5 fields, expected 4 as in the header |a,b,1,1,1|\n"},
-        {"", "2:2! 1 field, expected 4 as in the header ||\n"},
+        {"\"\"", "2:2! 1 field, expected 4 as in the header |\"\"|\n"},
+        {"\n\r\n\nx",
+         "5:2! 1 field, expected 4 as in the header |x|\n"}, /* blank lines are no rows */
         {"a,b\"c,1,1", "2:2! quote within a field that does not start with one |a,b\"c,1,1|\n"},
         {"\"a\"x,b,1,1", "2:1! text after the closing quote |\"a\"x,b,1,1|\n"},
         {"a,b,1,\"1", "2:4! quote is not closed |a,b,1,\"1|\n"},
@@ -439,7 +441,6 @@ static void reads_json_lines(void **state)
                "2: pays/1/account/account/2/EUR a\\>b\xC3\xA9\" $2000\n"
                "4: pays/1/account/account/2/EUR true>false\n"
                "5:1! expected an object, found an array |[1]|\n"
-               "6:1! the document ends where a value is expected ||\n"
                "7:9! column \"from\": expected a text or a number, found an object "
                "|{\"from\":{\"x\":1},\"to\":\"b\"}|\n"
                "8:22! expected a key in quotes |{\"from\":\"a\",\"to\":\"b\",}|\n"

@@ -273,6 +273,37 @@ static void puts_rows_of_many_files_into_one_batch(void **state)
                               "uses account:b device:d,1 -1 -1 1 \n");
     assert_int_equal(ingest(in, &given, &result, &err), RS_OK);
     assert_true(result.unchanged); /* the same rows again: a no-op */
+    assert_false(result.subjects_added);
+}
+
+static void takes_new_subjects_from_a_batch_that_it_has(void **state)
+{
+    const folder *in = *state;
+    rs_ingest_result result;
+    rs_error err;
+    run given = {.store = "store", .files = {"logins.csv"}};
+    write_text(in, "logins.csv", "who,what\na,d1\n");
+    static const char *const subjects[] = {"", "\"subjects\":[\"account\",\"device\"],"};
+    for (int i = 0; i < 3; i++) {
+        char mapping[400];
+        snprintf(mapping, sizeof mapping,
+                 "{%s\"sources\":[{\"match\":\"*\",\"format\":\"csv\",\"relations\":[{\"name\":"
+                 "\"uses\",\"kind\":\"shared\",\"src\":{\"type\":\"account\",\"column\":\"who\"},"
+                 "\"dst\":{\"type\":\"device\",\"column\":\"what\"}}]}]}",
+                 subjects[i > 0]);
+        write_text(in, "map.json", mapping);
+        assert_int_equal(ingest(in, &given, &result, &err), RS_OK);
+        assert_int_equal(result.unchanged, i > 0);
+        assert_int_equal(result.subjects_added, i == 1);
+    }
+    char path[200];
+    rs_store *store = NULL;
+    path_in(in, "store", path);
+    assert_int_equal(rs_store_open(&store, path, &err), RS_OK);
+    assert_int_equal(rs_store_batch_count(store), 1);
+    assert_true(rs_store_type(store, rs_store_type_named(store, "account")).subject);
+    assert_true(rs_store_type(store, rs_store_type_named(store, "device")).subject);
+    rs_store_close(store);
 }
 
 static void fails_with_the_first_bad_row_and_leaves_no_store(void **state)
@@ -321,6 +352,21 @@ static void puts_bad_rows_aside_where_asked(void **state)
     assert_int_equal(count_files(in), 4);
 }
 
+/* One quote that is never closed takes all rows behind it: they are not one bad row. */
+static void fails_where_a_quote_is_never_closed(void **state)
+{
+    const folder *in = *state;
+    rs_ingest_result result;
+    rs_error err;
+    write_text(in, "map.json", PAYMENTS);
+    write_text(in, "pay1.csv", "from,to,ts,sum\na,b,never,1\na,\"b,100,1\nc,d,100,1\ne,f,100,1\n");
+    run given = {.store = "store", .files = {"pay1.csv"}, .rejects = "bad.csv"};
+    assert_int_equal(ingest(in, &given, &result, &err), RS_EINPUT);
+    assert_string_equal(plain(in, &err), "pay1.csv:3:2: quote is not closed");
+    assert_false(exists(in, "store"));
+    assert_false(exists(in, "bad.csv"));
+}
+
 static void tells_what_is_wrong_with_its_files(void **state)
 {
     const folder *in = *state;
@@ -342,7 +388,7 @@ static void tells_what_is_wrong_with_its_files(void **state)
         {{.store = "s", .files = {NULL}}, RS_EUSAGE, "no files to read"},
         {{.store = "s", .files = {"none*"}}, RS_EUSAGE, "no file is or matches \"none*\""},
         {{.store = "s", .files = {"none.csv"}}, RS_EUSAGE, "no file is or matches \"none.csv\""},
-        {{.store = "s", .files = {"pay_folder"}}, RS_EINPUT, "file \"pay_folder\" is a directory"},
+        {{.store = "s", .files = {"pay_folder"}}, RS_EUSAGE, "file \"pay_folder\" is a directory"},
         {{.store = "s", .files = {"other.csv"}},
          RS_EUSAGE,
          "no source of the mapping matches the file \"other.csv\""},
@@ -659,9 +705,11 @@ static void profiles_despite_failed_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(takes_new_subjects_from_a_batch_that_it_has),
         TEST(puts_rows_of_many_files_into_one_batch),
         TEST(fails_with_the_first_bad_row_and_leaves_no_store),
         TEST(puts_bad_rows_aside_where_asked),
+        TEST(fails_where_a_quote_is_never_closed),
         TEST(tells_what_is_wrong_with_its_files),
         TEST(gives_the_same_for_any_number_of_threads),
         TEST(reads_packed_files_as_they_are),

@@ -368,7 +368,7 @@ static void refuses_options_that_cannot_be(void **state)
     assert_fails(f, &options, RS_EUSAGE, "no node type to rank");
     options = (rs_evaluate_options)RS_EVALUATE_DEFAULTS;
     options.risks = "/nowhere/risks.csv";
-    assert_fails(f, &options, RS_EIO, "/nowhere/risks.csv");
+    assert_fails(f, &options, RS_EUSAGE, "/nowhere/risks.csv");
 }
 
 static void survives_every_cut_of_a_report(void **state)

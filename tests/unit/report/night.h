@@ -125,7 +125,7 @@ static inline void add_batch(const test_night *night, uint32_t part, uint32_t pa
             add_account(block, relation, number, &rooms[number]);
         }
     }
-    assert_int_equal(rsi_batch_append(batch, &block, 1, &err), RS_OK);
+    assert_int_equal(rsi_batch_append(batch, block, &err), RS_OK);
     assert_int_equal(rsi_batch_commit(batch, NULL, 1, &commit, &err), RS_OK);
     rsi_block_free(block);
     rsi_batch_close(batch);

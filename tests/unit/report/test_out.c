@@ -371,15 +371,17 @@ static void tells_why_a_file_cannot_be_made(void **state)
     (void)state;
     const struct {
         const char *path;
+        rs_status status;
         const char *message;
     } rows[] = {
-        {"/nowhere/at/all", "\"/nowhere/at/all\": open for writing: No such file or directory"},
-        {"/tmp", "\"/tmp\": open for writing: Is a directory"},
+        {"/nowhere/at/all", RS_EIO,
+         "\"/nowhere/at/all\": open for writing: No such file or directory"},
+        {"/tmp", RS_EUSAGE, "\"/tmp\": open for writing: Is a directory"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         rsi_out *out = NULL;
         rs_error err;
-        assert_int_equal(rsi_out_open(&out, rows[i].path, &err), RS_EIO);
+        assert_int_equal(rsi_out_open(&out, rows[i].path, &err), rows[i].status);
         assert_string_equal(err.message, rows[i].message);
         assert_null(out);
     }
@@ -409,6 +411,15 @@ static void writes_into_devices_and_through_links(void **state)
     assert_int_equal(lstat(link_path, &now), 0);
     assert_true(S_ISLNK(now.st_mode));
     assert_int_equal(read_file(found, sizeof found), 5);
+
+    unlink(path); /* a link to what is not there yet */
+    assert_int_equal(rsi_out_open(&out, link_path, &err), RS_OK);
+    rsi_out_string(out, "anew");
+    assert_int_equal(rsi_out_commit(out, &err), RS_OK);
+    rsi_out_close(out);
+    assert_int_equal(lstat(link_path, &now), 0);
+    assert_true(S_ISLNK(now.st_mode));
+    assert_int_equal(read_file(found, sizeof found), 4);
     unlink(link_path);
 }
 

@@ -276,7 +276,10 @@ static inline rs_status world_append(rsi_batch *batch, world_names *names, rsi_b
                 status = world_put(blocks[used], names, &rows[at++], err);
             }
         }
-        status = status == RS_OK ? rsi_batch_append(batch, blocks, used, err) : status;
+        for (size_t i = 0; status == RS_OK && i < used; i++) {
+            status = rsi_batch_append(batch, blocks[i], err);
+        }
+        status = status == RS_OK ? rsi_batch_relieve(batch, err) : status;
     }
     return status;
 }

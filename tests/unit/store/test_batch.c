@@ -59,7 +59,7 @@ static void begin(bench *it, bool keep_rows)
 
 static rs_status end(bench *it, const char *name)
 {
-    rs_status status = rsi_batch_append(it->batch, &it->block, 1, &it->err);
+    rs_status status = rsi_batch_append(it->batch, it->block, &it->err);
     if (status == RS_OK) {
         status = rsi_batch_commit(it->batch, name, 1, &it->commit, &it->err);
     }
@@ -407,10 +407,10 @@ static void refuses_what_is_no_store(void **state)
     assert_false(exists(name)); /* nothing was put beside it */
     snprintf(name, sizeof name, "%s/MANIFEST", path);
     file = fopen(name, "w");
-    fputs("ringscope-store 3\n", file);
+    fputs("ringscope-store 4\n", file);
     fclose(file);
     assert_int_equal(rs_store_open(&store, path, &err), RS_ECORRUPT);
-    assert_non_null(strstr(err.message, "version 3 is not supported (this build reads 1 to 2)"));
+    assert_non_null(strstr(err.message, "version 4 is not supported (this build reads 1 to 3)"));
     file = fopen(name, "w");
     fputs("PK\003\004", file);
     fclose(file);

@@ -54,6 +54,7 @@ static world *world_of(size_t keys, size_t (*make)(char *bytes, size_t i, uint64
         for (uint32_t i = 0; i < w->shards[s].id_count; i++) {
             w->ids[w->count++].local = s << RSI_LOCAL_BITS | i;
         }
+        assert_int_equal(rsi_shard_list(&w->shards[s], &err), RS_OK);
     }
     return w;
 }
