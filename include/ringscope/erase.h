@@ -40,29 +40,43 @@ typedef struct rs_stub {
     char text[RS_STUB_LENGTH + 1]; /* hex digits */
 } rs_stub;
 
-/* Rewrite every run that the store keeps and that names one of the `count` nodes: lists and risks
- * lose their lines, a report has "erased-STUB" for the id, so that its rings and sums stay what
- * they were; what explains the run is left out. Each run is replaced whole or not at all; its id
- * stays. *run_count counts them. RS_EIO, RS_ENOMEM, RS_ECORRUPT (a run is damaged: it is left as it
- * is), RS_EINTERRUPTED. */
-RS_API RS_MUST_USE rs_status rs_runs_erase(const char *store_path, const rs_node_name *nodes,
-                                           const rs_stub *stubs, size_t count, const rs_work *work,
-                                           uint64_t *run_count, rs_error *err);
+typedef enum rs_erasure_event {
+    RS_ERASURE_BEGUN,
+    RS_ERASURE_DONE,
+    RS_ERASURE_ABSENT, /* done, and there was nobody: nothing changed */
+    RS_ERASURE_FAILED  /* it may have been done in part: to be made again */
+} rs_erasure_event;
 
-/* A line of the record STORE/erasures.jsonl. */
+/* A call that erases, and a line of the record STORE/erasures.jsonl. */
 typedef struct rs_erasure {
-    bool done; /* false: it begins */
+    rs_erasure_event event;
     int64_t when_unix_s;
-    const char *type;
-    rs_stub stub;
-    const char *reason;  /* when it begins; NULL else */
-    uint64_t edge_count; /* when it is done: relations that went */
-    uint64_t run_count;  /* and runs that were rewritten */
+    const rs_node_name *nodes; /* all different; the record has their types */
+    const rs_stub *stubs;      /* one of each */
+    size_t count;
+    const char *reason;   /* when it begins */
+    uint64_t found_count; /* of the nodes, in the store */
+    uint64_t edge_count;  /* relations that went with them */
+    uint64_t run_count;   /* runs that were rewritten */
 } rs_erasure;
 
-/* Append to the record and sync it. RS_EIO, RS_ENOMEM. */
+/* Rewrite every run that the store keeps and that names one of the nodes: lists and risks lose
+ * their lines, a report has "erased-STUB" for the id, so that its rings and sums stay what they
+ * were; what explains the run is left out. Each run is replaced whole or not at all; its id stays.
+ * Then the record gets its last line: `erasure` comes out with event and run_count. A run that is
+ * under way meanwhile is not kept. RS_EIO, RS_ENOMEM, RS_ECORRUPT (a run is damaged: it is left as
+ * it is, the others are rewritten), RS_EINTERRUPTED. */
+RS_API RS_MUST_USE rs_status rs_runs_erase(const char *store_path, rs_erasure *erasure,
+                                           const rs_work *work, rs_error *err);
+
+/* Append to the record and sync it. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
 RS_API RS_MUST_USE rs_status rs_erasure_note(const char *store_path, const rs_erasure *erasure,
-                                             rs_error *err);
+                                             const rs_work *work, rs_error *err);
+
+/* Which erasures the record knows: another number after each. For rs_run_record, taken before the
+ * store is opened. RS_EIO, RS_ENOMEM. */
+RS_API RS_MUST_USE rs_status rs_erasures_mark(const char *store_path, uint64_t *mark,
+                                              rs_error *err);
 
 #ifdef __cplusplus
 }

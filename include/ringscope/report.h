@@ -70,6 +70,8 @@ typedef struct rs_run_record {
     uint64_t peak_memory_bytes; /* 0: not known */
     const rs_run_timing *timings;
     size_t timing_count;
+    uint64_t erasures_mark; /* rs_erasures_mark (erase.h) of before the store was opened */
+    uint64_t keep_runs;     /* how many runs stay, this one among them; 0: all */
 } rs_run_record;
 
 /* "runs/<32 hex digits>": a digest of the store, the as-of time, the settings and the lists. */
@@ -80,7 +82,9 @@ typedef struct rs_run_id {
 
 /* Keep a run in `store_path`/runs/ and make it the latest: report.json, risks.csv, blacklist.csv,
  * whitelist.csv (as used), settings.json, run.json. Whole or not at all; a run of the same inputs
- * is replaced. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
+ * is replaced. Then, with keep_runs, others are taken away: those that look furthest (as-of) stay,
+ * of equals those made last. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED, RS_ELOCKED (somebody was erased
+ * from the store meanwhile: nothing is kept). */
 RS_API RS_MUST_USE rs_status rs_run_keep(const char *store_path, const rs_graph *graph,
                                          const rs_findings *findings,
                                          const rs_report_options *options,

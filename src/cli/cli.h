@@ -190,6 +190,8 @@ RS_MUST_USE rs_status rsi_store_status(rs_status status, rs_error *err);
  * it), for ids may have colons; neither is empty. *id lies in `word`. RS_EUSAGE, RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_split_name(const char *word, char **type, rs_text *id, rs_error *err);
 
+/* Refuse an output file (NULL: none) that is a folder, in a folder that is not there, or "-". */
+RS_MUST_USE rs_status rsi_check_file(const char *path, const char *option, rs_error *err);
 /* Refuse an output `path` (NULL: none) that is one of the inputs (NULLs are passed over) or lies in
  * the store: RS_EUSAGE names the option. */
 RS_MUST_USE rs_status rsi_check_output(const char *path, const char *option, const char *store,

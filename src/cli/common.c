@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 
@@ -56,16 +57,41 @@ rs_status rsi_split_name(const char *word, char **type, rs_text *id, rs_error *e
     return *type == NULL ? rs_fail(err, RS_ENOMEM, "out of memory") : RS_OK;
 }
 
-/* The folder that `path` lies in, resolved; false where there is none. */
-static bool folder_of(const char *path, char out[PATH_MAX])
+/* The path without what is a link or a way back; of a file that is still to come, that of its
+ * folder and its name. False where there is no such folder. */
+static bool resolve(const char *path, char out[PATH_MAX])
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        return realpath(".", out) != NULL;
+    if (realpath(path, out) != NULL) {
+        return true;
     }
-    snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    return realpath(folder, out) != NULL;
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') {
+        length--;
+    }
+    if (length >= sizeof folder) {
+        return false;
+    }
+    memcpy(folder, path, length);
+    folder[length] = '\0';
+    char *slash = strrchr(folder, '/');
+    const char *name = slash != NULL ? slash + 1 : folder;
+    char *whole = NULL;
+    char above[PATH_MAX];
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    if (realpath(slash == NULL     ? "."
+                 : slash == folder ? "/"
+                                   : folder,
+                 above) == NULL ||
+        asprintf(&whole, "%s/%s", strcmp(above, "/") == 0 ? "" : above, name) < 0) {
+        return false;
+    }
+    bool fits = strlen(whole) < PATH_MAX;
+    memcpy(out, whole, fits ? strlen(whole) + 1 : 0);
+    free(whole);
+    return fits;
 }
 
 static bool same_place(const char *one, const char *other)
@@ -73,14 +99,32 @@ static bool same_place(const char *one, const char *other)
     char resolved[PATH_MAX];
     char against[PATH_MAX];
     return strcmp(one, other) == 0 ||
-           (realpath(one, resolved) != NULL && realpath(other, against) != NULL &&
-            strcmp(resolved, against) == 0);
+           (resolve(one, resolved) && resolve(other, against) && strcmp(resolved, against) == 0);
+}
+
+rs_status rsi_check_file(const char *path, const char *option, rs_error *err)
+{
+    if (path == NULL) {
+        return RS_OK;
+    }
+    struct stat now;
+    char resolved[PATH_MAX];
+    if (strcmp(path, "-") == 0) {
+        return rs_fail(err, RS_EUSAGE, "%s cannot be standard output", option);
+    }
+    if (stat(path, &now) == 0 && S_ISDIR(now.st_mode)) {
+        return rs_fail(err, RS_EUSAGE, "%s \"%s\" is a folder", option, path);
+    }
+    if (!resolve(path, resolved)) {
+        return rs_fail(err, RS_EUSAGE, "%s \"%s\": there is no such folder", option, path);
+    }
+    return RS_OK;
 }
 
 rs_status rsi_check_output(const char *path, const char *option, const char *store,
                            const char *const *inputs, size_t count, rs_error *err)
 {
-    char folder[PATH_MAX];
+    char place[PATH_MAX];
     char base[PATH_MAX];
     if (path == NULL) {
         return RS_OK;
@@ -91,10 +135,9 @@ rs_status rsi_check_output(const char *path, const char *option, const char *sto
                            option, path);
         }
     }
-    if (folder_of(path, folder) && realpath(store, base) != NULL) {
+    if (resolve(path, place) && resolve(store, base)) {
         size_t length = strlen(base);
-        if (strncmp(folder, base, length) == 0 &&
-            (folder[length] == '/' || folder[length] == '\0')) {
+        if (strncmp(place, base, length) == 0 && (place[length] == '/' || place[length] == '\0')) {
             return rs_fail(err, RS_EUSAGE, "%s \"%s\" lies in the store \"%s\"", option, path,
                            store);
         }

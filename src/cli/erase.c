@@ -77,37 +77,29 @@ done:
     return status;
 }
 
+/* Whether one of the words before, from the second, is the same. */
+static bool is_repeated(const rsi_call *call, size_t word)
+{
+    size_t i = 1;
+    while (i < word && strcmp(call->words[i], call->words[word]) != 0) {
+        i++;
+    }
+    return i < word;
+}
+
 static rs_status read_persons(persons *all, const rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
-    all->count = call->word_count - 1;
-    all->types = calloc(all->count + 1, sizeof *all->types);
-    all->nodes = calloc(all->count + 1, sizeof *all->nodes);
-    all->stubs = calloc(all->count + 1, sizeof *all->stubs);
+    all->types = calloc(call->word_count, sizeof *all->types);
+    all->nodes = calloc(call->word_count, sizeof *all->nodes);
+    all->stubs = calloc(call->word_count, sizeof *all->stubs);
     if (all->types == NULL || all->nodes == NULL || all->stubs == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory");
     }
-    for (size_t i = 0; i < all->count; i++) {
-        RS_TRY(read_person(all, i, call->words[i + 1], err));
-    }
-done:
-    return status;
-}
-
-static rs_status note(const rsi_call *call, const persons *all, bool done,
-                      const rs_erase_result *result, uint64_t run_count, rs_error *err)
-{
-    rs_status status = RS_OK;
-    const options *chosen = call->options;
-    for (size_t i = 0; i < all->count; i++) {
-        rs_erasure one = {.done = done,
-                          .when_unix_s = (int64_t)time(NULL),
-                          .type = all->types[i],
-                          .stub = all->stubs[i],
-                          .reason = done ? NULL : chosen->reason,
-                          .run_count = run_count};
-        one.edge_count = result->compact.edges_before - result->compact.edges_after;
-        RS_TRY(rs_erasure_note(call->words[0], &one, err));
+    for (size_t i = 1; i < call->word_count; i++) {
+        if (!is_repeated(call, i)) {
+            RS_TRY(read_person(all, all->count++, call->words[i], err));
+        }
     }
 done:
     return status;
@@ -146,25 +138,55 @@ static void print(const rsi_call *call, const persons *all, const rs_erase_resul
     }
 }
 
+static rs_status erase(const rsi_call *call, rs_erasure *erasure, rs_erase_result *result,
+                       rs_error *err)
+{
+    rs_status status = RS_OK;
+    const char *path = call->words[0];
+    RS_TRY(rs_erase(path, erasure->nodes, erasure->count, call->work, result, err));
+    erasure->when_unix_s = (int64_t)time(NULL);
+    erasure->found_count = result->found_count;
+    erasure->edge_count = result->compact.edges_before - result->compact.edges_after;
+    RS_TRY(rs_runs_erase(path, erasure, call->work, err));
+done:
+    return status;
+}
+
+/* That it failed is noted too: what is begun and not ended is under way, or was killed. */
+static void note_failure(const rsi_call *call, rs_erasure *erasure)
+{
+    erasure->event = RS_ERASURE_FAILED;
+    erasure->when_unix_s = (int64_t)time(NULL);
+    (void)!rs_erasure_note(call->words[0], erasure, NULL, NULL);
+}
+
 static rs_status run(rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
+    const options *chosen = call->options;
     persons all = {0};
     rs_store *store = NULL;
     rs_erase_result result = {0};
-    uint64_t run_count = 0;
     const char *path = call->words[0];
     RS_TRY(read_persons(&all, call, err));
     RS_TRY(rsi_open_store(&store, path, err));
     rs_store_close(store); /* it is there */
-    RS_TRY(note(call, &all, false, &result, 0, err));
-    RS_TRY(rs_erase(path, all.nodes, all.count, call->work, &result, err));
-    RS_TRY(rs_runs_erase(path, all.nodes, all.stubs, all.count, call->work, &run_count, err));
-    RS_TRY(note(call, &all, true, &result, run_count, err));
-    if (!call->quiet) {
-        print(call, &all, &result, run_count);
+    rs_erasure erasure = {.event = RS_ERASURE_BEGUN,
+                          .when_unix_s = (int64_t)time(NULL),
+                          .nodes = all.nodes,
+                          .stubs = all.stubs,
+                          .count = all.count,
+                          .reason = chosen->reason};
+    RS_TRY(rs_erasure_note(path, &erasure, call->work, err));
+    status = erase(call, &erasure, &result, err);
+    if (status != RS_OK) {
+        note_failure(call, &erasure);
+        goto done;
     }
-    if (result.found_count == 0 && run_count == 0) {
+    if (!call->quiet) {
+        print(call, &all, &result, erasure.run_count);
+    }
+    if (erasure.event == RS_ERASURE_ABSENT) {
         status = rs_fail(err, RS_ENOTFOUND, "neither the store \"%s\" nor a run of it has %s", path,
                          all.count == 1 ? "such a node" : "any of these nodes");
     }

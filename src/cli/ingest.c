@@ -171,6 +171,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     ingest.files = call->words + 1;
     ingest.file_count = call->word_count - 1;
     memset(&result, 0, sizeof result);
+    RS_TRY(rsi_check_file(given->rejects, "--rejects", err));
     RS_TRY(rsi_check_output(given->rejects, "--rejects", call->words[0], &given->mapping, 1, err));
     RS_TRY(rsi_check_output(given->rejects, "--rejects", call->words[0], ingest.files,
                             ingest.file_count, err));

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/parallel.h"
@@ -10,6 +11,7 @@
 #include "cli/rings.h"
 #include "cli/stages.h"
 #include "report/trace.h"
+#include "ringscope/erase.h"
 
 enum { CONFLICTS_SHOWN = 10 };
 
@@ -24,6 +26,7 @@ typedef struct options {
     uint64_t component_max;
     uint64_t seed;
     uint64_t top;
+    uint64_t keep_runs;
     bool no_network;
 } options;
 
@@ -34,9 +37,10 @@ static const rsi_option table[] = {
     {"whitelist", RSI_WORD, "FILE", offsetof(options, whitelist),
      "who is known to be good, in the same form; holds risk back", 0, 0, false},
     {"report", RSI_WORD, "FILE", offsetof(options, report),
-     "write the report there too; the store keeps it in any case", 0, 0, false},
+     "write the report there too, \"-\": to standard output; the store keeps it in any case", 0, 0,
+     false},
     {"risks", RSI_WORD, "FILE", offsetof(options, risks),
-     "write everybody's risk there too, as CSV", 0, 0, false},
+     "write everybody's risk there too, as CSV; \"-\": to standard output", 0, 0, false},
     {"as-of", RSI_TIME, "TIME", offsetof(options, as_of),
      "look at nothing later than this, a date meaning the end of that day; default the latest "
      "event "
@@ -52,6 +56,10 @@ static const rsi_option table[] = {
      "seed of the clustering's random order; default 1", 0, 4294967295.0, false},
     {"top", RSI_COUNT, "N", offsetof(options, top),
      "print the N rings of the highest scores at the end; default 10", 0, 1e6, false},
+    {"keep-runs", RSI_COUNT, "N", offsetof(options, keep_runs),
+     "then keep the latest N runs of the store, this one among them, and take the others away; "
+     "default all",
+     1, 1e9, false},
     {"no-network", RSI_FLAG, NULL, offsetof(options, no_network),
      "do not keep the network that explain reads; it then takes as long as a run", 0, 0, false},
     {0},
@@ -117,7 +125,7 @@ static rs_status copy_result(void *context, size_t index, unsigned worker, rs_er
 }
 
 static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_options *report,
-                      rs_run_id *id, rs_error *err)
+                      uint64_t erasures_mark, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
@@ -126,7 +134,9 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .memory_bytes = call->work->memory_bytes,
                             .peak_memory_bytes = peak_memory(),
                             .timings = stages->timings,
-                            .timing_count = stages->timing_count};
+                            .timing_count = stages->timing_count,
+                            .erasures_mark = erasures_mark,
+                            .keep_runs = o->keep_runs};
     RS_TRY(rsi_run_keep(call->words[0], stages->graph, &stages->findings, report, &record,
                         stages->trace, call->work, id, err));
     copies c = {.store = call->words[0], .id = id, .to = {o->report, o->risks}};
@@ -241,16 +251,29 @@ done:
     return status;
 }
 
+/* Then the summary is left out, so that it does not run into the file. */
+static bool is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 /* No output may stand where an input or the store is. */
 static rs_status check_outputs(const rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
-    const char *inputs[] = {o->blacklist, o->whitelist};
-    const char *report[] = {o->report};
-    RS_TRY(rsi_check_output(o->report, "--report", call->words[0], inputs, 2, err));
-    RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], inputs, 2, err));
-    RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], report, 1, err));
+    const char *inputs[] = {o->blacklist, o->whitelist, o->report};
+    if (is_stdout(o->report) && is_stdout(o->risks)) {
+        return rs_fail(err, RS_EUSAGE, "--report and --risks cannot both be standard output");
+    }
+    if (!is_stdout(o->report)) {
+        RS_TRY(rsi_check_file(o->report, "--report", err));
+        RS_TRY(rsi_check_output(o->report, "--report", call->words[0], inputs, 2, err));
+    }
+    if (!is_stdout(o->risks)) {
+        RS_TRY(rsi_check_file(o->risks, "--risks", err));
+        RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], inputs, 3, err));
+    }
 done:
     return status;
 }
@@ -263,12 +286,14 @@ static rs_status run(rsi_call *call, rs_error *err)
     rsi_stages stages = {0};
     char *json = NULL;
     rs_run_id id = {0};
+    uint64_t erasures_mark = 0;
     RS_TRY(check_outputs(call, err));
+    RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
     RS_TRY(rsi_stages_start(&stages, &settings, call->work, err));
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
                                call->work, err));
     if (!o->no_network) {
-        RS_TRY(rsi_trace_new(&stages.trace, call->words[0], stages.graph, err));
+        RS_TRY(rsi_trace_new(&stages.trace, call->words[0], stages.graph, call->work, err));
     }
     RS_TRY(rsi_stages_middle(&stages, &settings, call->work, err));
     rs_network_free(&stages.network);
@@ -284,8 +309,8 @@ static rs_status run(rsi_call *call, rs_error *err)
     report.blacklist = o->blacklist != NULL ? &stages.blacklist : NULL;
     report.whitelist = o->whitelist != NULL ? &stages.whitelist : NULL;
     report.conflicts = &stages.conflicts;
-    RS_TRY(keep(call, &stages, &report, &id, err));
-    if (!call->quiet) {
+    RS_TRY(keep(call, &stages, &report, erasures_mark, &id, err));
+    if (!call->quiet && !is_stdout(o->report) && !is_stdout(o->risks)) {
         RS_TRY(print_summary(call, &stages, &id, err));
     }
 done:

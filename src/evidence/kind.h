@@ -52,6 +52,7 @@ extern const rsi_kind rsi_same_window;
 extern const rsi_kind rsi_lockstep;
 extern const rsi_kind rsi_relay;
 extern const rsi_kind rsi_cycle;
+extern const rsi_kind rsi_co_action;
 
 /* Whether a relation ties a subject type to another one, so that it can be grouped by thing. */
 bool rsi_ties_things(const rs_graph *graph, const rs_relation_info *info);

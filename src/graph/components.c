@@ -18,7 +18,7 @@
 #include "base/try.h"
 #include "graph/internal.h"
 
-enum { AHEAD = 24 };
+enum { AHEAD = 40 };
 
 typedef struct forest {
     const rs_store *store;
@@ -69,22 +69,38 @@ static uint32_t join(uint32_t *parent, uint32_t a, uint32_t b, bool alone)
     }
 }
 
+/* `v` hangs at `up`, which is not `root`: most often what was the root has a smaller one above it
+ * since. Apart from the loop, which then keeps what it needs in registers. */
+static __attribute__((noinline)) uint32_t catch_up(const forest *f, uint32_t root, uint32_t v,
+                                                   uint32_t up)
+{
+    if (load(f->parent, up) != root) {
+        root = join(f->parent, root, up, f->alone);
+    }
+    if (up != v) { /* next time it hangs at the root itself */
+        __atomic_store_n(&f->parent[v], root, __ATOMIC_RELAXED);
+    }
+    return root;
+}
+
 static void join_run(const forest *f, const rs_edges *run, uint32_t src_first, uint32_t dst_first)
 {
-    uint32_t *parent = f->parent;
-    uint32_t *targets = parent + dst_first;
-    uint32_t last = RS_NO_NODE, root = 0;
-    for (size_t i = 0; i < run->count; i++) {
-        size_t ahead = i + AHEAD < run->count ? i + AHEAD : i;
-        __builtin_prefetch(&targets[run->dst[ahead]]);
-        if (run->src[i] != last) {
-            last = run->src[i];
-            root = find_root(parent, src_first + last);
-        }
-        uint32_t up = load(targets, run->dst[i]);
-        if (up != root) {
-            root = join(parent, root, up, f->alone);
-        }
+    const uint32_t *src = run->src;
+    const uint32_t *dst = run->dst;
+    const uint32_t *targets = f->parent + dst_first;
+    for (size_t i = 0; i < run->count;) {
+        uint32_t own = src[i];
+        uint32_t root = find_root(f->parent, src_first + own);
+        do {
+            if (i + AHEAD < run->count) {
+                __builtin_prefetch(&targets[dst[i + AHEAD]]);
+            }
+            uint32_t up = load(targets, dst[i]);
+            if (up != root) {
+                root = catch_up(f, root, dst_first + dst[i], up);
+            }
+            i++;
+        } while (i < run->count && src[i] == own);
     }
 }
 

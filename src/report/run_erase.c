@@ -38,7 +38,8 @@ typedef struct eraser {
     const rs_stub *stubs;
     size_t count;
     rs_run_id id;
-    const char *made; /* folder of the new run */
+    rsi_runs runs;   /* locked */
+    rsi_making made; /* the new run */
     rsi_json *json;
     uint64_t hits; /* in the file at hand */
 } eraser;
@@ -318,7 +319,7 @@ static rs_status rewrite_file(eraser *e, rs_run_file file, rsi_file_note *note, 
     rsi_out *out = NULL;
     char *to = NULL;
     char *from = rs_run_path(e->store_path, &e->id, file);
-    if (from == NULL || asprintf(&to, "%s/%s", e->made, rsi_run_file_name(file)) < 0) {
+    if (from == NULL || asprintf(&to, "%s/%s", e->made.path, rsi_run_file_name(file)) < 0) {
         to = NULL;
         status = no_memory(err);
         goto done;
@@ -347,7 +348,7 @@ done:
     return status;
 }
 
-/* What explains a run holds every id that the run knew, risk or not; it goes as a whole, and the
+/* What explains a run says where in its risks each node stands; it goes as a whole, and the
  * network is then built again from the store. */
 static rs_status look_into_trace(const eraser *e, bool *changed, rs_error *err)
 {
@@ -383,7 +384,8 @@ static rs_status rewrite_run(eraser *e, bool *changed, rs_error *err)
         *changed = *changed || e->hits > 0;
     }
     from = rs_run_path(e->store_path, &e->id, RS_RUN_SIDECAR);
-    if (from == NULL || asprintf(&to, "%s/%s", e->made, rsi_run_file_name(RS_RUN_SIDECAR)) < 0) {
+    if (from == NULL ||
+        asprintf(&to, "%s/%s", e->made.path, rsi_run_file_name(RS_RUN_SIDECAR)) < 0) {
         to = NULL;
         status = no_memory(err);
         goto done;
@@ -395,89 +397,66 @@ done:
     return status;
 }
 
-static rs_status erase_from_run(eraser *e, const char *runs, uint64_t *run_count, rs_error *err)
+static rs_status erase_from_run(eraser *e, uint64_t *run_count, rs_error *err)
 {
     rs_status status = RS_OK;
     bool changed = false;
-    char *path = NULL;
-    rsi_run_remove(e->made);
-    if (mkdir(e->made, 0777) != 0) {
-        return rs_fail(err, RS_EIO, "make folder \"%s\": %s", e->made, strerror(errno));
-    }
+    RS_TRY(rsi_making_new(&e->made, &e->runs, err));
     RS_TRY(rewrite_run(e, &changed, err));
     if (changed) {
-        if (asprintf(&path, "%s/%s", runs, e->id.text) < 0) {
-            path = NULL;
-            status = no_memory(err);
-            goto done;
-        }
-        RS_TRY(rsi_run_publish(e->made, path, err));
+        RS_TRY(rsi_run_publish(&e->made, &e->runs, &e->id, err));
         ++*run_count;
     }
 done:
-    rsi_run_remove(e->made);
-    free(path);
+    rsi_making_close(&e->made);
     return rs_context(err, status, "run %s", e->id.text);
 }
 
-rs_status rs_runs_erase(const char *store_path, const rs_node_name *nodes, const rs_stub *stubs,
-                        size_t count, const rs_work *work, uint64_t *run_count, rs_error *err)
+static rs_status erase_from_runs(eraser *e, const rs_work *work, uint64_t *run_count, rs_error *err)
 {
     rs_status status = RS_OK;
-    eraser e = {.store_path = store_path, .nodes = nodes, .stubs = stubs, .count = count};
-    char *runs = NULL;
-    char *made = NULL;
     rs_run_id *ids = NULL;
     size_t id_count = 0;
     bool failed = false; /* `err` tells of the first */
-    *run_count = 0;
-    if (asprintf(&runs, "%s/runs", store_path) < 0) {
-        runs = NULL;
-        status = no_memory(err);
-        goto done;
-    }
-    if (asprintf(&made, "%s/.tmp-%ld", runs, (long)getpid()) < 0) {
-        made = NULL;
-        status = no_memory(err);
-        goto done;
-    }
-    e.made = made;
-    rsi_run_remove_leftovers(runs); /* a killed one may have left a run that names the node */
-    RS_TRY(rsi_json_new(&e.json, err));
-    RS_TRY(rsi_run_list(store_path, &ids, &id_count, err));
+    RS_TRY(rsi_json_new(&e->json, err));
+    rsi_runs_sweep(&e->runs); /* a killed one may have left a run that names the node */
+    RS_TRY(rsi_run_list(e->store_path, &ids, &id_count, err));
     for (size_t i = 0; i < id_count; i++) {
         RS_TRY(rs_work_report(work, "erase", "runs", i, id_count, err));
-        e.id = ids[i];
-        rs_status one = erase_from_run(&e, runs, run_count, failed ? NULL : err);
+        e->id = ids[i];
+        rs_status one = erase_from_run(e, run_count, failed ? NULL : err);
         failed = failed || one == RS_ECORRUPT;
         RS_TRY(one == RS_ECORRUPT ? RS_OK : one); /* a damaged one keeps nobody in the others */
     }
     status = failed ? RS_ECORRUPT : RS_OK;
 done:
-    rsi_json_free(e.json);
+    rsi_json_free(e->json);
     free(ids);
-    free(runs);
-    free(made);
     return rs_context(err, status, "erase from runs");
 }
 
 /* ---- the record ------------------------------------------------------------------------------ */
 
-/* One line of JSON, in the text of a file under another name that rsi_out knows how to write. */
 static void put_erasure(rsi_out *out, const rs_erasure *erasure)
 {
-    rsi_out_string(out, erasure->done ? "{\"event\":\"done\",\"when\":\""
-                                      : "{\"event\":\"begun\",\"when\":\"");
+    static const char *const events[] = {"begun", "done", "absent", "failed"};
+    rsi_out_string(out, "{\"event\":");
+    rsi_out_json_string(out, events[erasure->event]);
+    rsi_out_string(out, ",\"when\":\"");
     rsi_out_time(out, erasure->when_unix_s);
-    rsi_out_string(out, "\",\"stub\":\"");
-    rsi_out_string(out, erasure->stub.text);
-    rsi_out_string(out, "\",\"type\":");
-    rsi_out_json_string(out, erasure->type);
-    if (erasure->reason != NULL) {
+    rsi_out_string(out, "\",\"nodes\":[");
+    for (size_t i = 0; i < erasure->count; i++) {
+        rsi_out_string(out, i == 0 ? "{\"type\":" : ",{\"type\":");
+        rsi_out_json_string(out, erasure->nodes[i].type);
+        rsi_out_string(out, ",\"stub\":");
+        rsi_out_json_string(out, erasure->stubs[i].text);
+        rsi_out_string(out, "}");
+    }
+    rsi_out_string(out, "]");
+    if (erasure->event == RS_ERASURE_BEGUN) {
         rsi_out_string(out, ",\"reason\":");
         rsi_out_json_string(out, erasure->reason);
-    }
-    if (erasure->done) {
+    } else if (erasure->event == RS_ERASURE_DONE) {
         rsi_out_string(out, ",\"relations\":");
         rsi_out_count(out, erasure->edge_count);
         rsi_out_string(out, ",\"runs\":");
@@ -486,15 +465,21 @@ static void put_erasure(rsi_out *out, const rs_erasure *erasure)
     rsi_out_string(out, "}\n");
 }
 
+static char *record_path(const char *store_path)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s/erasures.jsonl", store_path) < 0 ? NULL : path;
+}
+
 /* The record so far and one line more, written whole under another name: a kill never leaves half
- * a line. */
-rs_status rs_erasure_note(const char *store_path, const rs_erasure *erasure, rs_error *err)
+ * a line. The runs are locked: nobody else adds a line meanwhile. */
+static rs_status add_line(const char *store_path, const rs_erasure *erasure, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_buffer before = {0};
     rsi_out *out = NULL;
-    char *path = NULL;
-    if (asprintf(&path, "%s/erasures.jsonl", store_path) < 0) {
+    char *path = record_path(store_path);
+    if (path == NULL) {
         return no_memory(err);
     }
     status = rsi_read_file(AT_FDCWD, path, RECORD_MAX, &before, err);
@@ -510,4 +495,57 @@ done:
     rsi_buffer_free(&before);
     free(path);
     return rs_context(err, status, "record of erasures");
+}
+
+rs_status rs_erasure_note(const char *store_path, const rs_erasure *erasure, const rs_work *work,
+                          rs_error *err)
+{
+    rsi_runs runs;
+    rs_status status = rsi_runs_enter(&runs, store_path, work, err);
+    if (status == RS_OK) {
+        status = add_line(store_path, erasure, err);
+        rsi_runs_leave(&runs);
+    }
+    return status;
+}
+
+rs_status rs_erasures_mark(const char *store_path, uint64_t *mark, rs_error *err)
+{
+    struct stat now;
+    rs_status status = RS_OK;
+    char *path = record_path(store_path);
+    if (path == NULL) {
+        return no_memory(err);
+    }
+    *mark = 0;
+    if (stat(path, &now) == 0) {
+        *mark = (uint64_t)now.st_size; /* it only ever grows */
+    } else if (errno != ENOENT && errno != ENOTDIR) {
+        status = rs_fail(err, RS_EIO, "\"%s\": %s", path, strerror(errno));
+    }
+    free(path);
+    return status;
+}
+
+/* The last line is written under the same lock: a run that waits for it sees that it was
+ * overtaken. */
+rs_status rs_runs_erase(const char *store_path, rs_erasure *erasure, const rs_work *work,
+                        rs_error *err)
+{
+    rs_status status = RS_OK;
+    eraser e = {.store_path = store_path,
+                .nodes = erasure->nodes,
+                .stubs = erasure->stubs,
+                .count = erasure->count,
+                .runs = RSI_NO_RUNS,
+                .made = RSI_NO_MAKING};
+    erasure->run_count = 0;
+    RS_TRY(rsi_runs_enter(&e.runs, store_path, work, err));
+    RS_TRY(erase_from_runs(&e, work, &erasure->run_count, err));
+    bool anybody = erasure->found_count + erasure->run_count > 0;
+    erasure->event = anybody ? RS_ERASURE_DONE : RS_ERASURE_ABSENT;
+    RS_TRY(add_line(store_path, erasure, err));
+done:
+    rsi_runs_leave(&e.runs);
+    return status;
 }

@@ -378,10 +378,10 @@ done:
     return status;
 }
 
-static bool is_device(const char *path)
+static bool is_stream(const char *path)
 {
     struct stat now;
-    return stat(path, &now) == 0 && !S_ISREG(now.st_mode);
+    return strcmp(path, "-") == 0 || (stat(path, &now) == 0 && !S_ISREG(now.st_mode));
 }
 
 /* "night.json" -> "night.run.json"; NULL where memory ends. */
@@ -399,7 +399,7 @@ rs_status rs_run_copy(const char *store_path, const rs_run_id *id, rs_run_file f
 {
     char *beside;
     rs_status status = rsi_run_copy_file(store_path, id, file, path, err);
-    if (status != RS_OK || file != RS_RUN_REPORT || is_device(path)) {
+    if (status != RS_OK || file != RS_RUN_REPORT || is_stream(path)) {
         return status;
     }
     beside = sidecar_beside(path);

@@ -8,25 +8,18 @@
  *     runs/ID/network.bin      what explains each node's risk (trace.h), unless left out
  *     runs/ID/counts.bin       what explains how odd it is, the same
  *     runs/ID/run.json         the sidecar: what the run read and how it went
- *     runs/.tmp-PID/           a run in the making
- *     runs/.tmp-PID.*          its traces in the making
+ *     runs/.tmp-PID/           a run in the making (runs_making.c)
  *
  * Invariant: what stands under runs/ID is whole. A folder is filled under another name, its files
  * and itself are synced, and it is exchanged with what stands there in one step; `latest` follows
  * after. A kill at any moment leaves the run before or this one.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/parallel.h"
@@ -34,6 +27,7 @@
 #include "report/report.h"
 #include "report/runs.h"
 #include "report/trace.h"
+#include "ringscope/erase.h"
 #include "ringscope/version.h"
 
 const char *rsi_run_file_name(rs_run_file file)
@@ -54,8 +48,6 @@ rsi_file_note rsi_note(const rsi_out *out)
     return note;
 }
 
-static const char making[] = ".tmp-";
-
 /* ---- paths ----------------------------------------------------------------------------------- */
 
 RS_PRINTF(2, 3) static rs_status make_path(char **path, const char *format, ...)
@@ -74,54 +66,6 @@ RS_PRINTF(2, 3) static rs_status make_path(char **path, const char *format, ...)
 static rs_status no_memory(rs_error *err)
 {
     return rs_fail(err, RS_ENOMEM, "out of memory");
-}
-
-static rs_status make_folder(const char *path, rs_error *err)
-{
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        return rs_fail(err, RS_EIO, "make folder \"%s\": %s", path, strerror(errno));
-    }
-    return RS_OK;
-}
-
-/* Remove a run's folder and the files in it; what is not there is no failure. */
-void rsi_run_remove(const char *path)
-{
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
-        unlink(path); /* a trace in the making, or nothing */
-        return;
-    }
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (entry->d_name[0] != '.' || strlen(entry->d_name) > 2) {
-            unlinkat(dirfd(folder), entry->d_name, 0);
-        }
-    }
-    closedir(folder);
-    rmdir(path);
-}
-
-/* Remove what processes left that are no more. */
-void rsi_run_remove_leftovers(const char *runs)
-{
-    DIR *folder = opendir(runs);
-    if (folder == NULL) {
-        return;
-    }
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        long process = 0;
-        if (strncmp(entry->d_name, making, strlen(making)) == 0) {
-            process = strtol(entry->d_name + strlen(making), NULL, 10);
-        }
-        char *path;
-        bool dead =
-            process > 0 && process != getpid() && kill((pid_t)process, 0) != 0 && errno == ESRCH;
-        if (dead && make_path(&path, "%s/%s", runs, entry->d_name) == RS_OK) {
-            rsi_run_remove(path);
-            free(path);
-        }
-    }
-    closedir(folder);
 }
 
 /* ---- the files of a run ---------------------------------------------------------------------- */
@@ -434,7 +378,7 @@ static rs_status write_results(const char *folder, const rs_graph *graph,
     }
     RS_TRY(rsi_parallel(work, 2, write_result, &r, err));
     if (trace != NULL) {
-        RS_TRY(rsi_trace_keep(trace, findings, r.piece_ends, folder, notes, err));
+        RS_TRY(rsi_trace_keep(trace, findings, r.piece_ends, r.risks, notes, err));
     }
 done:
     free(r.piece_ends);
@@ -456,50 +400,12 @@ done:
     return status;
 }
 
-/* Put the folder `made` where `path` is; what stood there goes. */
-static rs_status exchange(const char *made, const char *path, rs_error *err)
-{
-    if (rename(made, path) == 0) {
-        return RS_OK;
-    }
-    if (errno != EEXIST && errno != ENOTEMPTY) {
-        return rs_fail(err, RS_EIO, "rename to \"%s\": %s", path, strerror(errno));
-    }
-    if (renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
-        rsi_run_remove(made);
-        return RS_OK;
-    }
-    /* A file system that cannot exchange: the old one goes first. A kill in between costs a run
-     * that its inputs make again, never a half of one. */
-    rsi_run_remove(path);
-    if (rename(made, path) != 0) {
-        return rs_fail(err, RS_EIO, "rename to \"%s\": %s", path, strerror(errno));
-    }
-    return RS_OK;
-}
-
-rs_status rsi_run_publish(const char *made, const char *path, rs_error *err)
-{
-    rs_status status = RS_OK;
-    char *runs = strdup(path);
-    if (runs == NULL) {
-        return no_memory(err);
-    }
-    *strrchr(runs, '/') = '\0';
-    RS_TRY(rsi_sync_folder(made, err));
-    RS_TRY(exchange(made, path, err));
-    RS_TRY(rsi_sync_folder(runs, err));
-done:
-    free(runs);
-    return status;
-}
-
-rs_status rsi_run_point(const char *runs, const rs_run_id *id, rs_error *err)
+rs_status rsi_run_point(const rsi_runs *runs, const rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
     char *path = NULL;
-    if (make_path(&path, "%s/latest", runs) != RS_OK) {
+    if (make_path(&path, "%s/latest", runs->path) != RS_OK) {
         return no_memory(err);
     }
     RS_TRY(rsi_out_open(&out, path, err));
@@ -512,19 +418,45 @@ done:
     return status;
 }
 
-static rs_status publish_run(const char *store_path, const char *runs, const char *made,
-                             const rs_run_id *id, rs_error *err)
+/* What was erased while the run was under way must not come back with it: a store that is still
+ * what the run read has lost nothing yet, and whoever erases looks through the runs after that. */
+static rs_status check_erasures(const char *store_path, const rs_graph *graph, uint64_t seen,
+                                rs_error *err)
 {
     rs_status status = RS_OK;
-    char *path = NULL;
-    if (make_path(&path, "%s/%s", runs, id->text) != RS_OK) {
-        return no_memory(err);
+    rs_store *now = NULL;
+    uint64_t mark = 0;
+    RS_TRY(rs_erasures_mark(store_path, &mark, err));
+    if (mark == seen) {
+        return RS_OK;
     }
-    RS_TRY(rsi_run_publish(made, path, err));
-    RS_TRY(rsi_sync_folder(store_path, err));
-    RS_TRY(rsi_run_point(runs, id, err));
+    RS_TRY(rs_store_open(&now, store_path, err));
+    if (strcmp(rs_store_digest(now), rs_store_digest(rs_graph_store(graph))) != 0) {
+        status = rs_fail(err, RS_ELOCKED,
+                         "somebody was erased from the store meanwhile: the run is not kept, "
+                         "start it again");
+    }
 done:
-    free(path);
+    rs_store_close(now);
+    return status;
+}
+
+static rs_status publish_run(const char *store_path, const rs_graph *graph, const rsi_making *made,
+                             const rs_run_record *record, const rs_work *work, const rs_run_id *id,
+                             rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_runs runs = RSI_NO_RUNS;
+    RS_TRY(rsi_runs_enter(&runs, store_path, work, err));
+    RS_TRY(check_erasures(store_path, graph, record->erasures_mark, err));
+    RS_TRY(rsi_run_publish(made, &runs, id, err));
+    RS_TRY(rsi_sync_folder(store_path, err));
+    RS_TRY(rsi_run_point(&runs, id, err));
+    if (record->keep_runs > 0) {
+        RS_TRY(rsi_runs_prune(store_path, &runs, id, record->keep_runs, err));
+    }
+done:
+    rsi_runs_leave(&runs);
     return status;
 }
 
@@ -540,28 +472,18 @@ rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_f
                        struct rsi_trace *trace, const rs_work *work, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
-    char *runs = NULL;
-    char *made = NULL;
+    rsi_making own = RSI_NO_MAKING;
+    const rsi_making *made = trace != NULL ? rsi_trace_folder(trace) : &own;
     rsi_file_note notes[RSI_RUN_FILES] = {{0}};
-    if (make_path(&runs, "%s/runs", store_path) != RS_OK ||
-        make_path(&made, "%s/%s%ld", runs, making, (long)getpid()) != RS_OK) {
-        status = no_memory(err);
-        goto done;
+    if (trace == NULL) {
+        RS_TRY(rsi_making_begin(&own, store_path, work, err));
     }
-    RS_TRY(make_folder(runs, err));
-    rsi_run_remove_leftovers(runs);
-    rsi_run_remove(made);
-    RS_TRY(make_folder(made, err));
-    RS_TRY(write_inputs(made, graph, options, notes, err));
+    RS_TRY(write_inputs(made->path, graph, options, notes, err));
     RS_TRY(digest_run(graph, options, notes, id, err));
-    RS_TRY(write_results(made, graph, findings, options, work, trace, notes, err));
-    RS_TRY(write_sidecar(made, graph, record, notes, id, err));
-    RS_TRY(publish_run(store_path, runs, made, id, err));
+    RS_TRY(write_results(made->path, graph, findings, options, work, trace, notes, err));
+    RS_TRY(write_sidecar(made->path, graph, record, notes, id, err));
+    RS_TRY(publish_run(store_path, graph, made, record, work, id, err));
 done:
-    if (made != NULL) {
-        rsi_run_remove(made); /* gone where it was published */
-    }
-    free(made);
-    free(runs);
+    rsi_making_close(&own);
     return rs_context(err, status, "keep the run");
 }

@@ -6,6 +6,7 @@
 
 #include "report/out.h"
 #include "ringscope/report.h"
+#include "ringscope/work.h"
 
 enum { RSI_RUN_FILES = RS_RUN_SIDECAR }; /* files before the sidecar */
 
@@ -41,6 +42,50 @@ RS_MUST_USE rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *
 enum { RSI_RISK_FIELDS = 7 };
 bool rsi_risk_line_of(const rs_text fields[RSI_RISK_FIELDS], rs_risk_line *line);
 
+/* ---- runs in the making (runs_making.c) ------------------------------------------------------ */
+
+/* STORE/runs, which is made where it is missing, and locked: nobody else publishes, rewrites or
+ * takes away runs meanwhile. */
+typedef struct rsi_runs {
+    char *path;
+    int folder;
+} rsi_runs;
+#define RSI_NO_RUNS                                                                                \
+    {                                                                                              \
+        .folder = -1                                                                               \
+    }
+/* Waits for others, as long as `work` does not ask to stop. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
+RS_MUST_USE rs_status rsi_runs_enter(rsi_runs *runs, const char *store_path, const rs_work *work,
+                                     rs_error *err);
+void rsi_runs_leave(rsi_runs *runs); /* RSI_NO_RUNS is fine */
+/* Remove what processes left that are no more. */
+void rsi_runs_sweep(const rsi_runs *runs);
+/* Remove a run's folder and the files in it; what is not there is no failure. */
+void rsi_run_remove(const char *path);
+/* The same in such a way that no kill leaves half of it. RS_EIO. */
+RS_MUST_USE rs_status rsi_run_forget(const rsi_runs *runs, const rs_run_id *id, rs_error *err);
+
+/* A folder that is to become a run, ours as long as it is open. */
+typedef struct rsi_making {
+    char *path;
+    int folder;
+} rsi_making;
+#define RSI_NO_MAKING                                                                              \
+    {                                                                                              \
+        .folder = -1                                                                               \
+    }
+RS_MUST_USE rs_status rsi_making_new(rsi_making *made, const rsi_runs *runs, rs_error *err);
+/* The same, with the runs locked for so long alone. */
+RS_MUST_USE rs_status rsi_making_begin(rsi_making *made, const char *store_path,
+                                       const rs_work *work, rs_error *err);
+/* Removed, unless it was published. RSI_NO_MAKING is fine. */
+void rsi_making_close(rsi_making *made);
+/* Put it where the run `id` is, in one step; what stood there goes. */
+RS_MUST_USE rs_status rsi_run_publish(const rsi_making *made, const rsi_runs *runs,
+                                      const rs_run_id *id, rs_error *err);
+
+/* ---- the files of a run ---------------------------------------------------------------------- */
+
 struct rsi_trace;
 /* rs_run_keep with what explains the run, all but the places of lines; NULL: left out. */
 RS_MUST_USE rs_status rsi_run_keep(const char *store_path, const rs_graph *graph,
@@ -62,14 +107,12 @@ RS_MUST_USE rs_status rsi_run_copy_file(const char *store_path, const rs_run_id 
 /* The ids of the runs that a store keeps, ascending; *ids is freed by free(). */
 RS_MUST_USE rs_status rsi_run_list(const char *store_path, rs_run_id **ids, size_t *count,
                                    rs_error *err);
-/* Make `id` the latest run of the store whose runs/ is `runs`. */
-RS_MUST_USE rs_status rsi_run_point(const char *runs, const rs_run_id *id, rs_error *err);
-/* Put the synced folder `made` where the run `path` is, in one step; what stood there goes. */
-RS_MUST_USE rs_status rsi_run_publish(const char *made, const char *path, rs_error *err);
-/* Remove what processes left in a store's runs/ that are no more. */
-void rsi_run_remove_leftovers(const char *runs);
-/* Remove a run's folder and the files in it; what is not there is no failure. */
-void rsi_run_remove(const char *path);
+/* Make `id` the latest run. */
+RS_MUST_USE rs_status rsi_run_point(const rsi_runs *runs, const rs_run_id *id, rs_error *err);
+/* Take away all but the `keep` runs that look furthest (of equals: that were made last), `id` among
+ * them. One that is damaged stays and does not count. RS_EIO, RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_runs_prune(const char *store_path, const rsi_runs *runs,
+                                     const rs_run_id *id, uint64_t keep, rs_error *err);
 
 /* "report.json", ... */
 const char *rsi_run_file_name(rs_run_file file);

@@ -1,4 +1,4 @@
-/* runs_list.c - which runs a store keeps, and those of them brought over to another store.
+/* runs_list.c - which runs a store keeps; the oldest taken away; all brought over to another store.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <dirent.h>
@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/try.h"
 #include "report/runs.h"
@@ -69,6 +68,79 @@ done:
     return status;
 }
 
+/* ---- those that are too many ----------------------------------------------------------------- */
+
+/* What says which run is older: the sidecar's as-of time, and when it was made. */
+typedef struct aged_run {
+    rs_run_id id;
+    int64_t as_of;
+    struct timespec made;
+} aged_run;
+
+/* Descending; the id decides where the clock did not. */
+static int compare_ages(const void *a, const void *b)
+{
+    const aged_run *one = a;
+    const aged_run *other = b;
+    int order = (one->as_of < other->as_of) - (one->as_of > other->as_of);
+    if (order == 0) {
+        order = (one->made.tv_sec < other->made.tv_sec) - (one->made.tv_sec > other->made.tv_sec);
+    }
+    if (order == 0) {
+        order =
+            (one->made.tv_nsec < other->made.tv_nsec) - (one->made.tv_nsec > other->made.tv_nsec);
+    }
+    return order != 0 ? order : strcmp(one->id.text, other->id.text);
+}
+
+/* *known: the run is whole enough to have an age. */
+static rs_status find_age(const char *store_path, const rs_run_id *id, aged_run *run, bool *known,
+                          rs_error *err)
+{
+    rs_run_info info;
+    struct stat now = {.st_size = 0};
+    rs_status status = rs_run_read(store_path, id, &info, err);
+    if (status == RS_ECORRUPT) {
+        return RS_OK;
+    }
+    char *path = status == RS_OK ? rs_run_path(store_path, id, RS_RUN_SIDECAR) : NULL;
+    *known = path != NULL && stat(path, &now) == 0;
+    *run = (aged_run){.id = *id, .as_of = info.as_of, .made = now.st_mtim};
+    free(path);
+    return status;
+}
+
+rs_status rsi_runs_prune(const char *store_path, const rsi_runs *runs, const rs_run_id *id,
+                         uint64_t keep, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_run_id *ids = NULL;
+    aged_run *others = NULL;
+    size_t count = 0;
+    size_t known_count = 0;
+    RS_TRY(rsi_run_list(store_path, &ids, &count, err));
+    others = calloc(count + 1, sizeof *others);
+    if (others == NULL) {
+        status = no_memory(err);
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        if (strcmp(ids[i].text, id->text) != 0) {
+            RS_TRY(find_age(store_path, &ids[i], &others[known_count], &known, err));
+            known_count += known;
+        }
+    }
+    qsort(others, known_count, sizeof *others, compare_ages);
+    for (size_t i = keep - 1; i < known_count; i++) {
+        RS_TRY(rsi_run_forget(runs, &others[i].id, err));
+    }
+done:
+    free(others);
+    free(ids);
+    return rs_context(err, status, "runs that are too many");
+}
+
 /* ---- what is whole, brought over ------------------------------------------------------------- */
 
 /* Whether every byte of the run is what was written; its as-of time, and the notes of its files. */
@@ -85,27 +157,18 @@ static rs_status look(const char *store_path, const rs_run_id *id, bool *whole, 
     return status == RS_ECORRUPT ? RS_OK : status;
 }
 
-static rs_status bring(const char *from, const char *runs, const rs_run_id *id,
+static rs_status bring(const char *from, const rsi_runs *runs, const rs_run_id *id,
                        const rsi_file_note notes[RSI_RUN_FILES], rs_error *err)
 {
     rs_status status = RS_OK;
-    char made[64];
-    char *folder = NULL;
+    rsi_making made = RSI_NO_MAKING;
     char *path = NULL;
-    snprintf(made, sizeof made, ".tmp-%ld", (long)getpid());
-    if (asprintf(&folder, "%s/%s", runs, made) < 0) {
-        return no_memory(err);
-    }
-    rsi_run_remove(folder);
-    if (mkdir(folder, 0777) != 0) {
-        status = rs_fail(err, RS_EIO, "make folder \"%s\": %s", folder, strerror(errno));
-        goto done;
-    }
+    RS_TRY(rsi_making_new(&made, runs, err));
     for (int file = 0; file <= RSI_RUN_FILES; file++) {
         if (file < RSI_RUN_FILES && notes[file].digest[0] == '\0') {
             continue; /* the run left it out */
         }
-        if (asprintf(&path, "%s/%s", folder, rsi_run_file_name((rs_run_file)file)) < 0) {
+        if (asprintf(&path, "%s/%s", made.path, rsi_run_file_name((rs_run_file)file)) < 0) {
             path = NULL;
             status = no_memory(err);
             goto done;
@@ -114,15 +177,9 @@ static rs_status bring(const char *from, const char *runs, const rs_run_id *id,
         free(path);
         path = NULL;
     }
-    if (asprintf(&path, "%s/%s", runs, id->text) < 0) {
-        path = NULL;
-        status = no_memory(err);
-        goto done;
-    }
-    RS_TRY(rsi_run_publish(folder, path, err));
+    RS_TRY(rsi_run_publish(&made, runs, id, err));
 done:
-    rsi_run_remove(folder);
-    free(folder);
+    rsi_making_close(&made);
     free(path);
     return status;
 }
@@ -143,7 +200,7 @@ rs_status rs_runs_salvage(const char *path, const char *to, const rs_work *work,
     rs_status status = RS_OK;
     rs_run_id *ids = NULL;
     size_t count = 0;
-    char *runs = NULL;
+    rsi_runs runs = RSI_NO_RUNS;
     rs_run_id latest = {""};
     rs_run_id best = {""};
     int64_t best_as_of = RS_NO_TIME;
@@ -156,15 +213,7 @@ rs_status rs_runs_salvage(const char *path, const char *to, const rs_work *work,
     if (count == 0) {
         goto done;
     }
-    if (asprintf(&runs, "%s/runs", to) < 0) {
-        runs = NULL;
-        status = no_memory(err);
-        goto done;
-    }
-    if (mkdir(runs, 0777) != 0 && errno != EEXIST) {
-        status = rs_fail(err, RS_EIO, "make folder \"%s\": %s", runs, strerror(errno));
-        goto done;
-    }
+    RS_TRY(rsi_runs_enter(&runs, to, work, err));
     for (size_t i = 0; i < count; i++) {
         bool whole = false;
         int64_t as_of = RS_NO_TIME;
@@ -173,7 +222,7 @@ rs_status rs_runs_salvage(const char *path, const char *to, const rs_work *work,
         RS_TRY(look(path, &ids[i], &whole, &as_of, notes, err));
         *lost_count += !whole;
         if (whole) {
-            RS_TRY(bring(path, runs, &ids[i], notes, err));
+            RS_TRY(bring(path, &runs, &ids[i], notes, err));
             ++*run_count;
             if (is_later(&ids[i], as_of, &best, best_as_of, &latest)) {
                 best = ids[i];
@@ -182,10 +231,10 @@ rs_status rs_runs_salvage(const char *path, const char *to, const rs_work *work,
         }
     }
     if (best.text[0] != '\0') {
-        RS_TRY(rsi_run_point(runs, &best, err));
+        RS_TRY(rsi_run_point(&runs, &best, err));
     }
 done:
     free(ids);
-    free(runs);
+    rsi_runs_leave(&runs);
     return rs_context(err, status, "salvage of runs");
 }

@@ -1,13 +1,13 @@
 /* trace.h - what a run keeps to explain any of its nodes later, without the store.
  *
- *     network.bin   of the network that risk spread over, the links that bring each node most of
- * its risk, what ties their ends, and where in risks.csv each node stands counts.bin    the
- * relations of each subject, and its counts that are out of the ordinary
+ * network.bin holds, of the network that risk spread over, the links that bring each node most of
+ * its risk, what ties their ends, and where in risks.csv each node stands; counts.bin the relations
+ * of each subject, and its counts that are out of the ordinary.
  *
  * What risks.csv tells (ids, risks, rings) is read there. Both files are files of pages (pages.h);
  * docs/REPORT.md lists their sections. They are written while the run has what goes into them in
- * memory, beside STORE/runs, and move into the run's folder when it is kept. Equal runs write equal
- * bytes, whatever the threads.
+ * memory, into the folder that becomes the run when it is kept. Equal runs write equal bytes,
+ * whatever the threads.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_REPORT_TRACE_H
@@ -63,10 +63,10 @@ uint64_t rsi_trace_identity(const char *store_digest, int64_t as_of);
 
 typedef struct rsi_trace rsi_trace;
 
-/* Begin both files beside the runs of the store. RS_EIO, RS_ENOMEM. */
+/* Begin a run of the store, and both files in it. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
 RS_MUST_USE rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph *graph,
-                                    rs_error *err);
-/* Removes what was not moved into a run. NULL is fine. */
+                                    const rs_work *work, rs_error *err);
+/* Removes what was not published. NULL is fine. */
 void rsi_trace_free(rsi_trace *trace);
 
 /* First: the network and the risk as rs_spread left it, and what ties the ends of its links. */
@@ -91,13 +91,15 @@ typedef struct rsi_trace_end {
 } rsi_trace_end;
 RS_MUST_USE rs_status rsi_trace_finish(rsi_trace *trace, const rsi_trace_end *end, rs_error *err);
 
+/* The folder of the run, for its other files. */
+const rsi_making *rsi_trace_folder(const rsi_trace *trace);
 /* Pieces of a file of risks. */
 size_t rsi_trace_piece_count(uint32_t nodes);
-/* Where each piece stands in the risks.csv of the folder `run` (piece_ends as rsi_risks_write made
- * them); then move both files there. The notes of RS_RUN_NETWORK and RS_RUN_COUNTS. */
+/* Where each piece stands in the file `risks` (piece_ends as rsi_risks_write made them), and the
+ * end of both files; then what is noted of them. */
 RS_MUST_USE rs_status rsi_trace_keep(rsi_trace *trace, const rs_findings *findings,
-                                     const uint64_t *piece_ends, const char *run,
-                                     rsi_file_note *notes, rs_error *err);
+                                     const uint64_t *piece_ends, const char *risks,
+                                     rsi_file_note notes[RSI_RUN_FILES], rs_error *err);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

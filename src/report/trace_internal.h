@@ -8,10 +8,8 @@
 
 struct rsi_trace {
     const rs_graph *graph;
-    int folder; /* the runs of the store */
-    char names[2][40];
+    rsi_making made; /* the run that both files are to be part of */
     rsi_file_ref refs[2];
-    bool moved;
     rsi_pages_writer *network;
     rsi_pages_writer *counts;
     uint64_t identity;

@@ -28,49 +28,29 @@ uint64_t rsi_trace_identity(const char *store_digest, int64_t as_of)
 
 /* ---- the files ------------------------------------------------------------------------------- */
 
-static rs_status open_folder(rsi_trace *trace, const char *store_path, rs_error *err)
-{
-    char *path = NULL;
-    if (asprintf(&path, "%s/runs", store_path) < 0) {
-        return rs_fail(err, RS_ENOMEM, "out of memory");
-    }
-    bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
-    trace->folder = made ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int error = errno;
-    rs_status status = RS_OK;
-    if (trace->folder < 0) {
-        status = rs_fail(err, RS_EIO, "folder \"%s\": %s", path, strerror(error));
-    }
-    free(path);
-    return status;
-}
-
 rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph *graph,
-                        rs_error *err)
+                        const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_trace *trace = calloc(1, sizeof *trace);
     if (trace == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (the run's network)");
     }
-    trace->folder = -1;
+    trace->made = (rsi_making)RSI_NO_MAKING;
     trace->graph = graph;
     uint64_t identity =
         rsi_trace_identity(rs_store_digest(rs_graph_store(graph)), rs_graph_as_of(graph));
     trace->identity = identity;
-    snprintf(trace->names[0], sizeof trace->names[0], ".tmp-%ld.network", (long)getpid());
-    snprintf(trace->names[1], sizeof trace->names[1], ".tmp-%ld.counts", (long)getpid());
-    RS_TRY(open_folder(trace, store_path, err));
-    for (int i = 0; i < 2; i++) {
-        (void)unlinkat(trace->folder, trace->names[i], 0); /* of a process of the same number */
-    }
     trace->met = calloc((size_t)rs_graph_node_count(graph) + 1, 1);
     if (trace->met == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", rs_graph_node_count(graph));
         goto done;
     }
-    RS_TRY(rsi_pages_create(&trace->network, trace->folder, trace->names[0], identity, err));
-    RS_TRY(rsi_pages_create(&trace->counts, trace->folder, trace->names[1], identity, err));
+    RS_TRY(rsi_making_begin(&trace->made, store_path, work, err));
+    RS_TRY(rsi_pages_create(&trace->network, trace->made.folder, rsi_run_file_name(RS_RUN_NETWORK),
+                            identity, err));
+    RS_TRY(rsi_pages_create(&trace->counts, trace->made.folder, rsi_run_file_name(RS_RUN_COUNTS),
+                            identity, err));
     *out = trace;
     trace = NULL; /* moved to the caller */
 done:
@@ -85,18 +65,18 @@ void rsi_trace_free(rsi_trace *trace)
     }
     rsi_pages_close(trace->network);
     rsi_pages_close(trace->counts);
-    if (trace->folder >= 0) {
-        for (int i = 0; i < 2 && !trace->moved; i++) {
-            (void)unlinkat(trace->folder, trace->names[i], 0);
-        }
-        close(trace->folder);
-    }
+    rsi_making_close(&trace->made);
     rsi_buffer_free(&trace->page);
     rsi_buffer_free(&trace->counts_page);
     rsi_buffer_free(&trace->names_of_columns);
     rsi_buffer_free(&trace->values);
     free(trace->met);
     free(trace);
+}
+
+const rsi_making *rsi_trace_folder(const rsi_trace *trace)
+{
+    return &trace->made;
 }
 
 /* ---- relations of subjects ------------------------------------------------------------------- */
@@ -357,57 +337,35 @@ done:
 }
 
 static rs_status find_lines(rsi_trace *trace, const rs_findings *findings, const uint64_t *ends,
-                            const char *run, rs_error *err)
+                            const char *risks, rs_error *err)
 {
     rs_status status = RS_OK;
-    char *path = NULL;
-    FILE *file = NULL;
-    if (asprintf(&path, "%s/%s", run, rsi_run_file_name(RS_RUN_RISKS)) < 0) {
-        return rs_fail(err, RS_ENOMEM, "out of memory");
-    }
-    file = fopen(path, "re");
+    FILE *file = fopen(risks, "re");
     if (file == NULL) {
-        status = rs_fail(err, RS_EIO, "open \"%s\": %s", path, strerror(errno));
-        goto done;
+        return rs_fail(err, RS_EIO, "open \"%s\": %s", risks, strerror(errno));
     }
     for (int byte = 0; byte != '\n' && byte != EOF;) { /* the line of names */
         byte = fgetc(file);
     }
-    RS_TRY(put_lines(trace, findings, ends, file, err));
-done:
-    if (file != NULL) {
-        fclose(file);
-    }
-    free(path);
+    status = put_lines(trace, findings, ends, file, err);
+    fclose(file);
     return status;
 }
 
-static rs_status move_file(rsi_trace *trace, int number, const char *run, rsi_file_note *note,
-                           rs_run_file file, rs_error *err)
+static void note_file(const rsi_file_ref *ref, rsi_file_note *note)
 {
-    rs_status status = RS_OK;
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", run, rsi_run_file_name(file)) < 0) {
-        return rs_fail(err, RS_ENOMEM, "out of memory");
-    }
-    if (renameat(trace->folder, trace->names[number], AT_FDCWD, path) != 0) {
-        status = rs_fail(err, RS_EIO, "rename to \"%s\": %s", path, strerror(errno));
-    }
-    note->bytes = trace->refs[number].bytes;
-    rsi_hex128(trace->refs[number].digest, note->digest);
-    free(path);
-    return status;
+    note->bytes = ref->bytes;
+    rsi_hex128(ref->digest, note->digest);
 }
 
 rs_status rsi_trace_keep(rsi_trace *trace, const rs_findings *findings, const uint64_t *piece_ends,
-                         const char *run, rsi_file_note *notes, rs_error *err)
+                         const char *risks, rsi_file_note notes[RSI_RUN_FILES], rs_error *err)
 {
     rs_status status = RS_OK;
-    RS_TRY(find_lines(trace, findings, piece_ends, run, err));
+    RS_TRY(find_lines(trace, findings, piece_ends, risks, err));
     RS_TRY(rsi_pages_finish(trace->network, &trace->refs[0], err));
-    RS_TRY(move_file(trace, 0, run, &notes[RS_RUN_NETWORK], RS_RUN_NETWORK, err));
-    RS_TRY(move_file(trace, 1, run, &notes[RS_RUN_COUNTS], RS_RUN_COUNTS, err));
-    trace->moved = true;
+    note_file(&trace->refs[0], &notes[RS_RUN_NETWORK]);
+    note_file(&trace->refs[1], &notes[RS_RUN_COUNTS]);
 done:
     return rs_context(err, status, "what explains the run");
 }

@@ -4,6 +4,7 @@ that is kept; all else says what it said.
 
 SPDX-License-Identifier: GPL-3.0-or-later"""
 import csv
+import fcntl
 import json
 import os
 import random
@@ -138,6 +139,10 @@ def killed(store, folder):
         shutil.rmtree(victim)
 
 
+def record_of(store):
+    return [json.loads(line) for line in text_of(os.path.join(store, "erasures.jsonl")).splitlines()]
+
+
 def nobody_in_the_older_run(folder):
     """A run that does not name the person stays byte for byte, and is no reason to stop."""
     store, mapping = os.path.join(folder, "days"), os.path.join(folder, "map.json")
@@ -156,10 +161,58 @@ def nobody_in_the_older_run(folder):
     call("verify", "--deep", store)
     call("erase", store, "account:nope", "--reason", "x", status=3)
     # one that is damaged does not keep the others from being rewritten
-    with open(os.path.join(old[0], "risks.csv"), "a", encoding="utf-8") as file:
+    risks = os.path.join(old[0], "risks.csv")
+    with open(risks, "a", encoding="utf-8") as file:
         file.write("x")
     call("erase", store, "account:b6", "--reason", "x", status=5)
+    assert [line["event"] for line in record_of(store)[-2:]] == ["begun", "failed"]
+    os.truncate(risks, os.path.getsize(risks) - 1)
     assert sum("b6," in text_of(os.path.join(folder, "risks.csv")) for folder in runs(store)) == 0
+
+
+def record_says_how_it_ended(folder):
+    """Done, nobody there, or failed; persons of one call stand in one line, each of them once."""
+    store = os.path.join(folder, "days")
+    call("erase", store, "account:nobody", "--reason", "x", status=3)
+    assert [line["event"] for line in record_of(store)[-2:]] == ["begun", "absent"]
+    with open(os.path.join(store, "lock"), "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        call("erase", store, "account:b7", "--reason", "x", status=4)
+    assert [line["event"] for line in record_of(store)[-2:]] == ["begun", "failed"]
+    result = json.loads(call("erase", store, "account:b7", "account:b8", "account:b7", "--reason", "x",
+                             "--format", "json"))
+    begun, done = record_of(store)[-2:]
+    assert [node["stub"] for node in begun["nodes"]] == result["stubs"] and len(result["stubs"]) == 2, result
+    assert done["event"] == "done" and done["relations"] == result["relations"] == 2, done
+
+
+def opens(process, path):
+    folder = f"/proc/{process}/fd"
+    try:
+        return any(os.path.realpath(os.path.join(folder, name)) == path for name in os.listdir(folder))
+    except FileNotFoundError:
+        return False
+
+
+def overtaken(folder):
+    """A run that read the store before somebody was erased does not bring them back afterwards."""
+    store = os.path.join(folder, "days")
+    held = os.open(os.path.realpath(os.path.join(store, "runs")), os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)  # the run has opened the store when it asks for its place
+    with subprocess.Popen([COMMAND, "run", store, "--as-of", "2023-11-15"], stderr=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL) as child:
+        while not opens(child.pid, os.path.realpath(os.path.join(store, "runs"))) and child.poll() is None:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGSTOP)
+        os.close(held)
+        call("erase", store, "account:b9", "--reason", "x")
+        child.send_signal(signal.SIGCONT)
+        error = child.communicate()[1].decode()
+        assert child.returncode == 4 and "was erased from the store meanwhile" in error, (child.returncode, error)
+    assert sorted(os.listdir(os.path.join(store, "runs"))) == sorted([*map(os.path.basename, runs(store)), "latest"])
+    call("explain", store, "account:b9", status=3)
+    call("verify", "--deep", store)
+    call("run", store, "--as-of", "2023-11-15")
 
 
 def main():
@@ -170,6 +223,8 @@ def main():
         latest = text_of(os.path.join(store, "runs", "latest"))
         killed(store, folder)
         nobody_in_the_older_run(folder)
+        record_says_how_it_ended(folder)
+        overtaken(folder)
         call("erase", store, "account:" + PERSON, status=2)  # no reason
         call("erase", store, "account", "--reason", "x", status=2)
         result = json.loads(call("erase", store, "account:" + PERSON, "--reason", "asked for it", "--format", "json"))
@@ -183,8 +238,8 @@ def main():
         assert call("show", store)
         text = text_of(os.path.join(store, "erasures.jsonl"))
         record = [json.loads(line) for line in text.splitlines()]
-        assert [(r["event"], r["stub"], r["type"]) for r in record] == \
-            [(event, result["stubs"][0], "account") for event in ("begun", "done")], record
+        assert [(r["event"], r["nodes"]) for r in record] == \
+            [(event, [{"type": "account", "stub": result["stubs"][0]}]) for event in ("begun", "done")], record
         assert record[0]["reason"] == "asked for it" and record[1]["relations"] == 3 and "ring" not in text
         assert "nothing changed" in call("ingest", store, "--mapping", mapping, "--batch", "two", late)
         call("explain", store, "account:" + PERSON, status=3)
