@@ -115,7 +115,6 @@ static void free_run(rsi_batch_run *run)
         free(run->types[t].extents);
         free(run->types[t].dropped);
         free(run->types[t].last);
-        rsi_rankmap_free(&run->types[t].ranks);
     }
     free(run->types);
     free(run->relations);
@@ -230,46 +229,6 @@ done:
     return status;
 }
 
-/* What the numbers of all runs' ids will take while they are merged (rankmap.h). */
-static uint64_t ranks_bytes(const rsi_batch *batch)
-{
-    uint64_t bits = 0;
-    for (uint32_t t = 0; t < batch->type_count; t++) {
-        uint64_t largest = 0;
-        for (size_t r = 0; r < batch->run_count; r++) {
-            const rsi_batch_run *run = &batch->runs[r];
-            uint64_t count = t < run->type_count ? run->types[t].fresh_count : 0;
-            largest = count > largest ? count : largest;
-        }
-        for (size_t r = 0; r < batch->run_count; r++) {
-            const rsi_batch_run *run = &batch->runs[r];
-            uint64_t count = t < run->type_count ? run->types[t].fresh_count : 0;
-            uint64_t each = 4; /* high bits, samples */
-            for (uint64_t range = largest; count > 0 && range >= count; range /= 2) {
-                each++;
-            }
-            bits += count * each;
-        }
-    }
-    return bits / 8;
-}
-
-/* Runs are merged all at once: more of them than memory has room for is a failure now, not after
- * all rows have been read. */
-static rs_status check_ranks(const rsi_batch *batch, rs_error *err)
-{
-    uint64_t budget = batch->work.memory_bytes;
-    uint64_t wanted = ranks_bytes(batch);
-    if (budget == 0 || wanted <= budget / 2) {
-        return RS_OK;
-    }
-    return rs_fail(err, RS_EUSAGE,
-                   "%lluM of memory are too little for so many rows: the ids of %zu runs on disk "
-                   "cannot be merged; %lluM would do for those so far",
-                   (unsigned long long)(budget >> 20), batch->run_count,
-                   (unsigned long long)(budget >> 20) * 2);
-}
-
 rs_status rsi_batch_flush(rsi_batch *batch, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -286,7 +245,6 @@ rs_status rsi_batch_flush(rsi_batch *batch, rs_error *err)
     RS_TRY(flush_types(&output, err));
     RS_TRY(flush_rows(&output, err));
     batch->dropped_count += output.dropped_count;
-    RS_TRY(check_ranks(batch, err));
 done:
     for (uint32_t t = 0; t < batch->type_count; t++) {
         rsi_type_forget(batch->types[t]);

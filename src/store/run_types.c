@@ -13,12 +13,13 @@
 #include "store/batch_internal.h"
 #include "store/merge.h"
 
-enum { WINDOW_BYTES = 1 << 15 };
+enum { WINDOW_MIN = 1 << 13, WINDOW_MAX = 1 << 15, WINDOWS_BYTES = 1 << 22 };
 
 typedef struct id_stream {
     rsi_spill_reader reader;
     uint32_t left;  /* ids that were not read */
     uint32_t place; /* of the head among the run's */
+    rsi_ranks_window ranks;
     uint32_t length;
     char bytes[RSI_ID_BYTES_MAX];
 } id_stream;
@@ -148,23 +149,28 @@ static void find_prefix(type_merge *m)
     }
 }
 
-static uint64_t fresh_sum(const type_merge *m, uint32_t *largest)
+static bool has_ids(const type_merge *m)
 {
-    uint64_t sum = 0;
-    *largest = 0;
     for (uint32_t r = 0; r < m->output->batch->run_count; r++) {
         const rsi_type_run *run = run_of(m, r);
-        uint32_t count = run == NULL ? 0 : run->fresh_count;
-        sum += count;
-        *largest = count > *largest ? count : *largest;
+        if (run != NULL && run->fresh_count > 0) {
+            return true;
+        }
     }
-    return sum;
+    return false;
 }
 
-static rs_status open_stream(type_merge *m, uint32_t number, uint64_t limit, uint32_t largest,
-                             rs_error *err)
+/* Smaller windows where runs are many. */
+static size_t window_bytes(const type_merge *m)
+{
+    size_t each = WINDOWS_BYTES / m->output->batch->run_count;
+    return each < WINDOW_MIN ? WINDOW_MIN : (each > WINDOW_MAX ? WINDOW_MAX : each);
+}
+
+static rs_status open_stream(type_merge *m, uint32_t number, rs_error *err)
 {
     rs_status status = RS_OK;
+    rsi_spill *spill = &m->output->batch->spill;
     rsi_type_run *run = run_of(m, number);
     if (run == NULL || run->fresh_count == 0) {
         return RS_OK;
@@ -174,10 +180,11 @@ static rs_status open_stream(type_merge *m, uint32_t number, uint64_t limit, uin
     if (stream == NULL) {
         return no_memory(err);
     }
-    uint64_t likely = 2 * (uint64_t)largest < limit ? 2 * (uint64_t)largest : limit;
-    RS_TRY(rsi_rankmap_init(&run->ranks, run->fresh_count, limit, likely, err));
-    RS_TRY(rsi_spill_reader_init(&stream->reader, &m->output->batch->spill, run->extents,
-                                 run->extent_count, WINDOW_BYTES, err));
+    run->ranks = (rsi_ranks){
+        .offset = rsi_spill_reserve(spill, run->fresh_count * (uint64_t)sizeof(uint32_t)),
+        .count = run->fresh_count};
+    RS_TRY(rsi_spill_reader_init(&stream->reader, spill, run->extents, run->extent_count,
+                                 window_bytes(m), err));
     stream->left = run->fresh_count;
     stream->place = UINT32_MAX;
     RS_TRY(step(stream, err));
@@ -217,13 +224,21 @@ static rs_status put_id(block_maker *maker, rs_text id, rs_error *err)
 
 /* ---- event keys --------------------------------------------------------------------------- */
 
-static uint32_t final_node(const rsi_batch *batch, uint32_t type, uint32_t run, uint32_t node)
+/* The number in the batch of a run's, which takes its place. */
+static rs_status renumber(const rsi_batch *batch, uint32_t type, uint32_t run, uint64_t *field,
+                          rs_error *err)
 {
+    const rsi_ranks *ranks = &batch->runs[run].types[type].ranks;
     uint32_t known = batch->types[type]->known_count;
-    if (node < known) {
-        return node;
+    uint32_t number = 0;
+    if (*field < known) {
+        return RS_OK;
     }
-    return known + rsi_rankmap_at(&batch->runs[run].types[type].ranks, node - known);
+    rs_status status =
+        rsi_spill_read(&batch->spill, ranks->offset + (*field - known) * sizeof number, &number,
+                       sizeof number, err);
+    *field = (uint64_t)known + number;
+    return status;
 }
 
 /* An event in the numbers of the batch. */
@@ -233,16 +248,16 @@ static rs_status load_event(const type_merge *m, uint32_t run, uint32_t place, r
     const rsi_batch *batch = m->output->batch;
     const rsi_batch_run *from = &batch->runs[run];
     const rsi_extent *events = &from->types[m->number].events;
-    rs_status status = rsi_spill_read(
-        &batch->spill, events->offset + place * (uint64_t)sizeof *event, event, sizeof *event, err);
-    if (status == RS_OK) {
-        uint64_t *fields = event->fields;
-        const rsi_batch_relation_state *relation = batch->relations[fields[0]];
-        fields[0] = relation->order;
-        fields[1] = final_node(batch, relation->src_type, run, (uint32_t)fields[1]);
-        fields[2] = final_node(batch, relation->dst_type, run, (uint32_t)fields[2]);
-        fields[6] = batch->file_ranks == NULL ? 0 : batch->file_ranks[from->files[fields[6]]];
-    }
+    rs_status status = RS_OK;
+    RS_TRY(rsi_spill_read(&batch->spill, events->offset + place * (uint64_t)sizeof *event, event,
+                          sizeof *event, err));
+    uint64_t *fields = event->fields;
+    const rsi_batch_relation_state *relation = batch->relations[fields[0]];
+    fields[0] = relation->order;
+    RS_TRY(renumber(batch, relation->src_type, run, &fields[1], err));
+    RS_TRY(renumber(batch, relation->dst_type, run, &fields[2], err));
+    fields[6] = batch->file_ranks == NULL ? 0 : batch->file_ranks[from->files[fields[6]]];
+done:
     return status;
 }
 
@@ -313,8 +328,11 @@ static rs_status take_top(type_merge *m, rs_error *err)
     } else if (m->type->hidden) {
         RS_TRY(weigh(m, number, stream->place, err));
     }
-    rsi_rankmap_add(&run_of(m, number)->ranks, m->fresh_count - 1);
+    const rsi_spill *spill = &m->output->batch->spill;
+    const rsi_ranks *ranks = &run_of(m, number)->ranks;
+    RS_TRY(rsi_ranks_add(spill, ranks, &stream->ranks, m->fresh_count - 1, err));
     if (stream->left == 0) {
+        RS_TRY(rsi_ranks_flush(spill, ranks, &stream->ranks, err));
         rsi_merge_pop(&m->merge);
         goto done;
     }
@@ -327,8 +345,6 @@ done:
 static rs_status open_merge(type_merge *m, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint32_t largest = 0;
-    uint64_t limit = fresh_sum(m, &largest);
     size_t runs = m->output->batch->run_count;
     m->streams = calloc(runs, sizeof(id_stream *));
     m->merge.heap = calloc(runs, sizeof *m->merge.heap);
@@ -339,7 +355,7 @@ static rs_status open_merge(type_merge *m, rs_error *err)
     m->merge.tie = compare_heads;
     m->merge.context = m;
     for (uint32_t r = 0; r < runs; r++) {
-        RS_TRY(open_stream(m, r, limit, largest, err));
+        RS_TRY(open_stream(m, r, err));
     }
     find_prefix(m);
     for (uint32_t r = 0; r < runs; r++) {
@@ -408,10 +424,9 @@ static rs_status plan(rsi_output *output, bool hidden, type_merge *merges, size_
     const rsi_batch *batch = output->batch;
     *count = 0;
     for (uint32_t t = 0; t < batch->type_count; t++) {
-        uint32_t largest = 0;
         type_merge *m = &merges[*count];
         *m = (type_merge){.output = output, .type = batch->types[t], .number = t};
-        if (m->type->hidden == hidden && fresh_sum(m, &largest) > 0) {
+        if (m->type->hidden == hidden && has_ids(m)) {
             RS_TRY(rsi_output_file(output, RSI_FILE_DICTIONARY, m->type->object, &m->writer, err));
             (*count)++;
         }

@@ -12,6 +12,7 @@ enum { WINDOW_BYTES = 1 << 17 }; /* above what one value takes */
 typedef struct value_stream {
     rsi_spill_reader reader;
     uint64_t left;
+    rsi_ranks_window ranks;
     rsi_value head; /* its text is lent by the reader until the next step */
 } value_stream;
 
@@ -51,9 +52,12 @@ static rs_status step(value_merge *m, uint32_t run, rs_error *err)
     stream->head.time = (int64_t)rsi_load_u64le(bytes + 8);
     RS_TRY(rsi_spill_take(&stream->reader, length, &bytes, err));
     stream->head.text = (rs_text){.bytes = (const char *)bytes, .length = length};
-    stream->head.node =
-        node < known ? node
-                     : known + rsi_rankmap_at(&batch->runs[run].types[type].ranks, node - known);
+    stream->head.node = node;
+    if (node >= known) {
+        RS_TRY(rsi_ranks_at(&batch->spill, &batch->runs[run].types[type].ranks, &stream->ranks,
+                            node - known, &stream->head.node, err));
+        stream->head.node += known;
+    }
     stream->left--;
 done:
     return status;

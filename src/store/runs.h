@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "store/rankmap.h"
+#include "store/ranks.h"
 #include "store/spill.h"
 
 /* An edge as 32-bit words: src, dst, then time, amount and extra, where the relation has them. */
@@ -43,7 +43,7 @@ typedef struct rsi_type_run {
     size_t last_length;
     rsi_extent events; /* of a type of event keys: the least event of each, by rank */
     uint64_t *dropped; /* a bit for each whose event is in another run; NULL: none is */
-    rsi_rankmap ranks; /* in the batch, of ranks in the run; made by the merge */
+    rsi_ranks ranks;   /* in the batch, of ranks in the run; made by the merge */
 } rsi_type_run;
 
 typedef struct rsi_relation_run {
@@ -51,7 +51,8 @@ typedef struct rsi_relation_run {
     int64_t time_min; /* min > max: no edge has a time */
     int64_t time_max;
     rsi_record_layout layout;
-    uint64_t sources; /* where u32 sources lie, edge by edge */
+    uint64_t sources; /* where u32 sources lie, edge by edge; the merge puts them, and the targets,
+                       * into the numbers of the batch */
     uint64_t records; /* where the records without their sources lie */
 } rsi_relation_run;
 
