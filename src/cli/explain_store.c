@@ -67,8 +67,35 @@ done:
     return status;
 }
 
+static rs_status count_side(rsi_why *why, size_t relation, bool from, rsi_buffer *peers,
+                            rs_error *err);
+
+/* A thing that one subject alone uses. */
+static rs_status add_single(rsi_why *why, size_t relation, bool from, rsi_buffer *peers,
+                            rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_stages *stages = why->stages;
+    rs_relation_info info = rs_store_relation(stages->store, relation);
+    size_t before = why->relation_count;
+    bool shares = info.kind == RS_KIND_SHARED || info.kind == RS_KIND_IDENTITY;
+    bool used = rs_store_type(stages->store, from ? info.dst_type : info.src_type).subject;
+    if (!shares || !used || why->line.risk < RSI_TRACE_TOLD) {
+        return RS_OK;
+    }
+    RS_TRY(count_side(why, relation, from, peers, err));
+    if (why->relation_count > before) {
+        uint32_t user = rs_graph_node(stages->graph, from ? info.dst_type : info.src_type,
+                                      ((const uint32_t *)(const void *)peers->bytes)[0]);
+        rsi_why_keep_user(why, (rsi_why_user){.node = user, .spread = stages->spread[user]});
+        why->users_in_all = why->users_in_all > 1 ? why->users_in_all : 1;
+    }
+done:
+    return status;
+}
+
 /* Who uses a thing through a relation: as the run keeps it. */
-static rs_status add_uses(rsi_why *why, size_t relation, rs_error *err)
+static rs_status add_uses(rsi_why *why, size_t relation, rsi_buffer *peers, rs_error *err)
 {
     const rs_store *store = why->stages->store;
     rs_relation_info info = rs_store_relation(store, relation);
@@ -78,10 +105,14 @@ static rs_status add_uses(rsi_why *why, size_t relation, rs_error *err)
     while (g < groups->count && groups->things[g] != why->node) {
         g++;
     }
-    if (g == groups->count || why->line.risk < RSI_TRACE_TOLD) {
+    bool from = strcmp(rs_store_type(store, info.src_type).name, why->type) == 0;
+    bool of_type = from || strcmp(rs_store_type(store, info.dst_type).name, why->type) == 0;
+    if (!of_type || why->line.risk < RSI_TRACE_TOLD) {
         return RS_OK;
     }
-    bool from = strcmp(rs_store_type(store, info.src_type).name, why->type) == 0;
+    if (g == groups->count) {
+        return add_single(why, relation, from, peers, err);
+    }
     *side = (rsi_why_relation){.from = from,
                                .other_type =
                                    rs_store_type(store, from ? info.dst_type : info.src_type).name,
@@ -140,7 +171,7 @@ static rs_status count_relations(rsi_why *why, rs_error *err)
         rs_relation_info info = rs_store_relation(store, i);
         bool subject = why->node < why->subjects;
         if (!subject) {
-            RS_TRY(add_uses(why, i, err));
+            RS_TRY(add_uses(why, i, &peers, err));
         }
         if (subject && info.src_type == type) {
             RS_TRY(count_side(why, i, true, &peers, err));

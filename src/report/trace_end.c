@@ -334,9 +334,18 @@ typedef struct users_page {
     uint32_t first, last;
 } users_page;
 
+static void begin_thing(users_page *page, uint32_t thing, uint64_t users, uint64_t events)
+{
+    page->first = page->count == 0 ? thing : page->first;
+    page->things[page->count] = page->count == 0 ? 0 : thing - page->last;
+    page->users[page->count] = users;
+    page->events[page->count++] = events - users;
+    page->last = thing;
+}
+
 static void add_uses(users_page *page, const rs_groups *groups, uint32_t group, const int64_t *risk)
 {
-    uint32_t thing = groups->things[group], kept[RSI_TRACE_USERS_MAX];
+    uint32_t kept[RSI_TRACE_USERS_MAX];
     uint64_t users = groups->first[group + 1] - groups->first[group], events = 0;
     size_t kept_count = 0;
     for (uint64_t i = groups->first[group]; i < groups->first[group + 1]; i++) {
@@ -346,11 +355,49 @@ static void add_uses(users_page *page, const rs_groups *groups, uint32_t group, 
     for (size_t i = 0; i < kept_count; i++) {
         page->largest[page->largest_count++] = kept[i];
     }
-    page->first = page->count == 0 ? thing : page->first;
-    page->things[page->count] = page->count == 0 ? 0 : thing - page->last;
-    page->users[page->count] = users;
-    page->events[page->count++] = events - users;
-    page->last = thing;
+    begin_thing(page, groups->things[group], users, events);
+}
+
+/* Of each thing whose risk shows the last user seen, and how many events: of use where it is the
+ * only one, for groups hold the others. */
+typedef struct singles {
+    uint32_t *user; /* by node less the subjects; RS_NO_NODE: none */
+    uint32_t *events;
+} singles;
+
+static rs_status read_singles(const rsi_trace *trace, size_t relation, const rsi_trace_end *end,
+                              singles *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_scan *scan = NULL;
+    rs_edges run = {0};
+    const rs_graph *graph = trace->graph;
+    rs_relation_info info = rs_store_relation(rs_graph_store(graph), relation);
+    uint32_t subjects = rs_graph_subject_count(graph), nodes = rs_graph_node_count(graph);
+    int64_t as_of = rs_graph_as_of(graph);
+    memset(out->user, 0xff, (size_t)(nodes - subjects) * sizeof *out->user);
+    memset(out->events, 0, (size_t)(nodes - subjects) * sizeof *out->events);
+    if (info.kind != RS_KIND_SHARED && info.kind != RS_KIND_IDENTITY) {
+        return RS_OK;
+    }
+    RS_TRY(rs_scan_open(&scan, rs_graph_store(graph), relation, RS_SCAN_TIME, err));
+    do {
+        RS_TRY(rs_scan_next(scan, &run, err));
+        for (size_t i = 0; i < run.count; i++) {
+            uint32_t one = rs_graph_node(graph, info.src_type, run.src[i]);
+            uint32_t other = rs_graph_node(graph, info.dst_type, run.dst[i]);
+            uint32_t user = one < other ? one : other, thing = one < other ? other : one;
+            bool there = run.time == NULL || run.time[i] == RS_NO_TIME || run.time[i] <= as_of;
+            if (there && user < subjects && thing >= subjects && thing < nodes &&
+                end->findings->nodes[thing].risk >= RSI_TRACE_TOLD) {
+                out->user[thing - subjects] = user;
+                out->events[thing - subjects]++;
+            }
+        }
+    } while (run.count > 0);
+done:
+    rs_scan_close(scan);
+    return status;
 }
 
 static rs_status end_users(rsi_trace *trace, users_page *page, rs_error *err)
@@ -366,27 +413,60 @@ done:
     return status;
 }
 
-/* Of things whose risk shows, and that two users have at least. */
+static rs_status put_users(rsi_trace *trace, const rs_groups *groups, const rsi_trace_end *end,
+                           const singles *single, users_page *page, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t subjects = rs_graph_subject_count(trace->graph), g = 0;
+    for (uint32_t v = subjects; v < rs_graph_node_count(trace->graph); v++) {
+        while (g < groups->count && groups->things[g] < v) {
+            g++;
+        }
+        if (single->user[v - subjects] == RS_NO_NODE) {
+            continue;
+        }
+        if (g < groups->count && groups->things[g] == v) {
+            add_uses(page, groups, g, end->risk);
+        } else {
+            page->largest[page->largest_count++] = single->user[v - subjects];
+            begin_thing(page, v, 1, single->events[v - subjects]);
+        }
+        if (page->count == RSI_TRACE_PAGE) {
+            RS_TRY(end_users(trace, page, err));
+        }
+    }
+    if (page->count > 0) {
+        RS_TRY(end_users(trace, page, err));
+    }
+done:
+    return status;
+}
+
+/* Of things whose risk shows. */
 rs_status rsi_trace_put_users(rsi_trace *trace, const rsi_trace_end *end, rs_error *err)
 {
     rs_status status = RS_OK;
+    size_t things = rs_graph_node_count(trace->graph) - rs_graph_subject_count(trace->graph);
     users_page *page = calloc(1, sizeof *page);
-    if (page == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (users of things)");
+    singles single = {malloc((things + 1) * sizeof *single.user),
+                      malloc((things + 1) * sizeof *single.events)};
+    if (page == NULL || single.user == NULL || single.events == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (users of things)");
+        goto done;
     }
-    for (size_t r = 0; r < end->evidence->relation_count; r++) {
-        const rs_groups *groups = &end->evidence->groups[r];
+    bool any = false;
+    for (uint32_t v = rs_graph_subject_count(trace->graph);
+         v < rs_graph_node_count(trace->graph) && !any; v++) {
+        any = end->findings->nodes[v].risk >= RSI_TRACE_TOLD;
+    }
+    for (size_t r = 0; any && r < end->evidence->relation_count; r++) {
+        RS_TRY(read_singles(trace, r, end, &single, err));
         RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_USERS + (uint32_t)r, err));
-        for (uint32_t g = 0; g < groups->count; g++) {
-            if (end->findings->nodes[groups->things[g]].risk >= RSI_TRACE_TOLD) {
-                add_uses(page, groups, g, end->risk);
-            }
-            if (page->count == RSI_TRACE_PAGE || (g + 1 == groups->count && page->count > 0)) {
-                RS_TRY(end_users(trace, page, err));
-            }
-        }
+        RS_TRY(put_users(trace, &end->evidence->groups[r], end, &single, page, err));
     }
 done:
     free(page);
+    free(single.user);
+    free(single.events);
     return status;
 }
