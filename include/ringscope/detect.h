@@ -38,7 +38,7 @@ typedef struct rs_link_graph {
 typedef struct rs_detect_options {
     uint32_t resolution;    /* RS_WEIGHT_ONE is 1.0 */
     uint32_t component_max; /* a component of more nodes is split before igraph sees it */
-    unsigned rounds; /* Leiden iterations at most, fewer over 10^6 links; 0: until nothing moves */
+    unsigned rounds;        /* Leiden iterations at most, fewer if large; 0: until nothing moves */
     uint64_t random_seed;
 } rs_detect_options;
 #define RS_DETECT_DEFAULTS                                                                         \

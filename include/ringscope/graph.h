@@ -137,7 +137,7 @@ typedef struct rs_timeline {
     rs_event *in;
 } rs_timeline;
 /* Edges without a time, of a node with itself and older than 136 years are left out. One reading;
- * 56 bytes an event, as many more while it works. RS_ENOMEM beyond 2^32 - 2 events. */
+ * 48 bytes an event. RS_ENOMEM beyond 2^32 - 2 events. */
 RS_API RS_MUST_USE rs_status rs_graph_timeline(const rs_graph *graph, size_t relation,
                                                rs_timeline *out, const rs_work *work,
                                                rs_error *err);
@@ -210,6 +210,9 @@ RS_API RS_MUST_USE rs_status rs_graph_ids(const rs_graph *graph, const uint8_t *
                                           rs_ids **out, rs_error *err);
 /* Lent until rs_ids_free; length 0 and bytes "" for a node that was not wanted. */
 RS_API rs_text rs_ids_of(const rs_ids *ids, uint32_t node);
+/* Ask memory for what rs_ids_of will look up: soon for `near`, which was `far` before, and later
+ * for `far`. Both are nodes of the graph. */
+RS_API void rs_ids_expect(const rs_ids *ids, uint32_t far, uint32_t near);
 RS_API void rs_ids_free(rs_ids *ids);
 
 #ifdef __cplusplus

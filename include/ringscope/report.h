@@ -174,6 +174,8 @@ typedef struct rs_cluster_fact {
     size_t user_count;
     uint64_t more; /* users that are not named */
     uint64_t event_count;
+    rs_text first, last;      /* of what accounts do in time; lengths 0: not known */
+    rs_text amount, currency; /* what it came to; lengths 0: none */
 } rs_cluster_fact;
 
 typedef struct rs_cluster_reason {

@@ -46,6 +46,9 @@ typedef struct rs_fact {
     uint64_t event_count;
     size_t user_first; /* in rs_findings.fact_users */
     uint32_t user_count;
+    bool in_time;        /* what follows is known: rows that the users did to each other or to it */
+    int64_t first, last; /* UTC seconds; RS_NO_TIME where the relation has no times */
+    int64_t amount;      /* their sum in the relation's smallest units, or RS_NO_AMOUNT */
 } rs_fact;
 
 typedef struct rs_reason {

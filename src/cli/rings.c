@@ -335,6 +335,24 @@ static void print_users(FILE *out, const rs_cluster_fact *fact, size_t limit)
     fputc('\n', out);
 }
 
+/* ", 2026-03-01T10:00:00Z to 2026-03-02T11:00:00Z, 1250.00 EUR in all", as far as it is known. */
+static void print_when(FILE *out, const rs_cluster_fact *fact)
+{
+    if (fact->first.length > 0) {
+        fputs(", ", out);
+        rsi_print_text(out, fact->first);
+        fputs(" to ", out);
+        rsi_print_text(out, fact->last);
+    }
+    if (fact->amount.length > 0) {
+        fputs(", ", out);
+        rsi_print_text(out, fact->amount);
+        fputs(fact->currency.length > 0 ? " " : "", out);
+        rsi_print_text(out, fact->currency);
+        fputs(" in all", out);
+    }
+}
+
 static rs_status print_fact(FILE *out, const rs_store *store, const rs_cluster_fact *fact,
                             size_t limit, rs_error *err)
 {
@@ -353,6 +371,7 @@ static rs_status print_fact(FILE *out, const rs_store *store, const rs_cluster_f
             }
             rsi_print_text(out, fact->relation);
         }
+        print_when(out, fact);
         fputc('\n', out);
     }
     print_users(out, fact, limit);

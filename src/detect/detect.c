@@ -310,7 +310,8 @@ static size_t hide_layout(const rsi_layout *layout, rsi_span *span)
 static size_t hide_cut(const struct cut *cut, rsi_span *span)
 {
     const rsi_split *split = &cut->split;
-    span[0] = (rsi_span){split->part, split->vertex_count * sizeof *split->part};
+    const rsi_arcs *bottom = &split->levels[0].arcs;
+    span[0] = (rsi_span){bottom->list, bottom->first[bottom->vertex_count] * sizeof *bottom->list};
     span[1] = (rsi_span){split->start, split->part_count * sizeof *split->start};
     span[2] = (rsi_span){cut->community, split->part_count * sizeof *cut->community};
     return 3 + hide_layout(&split->parts, span + 3);
@@ -360,20 +361,20 @@ static rs_status run_tasks(struct job *job, const rs_work *work, rs_error *err)
  * community. */
 static rs_status unfold(struct job *job, const struct cut *cut, rs_error *err)
 {
-    const rsi_split *split = &cut->split;
+    rs_status status = RS_OK;
+    uint32_t n = cut->split.vertex_count;
     const uint32_t *nodes = job->components.vertices + job->components.first_vertex[cut->component];
-    uint32_t *smallest = malloc(((size_t)split->part_count + 1) * sizeof *smallest);
-    if (smallest == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", split->part_count);
+    uint32_t *label = malloc(((size_t)n + 1) * sizeof *label);
+    if (label == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", n);
     }
-    for (uint32_t v = split->vertex_count; v-- > 0;) {
-        smallest[split->part[v]] = nodes[v];
+    RS_TRY(rsi_split_finish(&cut->split, job->options->resolution, cut->community, label, err));
+    for (uint32_t v = 0; v < n; v++) {
+        job->community[nodes[v]] = nodes[label[v]];
     }
-    for (uint32_t v = 0; v < split->vertex_count; v++) {
-        job->community[nodes[v]] = smallest[cut->community[split->part[v]]];
-    }
-    free(smallest);
-    return RS_OK;
+done:
+    free(label);
+    return status;
 }
 
 static uint32_t count_communities(uint32_t node_count, const uint32_t *label, uint32_t *size)

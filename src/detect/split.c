@@ -1,14 +1,17 @@
-/* split.c - our own Leiden on a component too large for igraph, and the pieces that igraph gets
- * then.
+/* split.c - a component too large for igraph: multilevel moving, and the pieces that igraph gets.
  *
- * A round (Traag, Waltman, van Eck 2019): move vertices; refine each community into well connected
- * parts; contract the parts, let each begin in its old community, and go on with the contracted
- * graph until nothing contracts. Of the last round the graph after two contractions is kept: its
- * vertices are handfuls of nodes that belong together, and igraph may still regroup them.
+ *   first guess   single vertices join, once each; contracted; again, until few do
+ *   a round       vertices move; renumbered, community by community; each community by itself is
+ *                 built up again from single vertices, level by level (up); communities merge on
+ *                 top; then level by level what is there moves, down to the vertices (down)
+ *   the last one  stops on its way down at KEPT_LEVEL for igraph; the rest of it is the finish
  *
- * Locality: vertices are renumbered breadth first, which halves the cache misses of all that
- * follows. Randomness: none at the bottom (nodes come in an order made of hashes); above, a shuffle
- * drawn from the seed, round and level.
+ * Invariant: no step lowers the objective, for the top of the pyramid begins with the communities
+ * that its bottom had. Renumbering makes a community's vertices neighbours in memory, so that
+ * building it up misses no cache. Random is their order within it, drawn from the seed.
+ *
+ * Sources: Traag, Waltman, van Eck 2019 (moves, communities rebuilt from single vertices); Rotta,
+ * Noack 2011, "Multilevel local search algorithms for modularity clustering" (the way down).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "detect/split.h"
@@ -19,11 +22,11 @@
 
 #include "base/random.h"
 #include "base/try.h"
-#include "detect/arcs.h"
+#include "detect/move.h"
 
-#define LARGE_LINKS  6000000 /* rounds times links: larger components get the least rounds */
-#define LARGE_ROUNDS 2
-#define KEPT_LEVEL   2
+#define LARGE_LINKS 4000000 /* rounds times links: larger components get one round */
+#define KEPT_LEVEL  2
+#define SHRINK      20 /* a level that is not a 20th smaller is not worth another */
 
 static void *array(size_t count, size_t size)
 {
@@ -35,217 +38,302 @@ static rs_status no_memory(uint32_t vertex_count, rs_error *err)
     return rs_fail(err, RS_ENOMEM, "out of memory (splitting %u nodes)", vertex_count);
 }
 
-/* ---- locality ------------------------------------------------------------------------------- */
-
-/* number[v]: the place of v breadth first from vertex 0, then from the next that is left. */
-static void number_breadth_first(const rsi_arcs *arcs, uint32_t *number, uint32_t *queue)
+static bool hardly_smaller(uint32_t count, uint32_t before)
 {
-    uint32_t end = 0;
-    uint32_t at = 0;
-    memset(number, 0xff, arcs->vertex_count * sizeof *number);
-    for (uint32_t seed = 0; seed < arcs->vertex_count; seed++) {
-        if (number[seed] != UINT32_MAX) {
-            continue;
-        }
-        number[seed] = end;
-        queue[end++] = seed;
-        for (; at < end; at++) {
-            for (size_t i = arcs->first[queue[at]]; i < arcs->first[queue[at] + 1]; i++) {
-                uint32_t u = arcs->to[i];
-                if (number[u] == UINT32_MAX) {
-                    number[u] = end;
-                    queue[end++] = u;
-                }
-            }
-        }
+    return count >= before - before / SHRINK;
+}
+
+/* ---- the first guess ------------------------------------------------------------------------ */
+
+/* label[v]: of the bottom vertices, below their count. */
+static rs_status guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t *label, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t n = bottom->vertex_count;
+    uint32_t count = n;
+    uint32_t before;
+    rsi_arcs arcs = {0};
+    rsi_arcs next = {0};
+    uint32_t *joined = array(n, sizeof *joined);
+    if (joined == NULL) {
+        return no_memory(n, err);
     }
+    for (uint32_t v = 0; v < n; v++) {
+        label[v] = v;
+    }
+    do {
+        const rsi_arcs *at_hand = count == n ? bottom : &arcs;
+        before = count;
+        RS_TRY(rsi_move_once(at_hand, resolution, joined, err));
+        RS_TRY(rsi_arcs_contract(at_hand, joined, &next, err));
+        for (uint32_t v = 0; v < n; v++) {
+            label[v] = joined[label[v]];
+        }
+        count = next.vertex_count;
+        rsi_arcs_free(&arcs);
+        arcs = next;
+        next = (rsi_arcs){0};
+    } while (!hardly_smaller(count, before));
+done:
+    rsi_arcs_free(&next);
+    rsi_arcs_free(&arcs);
+    free(joined);
+    return status;
 }
 
 /* ---- a round -------------------------------------------------------------------------------- */
 
-/* One climb from the bottom graph. `arcs` is the graph at hand, owned above the bottom. */
+/* `label` is of the vertices of the level at hand. Communities are runs of vertices on the way up:
+ * first[c] .. first[c+1]-1, at every level. */
 struct climb {
-    const rsi_arcs *bottom;
-    rsi_arcs arcs;
-    uint32_t level;
+    rsi_split *split;
     uint32_t resolution;
-    uint64_t seed;
-    uint32_t *label;  /* of each vertex at hand */
-    uint32_t *vertex; /* of each bottom vertex: the vertex at hand that it is part of */
-    bool coarse;      /* no refinement at the bottom: the next round does it from a better start */
-    bool moved;       /* any vertex, at any level */
-    bool kept_it;
-    rsi_arcs kept;
-    uint32_t *kept_of; /* of each bottom vertex */
-    uint32_t *above;   /* of each kept vertex: the vertex at hand */
+    uint32_t *label;
+    uint32_t *first;
+    uint32_t community_count;
+    rsi_random random;
+    bool moved;
 };
 
-static const rsi_arcs *at_hand(const struct climb *climb)
+static void level_free(rsi_level *level)
 {
-    return climb->level == 0 ? climb->bottom : &climb->arcs;
+    rsi_arcs_free(&level->arcs);
+    free(level->part);
+    *level = (rsi_level){0};
 }
 
-static void climb_free(struct climb *climb)
+static rs_status add_level(rsi_split *split, rsi_arcs *arcs, rs_error *err)
 {
-    rsi_arcs_free(&climb->arcs);
-    rsi_arcs_free(&climb->kept);
-    free(climb->label);
-    free(climb->vertex);
-    free(climb->kept_of);
-    free(climb->above);
-}
-
-static void shuffle(uint32_t *order, uint32_t count, uint64_t seed, uint64_t stream)
-{
-    rsi_random random;
-    rsi_random_seed(&random, seed, stream);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t j = rsi_random_below(&random, i + 1);
-        order[i] = order[j];
-        order[j] = i;
+    rsi_level *levels = realloc(split->levels, (split->level_count + 1) * sizeof *levels);
+    if (levels == NULL) {
+        return no_memory(split->vertex_count, err);
     }
+    split->levels = levels;
+    levels[split->level_count++] = (rsi_level){.arcs = *arcs};
+    *arcs = (rsi_arcs){0};
+    return RS_OK;
 }
 
-static uint32_t count_labels(const uint32_t *label, uint32_t count, uint8_t *seen)
-{
-    uint32_t found = 0;
-    memset(seen, 0, count);
-    for (uint32_t v = 0; v < count; v++) {
-        found += !seen[label[v]];
-        seen[label[v]] = 1;
-    }
-    return found;
-}
-
-/* The kept graph's vertices follow the climb from here on. */
-static rs_status keep(struct climb *climb, rs_error *err)
+/* The top level, contracted by *part, which the split takes over, becomes the new top. */
+static rs_status step_up(rsi_split *split, uint32_t **part, rs_error *err)
 {
     rs_status status = RS_OK;
-    const rsi_arcs *arcs = at_hand(climb);
-    uint32_t n = climb->bottom->vertex_count;
-    climb->kept_of = array(n, sizeof *climb->kept_of);
-    climb->above = array(arcs->vertex_count, sizeof *climb->above);
-    if (climb->kept_of == NULL || climb->above == NULL) {
-        return no_memory(n, err);
-    }
-    memcpy(climb->kept_of, climb->vertex, n * sizeof *climb->kept_of);
-    for (uint32_t v = 0; v < arcs->vertex_count; v++) {
-        climb->above[v] = v;
-    }
-    RS_TRY(rsi_arcs_copy(&climb->kept, arcs, err));
-    climb->kept_it = true;
-done:
-    return status;
-}
-
-/* Contract `part`; each part begins in the community of its vertices, named by one of its parts. */
-static rs_status step_up(struct climb *climb, uint32_t *part, rs_error *err)
-{
-    rs_status status = RS_OK;
-    const rsi_arcs *arcs = at_hand(climb);
-    uint32_t n = arcs->vertex_count;
+    rsi_level *top = &split->levels[split->level_count - 1];
     rsi_arcs next = {0};
-    uint32_t *label = NULL;
-    uint32_t *name = array(n, sizeof *name);
-    if (name == NULL) {
-        return no_memory(n, err);
-    }
-    RS_TRY(rsi_arcs_contract(arcs, part, &next, err));
-    label = array(next.vertex_count, sizeof *label);
-    if (label == NULL) {
-        status = no_memory(n, err);
-        goto done;
-    }
-    memset(name, 0xff, n * sizeof *name);
-    for (uint32_t v = 0; v < n; v++) {
-        uint32_t *mine = &name[climb->label[v]];
-        *mine = *mine == UINT32_MAX ? part[v] : *mine;
-        label[part[v]] = *mine;
-    }
-    for (uint32_t v = 0; v < climb->bottom->vertex_count; v++) {
-        climb->vertex[v] = part[climb->vertex[v]];
-    }
-    for (uint32_t v = 0; climb->above != NULL && v < climb->kept.vertex_count; v++) {
-        climb->above[v] = part[climb->above[v]];
-    }
-    free(climb->label);
-    climb->label = label;
-    rsi_arcs_free(&climb->arcs);
-    climb->arcs = next;
-    climb->level++;
-    next = (rsi_arcs){0};
+    RS_TRY(rsi_arcs_contract(&top->arcs, *part, &next, err));
+    top->part = *part;
+    *part = NULL;
+    RS_TRY(add_level(split, &next, err));
 done:
     rsi_arcs_free(&next);
-    free(name);
     return status;
 }
 
-/* Move, refine, contract at one level; *done when no two vertices want to be together. */
-static rs_status one_level(struct climb *climb, bool *done, rs_error *err)
+static void shuffle(uint32_t *order, uint32_t count, rsi_random *random)
+{
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t j = rsi_random_below(random, i);
+        uint32_t swapped = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = swapped;
+    }
+}
+
+/* order: the vertices community by community, those of each in an order drawn anew, so that a
+ * round is no repetition of the last; number: the reverse; label: the number of the community. */
+static void order_by_community(struct climb *climb, uint32_t *order, uint32_t *number)
+{
+    uint32_t n = climb->split->vertex_count;
+    uint32_t *first = climb->first; /* first[c+1] is where c's next vertex goes */
+    memset(first, 0, ((size_t)n + 2) * sizeof *first);
+    rsi_piece_canonical(n, climb->label, number);
+    uint32_t count = 0;
+    for (uint32_t v = 0; v < n; v++) {
+        number[v] = climb->label[v] == v ? count++ : number[climb->label[v]];
+        first[number[v] + 2]++;
+    }
+    for (uint32_t c = 0; c < count; c++) {
+        first[c + 2] += first[c + 1];
+    }
+    for (uint32_t v = 0; v < n; v++) {
+        order[first[number[v] + 1]++] = v;
+    }
+    for (uint32_t c = 0; c < count; c++) {
+        shuffle(order + first[c], first[c + 1] - first[c], &climb->random);
+        for (uint32_t v = first[c]; v < first[c + 1]; v++) {
+            number[order[v]] = v;
+            climb->label[v] = c;
+        }
+    }
+    climb->community_count = count;
+}
+
+/* A community's vertices become neighbours at the bottom. */
+static rs_status renumber(struct climb *climb, rs_error *err)
 {
     rs_status status = RS_OK;
-    const rsi_arcs *arcs = at_hand(climb);
-    uint32_t n = arcs->vertex_count;
-    uint32_t *order = NULL;
-    uint32_t *part = array(n, sizeof *part);
-    bool shuffled = climb->level > 0 || !climb->coarse;
-    if (shuffled) {
-        order = array(n, sizeof *order);
-    }
-    if (part == NULL || (order == NULL && shuffled)) {
+    rsi_split *split = climb->split;
+    rsi_arcs *bottom = &split->levels[0].arcs;
+    uint32_t n = split->vertex_count;
+    rsi_arcs out = {0};
+    uint32_t *number = array(n, sizeof *number);
+    uint32_t *order = array(n, sizeof *order);
+    if (number == NULL || order == NULL) {
         status = no_memory(n, err);
         goto done;
     }
-    if (shuffled) {
-        shuffle(order, n, climb->seed, climb->level);
+    order_by_community(climb, order, number);
+    RS_TRY(rsi_arcs_renumber(bottom, number, order, &out, err));
+    rsi_arcs_free(bottom);
+    *bottom = out;
+    out = (rsi_arcs){0};
+    for (uint32_t v = 0; v < n; v++) {
+        split->number[v] = number[split->number[v]];
     }
-    RS_TRY(rsi_arcs_move(arcs, climb->resolution, order, climb->label, &climb->moved, err));
-    uint32_t community_count = count_labels(climb->label, n, (uint8_t *)part);
-    *done = community_count == n;
-    if (!*done) {
-        bool merged = false;
-        if (!climb->coarse || climb->level > 0) {
-            RS_TRY(
-                rsi_arcs_refine(arcs, climb->resolution, order, climb->label, part, &merged, err));
+done:
+    rsi_arcs_free(&out);
+    free(order);
+    free(number);
+    return status;
+}
+
+/* Up from the bottom, each community by itself, and then as a whole. */
+static rs_status climb_up(struct climb *climb, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_split *split = climb->split;
+    uint32_t *first = climb->first;
+    uint32_t *part = NULL;
+    uint32_t count = split->vertex_count;
+    uint32_t before;
+    do {
+        const rsi_arcs *arcs = &split->levels[split->level_count - 1].arcs;
+        before = count;
+        part = array(before, sizeof *part);
+        if (part == NULL) {
+            return no_memory(before, err);
         }
-        if (!merged) {
-            memcpy(part, climb->label, n * sizeof *part);
+        RS_TRY(rsi_move_within(arcs, climb->resolution, first, climb->community_count, part, err));
+        RS_TRY(step_up(split, &part, err));
+        count = split->levels[split->level_count - 1].arcs.vertex_count;
+        const uint32_t *up = split->levels[split->level_count - 2].part;
+        for (uint32_t c = 0; c < climb->community_count; c++) {
+            first[c] = up[first[c]];
         }
-        RS_TRY(step_up(climb, part, err));
+        first[climb->community_count] = count;
+    } while (!hardly_smaller(count, before));
+    for (uint32_t c = 0; c < climb->community_count; c++) {
+        for (uint32_t v = first[c]; v < first[c + 1]; v++) {
+            climb->label[v] = c;
+        }
     }
 done:
     free(part);
-    free(order);
     return status;
 }
 
-/* label[v], of the bottom vertices, is where the round starts and where it ends. */
-static rs_status one_round(struct climb *climb, uint32_t *label, rs_error *err)
+/* What is on top moves between communities, then communities join. */
+static rs_status merge_on_top(struct climb *climb, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint32_t n = climb->bottom->vertex_count;
-    bool done = false;
-    climb->label = array(n, sizeof *climb->label);
-    climb->vertex = array(n, sizeof *climb->vertex);
-    if (climb->label == NULL || climb->vertex == NULL) {
-        return no_memory(n, err);
+    rsi_split *split = climb->split;
+    const rsi_arcs *arcs = &split->levels[split->level_count - 1].arcs;
+    uint32_t *part = array(arcs->vertex_count, sizeof *part);
+    if (part == NULL) {
+        return no_memory(arcs->vertex_count, err);
     }
-    memcpy(climb->label, label, n * sizeof *label);
-    for (uint32_t v = 0; v < n; v++) {
-        climb->vertex[v] = v;
+    RS_TRY(rsi_move(arcs, climb->resolution, climb->label, &climb->moved, err));
+    memcpy(part, climb->label, arcs->vertex_count * sizeof *part);
+    RS_TRY(step_up(split, &part, err));
+    arcs = &split->levels[split->level_count - 1].arcs;
+    for (uint32_t v = 0; v < arcs->vertex_count; v++) {
+        climb->label[v] = v;
     }
-    while (!done) {
-        if (climb->level == KEPT_LEVEL) {
-            RS_TRY(keep(climb, err));
+    RS_TRY(rsi_move(arcs, climb->resolution, climb->label, &climb->moved, err));
+done:
+    free(part);
+    return status;
+}
+
+/* `label`, of level `from`, becomes that of level `to` below. */
+static rs_status go_down(const rsi_split *split, uint32_t resolution, uint32_t from, uint32_t to,
+                         uint32_t *label, bool *moved, rs_error *err)
+{
+    rs_status status = RS_OK;
+    while (from > to) {
+        const rsi_level *level = &split->levels[--from];
+        for (uint32_t v = level->arcs.vertex_count; v-- > 0;) {
+            label[v] = label[level->part[v]]; /* in place: part[v] <= v */
         }
-        RS_TRY(one_level(climb, &done, err));
+        RS_TRY(rsi_move(&level->arcs, resolution, label, moved, err));
     }
-    if (!climb->kept_it) {
-        RS_TRY(keep(climb, err)); /* it ended below KEPT_LEVEL */
+done:
+    return status;
+}
+
+static void drop_above(rsi_split *split, uint32_t level)
+{
+    while (split->level_count > level + 1) {
+        level_free(&split->levels[--split->level_count]);
     }
-    for (uint32_t v = 0; v < n; v++) {
-        label[v] = climb->label[climb->vertex[v]];
+    free(split->levels[level].part);
+    split->levels[level].part = NULL;
+}
+
+/* One round, down to `kept`, with its labels there as the split's start. */
+static rs_status one_round(struct climb *climb, uint32_t *kept, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_split *split = climb->split;
+    drop_above(split, 0);
+    RS_TRY(renumber(climb, err));
+    RS_TRY(climb_up(climb, err));
+    RS_TRY(merge_on_top(climb, err));
+    uint32_t top = split->level_count - 1;
+    *kept = top < KEPT_LEVEL ? top : KEPT_LEVEL;
+    RS_TRY(go_down(split, climb->resolution, top, *kept, climb->label, &climb->moved, err));
+    split->part_count = split->levels[*kept].arcs.vertex_count;
+    free(split->start);
+    split->start = array(split->part_count, sizeof *split->start);
+    if (split->start == NULL) {
+        status = no_memory(split->part_count, err);
+        goto done;
     }
+    memcpy(split->start, climb->label, split->part_count * sizeof *split->start);
+done:
+    return status;
+}
+
+/* As many as are asked for, fewer for the largest, where the first brings nearly all: rounds take a
+ * third of a microsecond a link. 0: until nothing moves. */
+static unsigned rounds_for(size_t link_count, const rs_detect_options *options)
+{
+    size_t affordable = LARGE_LINKS / (link_count + 1);
+    affordable = affordable < 1 ? 1 : affordable;
+    return options->rounds > affordable ? (unsigned)affordable : options->rounds;
+}
+
+static rs_status run_rounds(struct climb *climb, const rs_detect_options *options, unsigned rounds,
+                            const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_split *split = climb->split;
+    uint32_t kept = 0;
+    bool last = false;
+    RS_TRY(rs_work_report(work, "splitting", "rounds", 0, rounds, err));
+    RS_TRY(guess(&split->levels[0].arcs, options->resolution, climb->label, err));
+    RS_TRY(rsi_move(&split->levels[0].arcs, options->resolution, climb->label, &climb->moved, err));
+    for (unsigned round = 1; !last; round++) {
+        climb->moved = false;
+        RS_TRY(one_round(climb, &kept, err));
+        last = round == rounds;
+        if (!last) {
+            RS_TRY(rs_work_report(work, "splitting", "rounds", round, rounds, err));
+            RS_TRY(go_down(split, options->resolution, kept, 0, climb->label, &climb->moved, err));
+            last = !climb->moved;
+        }
+    }
+    drop_above(split, kept);
 done:
     return status;
 }
@@ -288,7 +376,7 @@ static void group_from(struct grouping *grouping, uint32_t seed)
     for (uint32_t at = 0; at < grouping->end; at++) {
         uint32_t v = grouping->queue[at];
         for (size_t i = arcs->first[v]; i < arcs->first[v + 1]; i++) {
-            uint32_t c = grouping->community[arcs->to[i]];
+            uint32_t c = grouping->community[arcs->list[i].to];
             if (grouping->group[c] == UINT32_MAX &&
                 grouping->size[c] <= grouping->size_max - grouping->end) {
                 add_community(grouping, c, seed);
@@ -358,10 +446,10 @@ static rs_status cut(const rsi_arcs *arcs, const rs_detect_options *options, rsi
     size_t link_count = 0;
     for (uint32_t v = 0; v < n; v++) {
         for (size_t i = arcs->first[v]; i < arcs->first[v + 1]; i++) {
-            if (arcs->to[i] > v && grouping.group[arcs->to[i]] == grouping.group[v]) {
+            if (arcs->list[i].to > v && grouping.group[arcs->list[i].to] == grouping.group[v]) {
                 from[link_count] = v;
-                to[link_count] = arcs->to[i];
-                weight[link_count++] = arcs->weight[i];
+                to[link_count] = arcs->list[i].to;
+                weight[link_count++] = arcs->list[i].weight;
             }
         }
     }
@@ -383,106 +471,66 @@ done:
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-/* What the last climb kept becomes the split: which part each vertex is in, and each part's
- * community. */
-static rs_status fill_split(const struct climb *climb, const uint32_t *number, rsi_split *split,
-                            rs_error *err)
-{
-    uint32_t kept_count = climb->kept.vertex_count;
-    split->start = array(kept_count, sizeof *split->start);
-    uint32_t *smallest = array(climb->bottom->vertex_count, sizeof *smallest);
-    if (split->start == NULL || smallest == NULL) {
-        free(smallest);
-        return no_memory(split->vertex_count, err);
-    }
-    for (uint32_t v = 0; v < split->vertex_count; v++) {
-        split->part[v] = climb->kept_of[number[v]];
-    }
-    for (uint32_t v = 0; v < kept_count; v++) {
-        split->start[v] = climb->label[climb->above[v]];
-    }
-    split->part_count = kept_count;
-    rsi_piece_canonical(kept_count, split->start, smallest);
-    free(smallest);
-    return RS_OK;
-}
-
-/* As many as are asked for, fewer for the largest: each takes a third of a microsecond a link, and
- * the first two bring most. 0: until nothing moves. */
-static unsigned rounds_for(const rsi_arcs *arcs, const rs_detect_options *options)
-{
-    size_t link_count = arcs->first[arcs->vertex_count] / 2;
-    size_t affordable = LARGE_LINKS / (link_count + 1);
-    affordable = affordable < LARGE_ROUNDS ? LARGE_ROUNDS : affordable;
-    return options->rounds > affordable ? (unsigned)affordable : options->rounds;
-}
-
-static rs_status run_rounds(const rsi_arcs *arcs, const uint32_t *number,
-                            const rs_detect_options *options, const rs_work *work, rsi_split *split,
-                            rs_error *err)
-{
-    rs_status status = RS_OK;
-    struct climb climb = {0};
-    uint32_t *label = array(arcs->vertex_count, sizeof *label);
-    if (label == NULL) {
-        return no_memory(arcs->vertex_count, err);
-    }
-    for (uint32_t v = 0; v < arcs->vertex_count; v++) {
-        label[v] = v;
-    }
-    unsigned rounds = rounds_for(arcs, options);
-    bool moved = true;
-    for (unsigned round = 0; moved && (rounds == 0 || round < rounds); round++) {
-        RS_TRY(rs_work_report(work, "splitting", "rounds", round, rounds, err));
-        climb_free(&climb);
-        climb = (struct climb){.bottom = arcs,
-                               .resolution = options->resolution,
-                               .seed = options->random_seed ^ ((uint64_t)round << 32),
-                               .coarse = round == 0 && rounds != 1};
-        RS_TRY(one_round(&climb, label, err));
-        moved = climb.moved;
-    }
-    RS_TRY(fill_split(&climb, number, split, err));
-    RS_TRY(cut(&climb.kept, options, split, err));
-done:
-    climb_free(&climb);
-    free(label);
-    return status;
-}
-
 rs_status rsi_split_make(rsi_split *split, const rsi_piece *piece, const rs_detect_options *options,
                          const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_arcs given = {0};
-    rsi_arcs arcs = {0};
-    uint32_t *number = array(piece->vertex_count, sizeof *number);
-    uint32_t *order = array(piece->vertex_count, sizeof *order);
-    split->vertex_count = piece->vertex_count;
-    split->part = array(piece->vertex_count, sizeof *split->part);
-    if (number == NULL || order == NULL || split->part == NULL) {
-        status = no_memory(piece->vertex_count, err);
+    uint32_t n = piece->vertex_count;
+    rsi_arcs bottom = {0};
+    struct climb climb = {.split = split, .resolution = options->resolution};
+    split->vertex_count = n;
+    split->number = array(n, sizeof *split->number);
+    climb.label = array(n, sizeof *climb.label);
+    climb.first = array((size_t)n + 1, sizeof *climb.first);
+    if (split->number == NULL || climb.label == NULL || climb.first == NULL) {
+        status = no_memory(n, err);
         goto done;
     }
-    RS_TRY(rsi_arcs_make(&given, piece, err));
-    number_breadth_first(&given, number, order);
-    RS_TRY(rsi_arcs_renumber(&given, number, order, &arcs, err));
-    rsi_arcs_free(&given);
-    free(order);
-    order = NULL;
-    RS_TRY(run_rounds(&arcs, number, options, work, split, err));
+    rsi_random_seed(&climb.random, options->random_seed, n);
+    for (uint32_t v = 0; v < n; v++) {
+        split->number[v] = v;
+    }
+    RS_TRY(rsi_arcs_make(&bottom, piece, err));
+    RS_TRY(add_level(split, &bottom, err));
+    RS_TRY(run_rounds(&climb, options, rounds_for(piece->link_count, options), work, err));
+    rsi_piece_canonical(split->part_count, split->start, climb.label);
+    RS_TRY(cut(&split->levels[split->level_count - 1].arcs, options, split, err));
 done:
-    rsi_arcs_free(&given);
-    rsi_arcs_free(&arcs);
-    free(order);
-    free(number);
+    rsi_arcs_free(&bottom);
+    free(climb.first);
+    free(climb.label);
+    return status;
+}
+
+rs_status rsi_split_finish(const rsi_split *split, uint32_t resolution, const uint32_t *community,
+                           uint32_t *label, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t n = split->vertex_count;
+    bool moved = false;
+    uint32_t *at_bottom = array(n, sizeof *at_bottom);
+    if (at_bottom == NULL) {
+        return no_memory(n, err);
+    }
+    memcpy(at_bottom, community, split->part_count * sizeof *at_bottom);
+    RS_TRY(go_down(split, resolution, split->level_count - 1, 0, at_bottom, &moved, err));
+    for (uint32_t v = 0; v < n; v++) {
+        label[v] = at_bottom[split->number[v]];
+    }
+    rsi_piece_canonical(n, label, at_bottom);
+done:
+    free(at_bottom);
     return status;
 }
 
 void rsi_split_free(rsi_split *split)
 {
+    while (split->level_count > 0) {
+        level_free(&split->levels[--split->level_count]);
+    }
+    free(split->levels);
     rsi_layout_free(&split->parts);
     free(split->start);
-    free(split->part);
+    free(split->number);
     *split = (rsi_split){0};
 }

@@ -31,6 +31,25 @@ static void count_one_more(uint64_t *slot)
     }
 }
 
+/* Things come at random, and so do the places of their users: each is asked for before its turn. */
+static inline void expect(const group_filling *filling, const uint32_t *things, size_t count,
+                          size_t i)
+{
+    enum { AHEAD = 32, NEAR = 16, NEXT = 8 };
+    const rsi_shared *shared = &filling->shared;
+    if (i + AHEAD < count) {
+        uint32_t near = shared->seen[things[i + NEAR]].group;
+        uint32_t next = shared->seen[things[i + NEXT]].group;
+        __builtin_prefetch(&shared->seen[things[i + AHEAD]]);
+        if (near != RS_NO_NODE) {
+            __builtin_prefetch(&shared->first[near + 1], 1);
+        }
+        if (next != RS_NO_NODE) {
+            __builtin_prefetch(&filling->slots[shared->first[next + 1]], 1);
+        }
+    }
+}
+
 /* False where a group would get more than the first pass counted in all. */
 static bool fill_run(group_filling *filling, const rs_edges *run, const rsi_end *user)
 {
@@ -38,6 +57,7 @@ static bool fill_run(group_filling *filling, const rs_edges *run, const rsi_end 
     const uint32_t *things = shared->thing_is_src ? run->src : run->dst;
     const uint32_t *users = shared->thing_is_src ? run->dst : run->src;
     for (size_t i = 0; i < run->count; i++) {
+        expect(filling, things, run->count, i);
         if (things[i] == filling->last_thing && users[i] == filling->last_user) {
             if (filling->last != NULL) {
                 count_one_more(filling->last);

@@ -146,6 +146,16 @@ rs_text rs_ids_of(const rs_ids *ids, uint32_t node)
     return (rs_text){.bytes = ids->bytes + span->offset, .length = span->length};
 }
 
+void rs_ids_expect(const rs_ids *ids, uint32_t far, uint32_t near)
+{
+    if (has(ids, far)) {
+        __builtin_prefetch(&ids->spans[place_of(ids, far)]);
+    }
+    if (has(ids, near)) {
+        __builtin_prefetch(ids->bytes + ids->spans[place_of(ids, near)].offset);
+    }
+}
+
 void rs_ids_free(rs_ids *ids)
 {
     if (ids == NULL) {

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "report/report.h"
 
 void rsi_write_node(rsi_out *out, const rsi_source *source, uint32_t node)
@@ -15,6 +16,15 @@ void rsi_write_node(rsi_out *out, const rsi_source *source, uint32_t node)
     rsi_out_json_string(out, rs_graph_range_of(source->graph, node).type);
     rsi_out_string(out, ",\"id\":");
     rsi_out_json(out, rs_ids_of(source->ids, node));
+}
+
+enum { AHEAD = 16, NEAR = 8 };
+
+/* Nodes of a ring lie anywhere: what is written of them is asked for before their turn. */
+static void expect(const rsi_source *source, uint32_t far, uint32_t near)
+{
+    rs_ids_expect(source->ids, far, near);
+    __builtin_prefetch(&source->findings->nodes[far]);
 }
 
 static void put_flag(rsi_out *out, const char *key, bool flag)
@@ -59,6 +69,30 @@ static void write_thing(rsi_out *out, const rsi_source *source, const rs_ring_th
 
 /* ---- facts ----------------------------------------------------------------------------------- */
 
+/* When it happened, and what it came to. */
+static void write_when(rsi_out *out, const rsi_source *source, const rs_fact *fact)
+{
+    rs_relation_info info = rs_store_relation(rs_graph_store(source->graph), fact->relation);
+    if (fact->first != RS_NO_TIME) {
+        rsi_out_string(out, ",\"first\":\"");
+        rsi_out_time(out, fact->first);
+        rsi_out_string(out, "\",\"last\":\"");
+        rsi_out_time(out, fact->last);
+        rsi_out_string(out, "\"");
+    }
+    if (fact->amount == RS_NO_AMOUNT) {
+        return;
+    }
+    char amount[32];
+    rsi_out_string(out, ",\"amount\":\"");
+    rsi_out_bytes(out, amount, rsi_decimal_format(fact->amount, info.decimals, amount));
+    rsi_out_string(out, "\"");
+    if (info.currency[0] != '\0') {
+        rsi_out_string(out, ",\"currency\":");
+        rsi_out_json_string(out, info.currency);
+    }
+}
+
 /* Users `first` .. `end`-1 of a fact: all of one type. */
 static void write_fact(rsi_out *out, const rsi_source *source, const rs_fact *fact, uint32_t first,
                        uint32_t end)
@@ -95,6 +129,9 @@ static void write_fact(rsi_out *out, const rsi_source *source, const rs_fact *fa
         put_number(out, ",\"more\":", end - first - named);
     }
     put_number(out, ",\"events\":", fact->event_count);
+    if (fact->in_time) {
+        write_when(out, source, fact);
+    }
     rsi_out_string(out, "}");
 }
 
@@ -168,14 +205,22 @@ void rsi_write_cluster(rsi_out *out, const rsi_source *source, const rs_ring *ri
     put_millionths(out, ",\"score\":", ring->score);
     write_since(out, rs_graph_as_of(source->graph));
     rsi_out_string(out, ",\"lineage\":{\"event\":\"born\",\"from\":[]},\"members\":[");
+    const rs_ring_member *members = findings->members + ring->member_first;
     for (size_t i = 0; i < ring->member_count; i++) {
+        if (i + AHEAD < ring->member_count) {
+            expect(source, members[i + AHEAD].node, members[i + NEAR].node);
+        }
         rsi_out_string(out, i == 0 ? "" : ",");
-        write_member(out, source, &findings->members[ring->member_first + i]);
+        write_member(out, source, &members[i]);
     }
     rsi_out_string(out, "],\"things\":[");
+    const rs_ring_thing *things = findings->things + ring->thing_first;
     for (size_t i = 0; i < ring->thing_count; i++) {
+        if (i + AHEAD < ring->thing_count) {
+            expect(source, things[i + AHEAD].node, things[i + NEAR].node);
+        }
         rsi_out_string(out, i == 0 ? "" : ",");
-        write_thing(out, source, &findings->things[ring->thing_first + i]);
+        write_thing(out, source, &things[i]);
     }
     rsi_out_string(out, "],\"reasons\":[");
     for (size_t i = 0; i < ring->reason_count; i++) {

@@ -152,11 +152,6 @@ rs_status rsi_out_commit(rsi_out *out, rs_error *err)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-void rsi_out_string(rsi_out *out, const char *string)
-{
-    rsi_out_bytes(out, string, strlen(string));
-}
-
 void rsi_out_count(rsi_out *out, uint64_t number)
 {
     char digits[20];

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "ringscope/error.h"
@@ -40,7 +41,11 @@ rsi_hash128 rsi_out_digest_so_far(rsi_out *out);
  * process then, and the digest does not cover it). False: nothing was copied, do it by hand. */
 bool rsi_out_file(rsi_out *out, int from);
 void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length);
-void rsi_out_string(rsi_out *out, const char *string); /* as it stands */
+/* As it stands; inlined, so that the length of a literal is a constant. */
+static inline void rsi_out_string(rsi_out *out, const char *string)
+{
+    rsi_out_bytes(out, string, strlen(string));
+}
 void rsi_out_count(rsi_out *out, uint64_t number);
 void rsi_out_millionths(rsi_out *out, uint32_t millionths); /* "0.930000" */
 /* The same into `to`, which has room for RSI_MILLIONTHS_MAX bytes; returns what is behind it. */

@@ -319,6 +319,10 @@ static rs_status read_fact(rs_report *report, rs_error *err)
         {"users", read_users, offsetof(rs_cluster_fact, user_count), false},
         {"more", read_u64, offsetof(rs_cluster_fact, more), true},
         {"events", read_u64, offsetof(rs_cluster_fact, event_count), false},
+        {"first", read_text, offsetof(rs_cluster_fact, first), true},
+        {"last", read_text, offsetof(rs_cluster_fact, last), true},
+        {"amount", read_text, offsetof(rs_cluster_fact, amount), true},
+        {"currency", read_text, offsetof(rs_cluster_fact, currency), true},
         {NULL, NULL, 0, false},
     };
     rs_cluster_fact *fact = add(&report->facts, sizeof *fact);

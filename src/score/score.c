@@ -23,6 +23,7 @@
 #include "base/ringid.h"
 #include "base/try.h"
 #include "score/candidates.h"
+#include "score/fact_times.h"
 #include "score/sharing.h"
 
 #define SEED_DECADES_MAX 1.5
@@ -293,11 +294,15 @@ static rs_status fill_column_reason(scorer *s, size_t group, size_t column, uint
     }
     for (size_t i = from; i < to && reason->fact_count < s->options->facts_max; i++) {
         const rsi_shared_use *use = &sharing->uses[i];
-        s->out->facts[at->facts++] = (rs_fact){.thing = use->thing,
-                                               .relation = use->relation,
-                                               .event_count = use->event_count,
-                                               .user_first = at->users,
-                                               .user_count = use->user_count};
+        rs_fact *fact = &s->out->facts[at->facts++];
+        *fact = (rs_fact){.thing = use->thing,
+                          .relation = use->relation,
+                          .event_count = use->event_count,
+                          .user_first = at->users,
+                          .user_count = use->user_count};
+        if (column >= sharing->in_time) {
+            RS_TRY(rsi_fact_time(s->input->graph, fact, sharing->users + use->user_first, err));
+        }
         RS_TRY(keep_users(s, sharing->users + use->user_first, use->user_count, &at->users, err));
         reason->fact_count++;
     }

@@ -7,7 +7,7 @@
  *   RS_FAULT_DO=WHAT     before, after: SIGKILL there; half: after half of a write; short: a write
  * or a read of one byte; a number: that errno, once; with + in front: from then on
  *   RS_FAULT_ONLY=NAME   count calls of that name only (write fsync rename unlink mkdir truncate
- * open read mmap close malloc); without it those that change files
+ * open read mmap close malloc link); without it those that change files
  *
  * Descriptors that are no file or folder (pipes, terminals) are left alone. Allocations count from
  * the first call on a file that is made on.
@@ -211,6 +211,15 @@ SHOWN int fsync(int descriptor)
     return (int)done(todo, syscall(SYS_fsync, descriptor));
 }
 
+/* What the system refused did not happen. */
+static long noted(const char *name, const char *source, const char *target, long result)
+{
+    if (result == 0) {
+        note(name, source, target, 0, "", 0);
+    }
+    return result;
+}
+
 static int move(int a, const char *from, int b, const char *to)
 {
     char source[600];
@@ -221,8 +230,7 @@ static int move(int a, const char *from, int b, const char *to)
     }
     path_of(a, from, source, sizeof source);
     path_of(b, to, target, sizeof target);
-    note("rename", source, target, 0, "", 0);
-    return (int)done(todo, syscall(SYS_renameat, a, from, b, to));
+    return (int)done(todo, noted("rename", source, target, syscall(SYS_renameat, a, from, b, to)));
 }
 
 SHOWN int rename(const char *from, const char *to)
@@ -233,6 +241,35 @@ SHOWN int rename(const char *from, const char *to)
 SHOWN int renameat(int a, const char *from, int b, const char *to)
 {
     return move(a, from, b, to);
+}
+
+SHOWN int renameat2(int a, const char *from, int b, const char *to, unsigned flags)
+{
+    char source[600];
+    char target[600];
+    int todo = meet("rename", true);
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    path_of(a, from, source, sizeof source);
+    path_of(b, to, target, sizeof target);
+    const char *name = (flags & RENAME_EXCHANGE) != 0 ? "exchange" : "rename";
+    return (int)done(todo,
+                     noted(name, source, target, syscall(SYS_renameat2, a, from, b, to, flags)));
+}
+
+SHOWN int linkat(int a, const char *from, int b, const char *to, int flags)
+{
+    char source[600];
+    char target[600];
+    int todo = meet("link", true);
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    path_of(a, from, source, sizeof source);
+    path_of(b, to, target, sizeof target);
+    return (int)done(todo,
+                     noted("hardlink", source, target, syscall(SYS_linkat, a, from, b, to, flags)));
 }
 
 static int take_away(int folder, const char *path, int flags)

@@ -3,6 +3,7 @@
 and how many runs stay.
 
 SPDX-License-Identifier: GPL-3.0-or-later"""
+import fcntl
 import json
 import os
 import stat
@@ -103,6 +104,21 @@ def damaged_runs():
     call("verify", "night")
 
 
+def makers():
+    """What is left in the making is known by its lock: process ids are others' in another container."""
+    for name in (".tmp-1", ".tmp-1.network", ".tmp-77"):
+        os.mkdir(f"night/runs/{name}")
+        with open(f"night/runs/{name}/report.json", "w", encoding="utf-8"):
+            pass
+    held = os.open("night/runs/.tmp-77", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    call("run", "night")
+    assert {name for name in os.listdir("night/runs") if name.startswith(".")} == {".tmp-77"}
+    os.close(held)
+    call("run", "night")
+    assert not {name for name in os.listdir("night/runs") if name.startswith(".")}
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -117,6 +133,7 @@ def main():
         results()
         kept_runs()
         damaged_runs()
+        makers()
 
 
 main()

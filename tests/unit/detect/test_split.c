@@ -10,6 +10,7 @@
 
 #include "detect/arcs.h"
 #include "detect/leiden.h"
+#include "detect/move.h"
 #include "detect/split.h"
 #include "graphs.h"
 
@@ -43,45 +44,91 @@ static void moves_until_no_move_gains(void **state)
         }
         rsi_arcs arcs = arcs_of(&graph);
         bool moved = false;
-        assert_int_equal(rsi_arcs_move(&arcs, 20, NULL, label, &moved, NULL), RS_OK);
+        assert_int_equal(rsi_move(&arcs, 20, label, &moved, NULL), RS_OK);
         assert_true(worth(&graph, 20, label) >= worth(&graph, 20, before));
         assert_true(moved || memcmp(label, before, n * sizeof *label) == 0);
         /* Who joins a community weighs on members it is not linked to: they are asked next time. */
         while (moved) {
             moved = false;
-            assert_int_equal(rsi_arcs_move(&arcs, 20, NULL, label, &moved, NULL), RS_OK);
+            assert_int_equal(rsi_move(&arcs, 20, label, &moved, NULL), RS_OK);
         }
         assert_true(no_move_gains(&graph, 20, label));
         rsi_arcs_free(&arcs);
     }
 }
 
-static void refines_into_connected_parts_of_communities(void **state)
+/* What v is linked to on its side of `border`, less what all others there weigh against it. */
+static int64_t hold(const test_graph *graph, uint32_t v, uint32_t border)
+{
+    int64_t sum = 0;
+    for (size_t k = 0; k < graph->link_count; k++) {
+        uint32_t a = graph->a[k];
+        uint32_t b = graph->b[k];
+        sum += (a == v || b == v) && (a < border) == (b < border) ? graph->weight[k] : 0;
+    }
+    for (uint32_t u = 0; u < graph->node_count; u++) {
+        bool other = u != v && (u < border) == (v < border);
+        sum -= other ? (int64_t)20 * graph->mass[v] * graph->mass[u] : 0;
+    }
+    return sum;
+}
+
+/* Runs of vertices do not see each other, and who is loosely tied to all of its run stays alone. */
+static void moves_within_runs(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    static test_graph inside;
+    rsi_random random;
+    uint32_t loose = 0;
+    rsi_random_seed(&random, 9, 1);
+    for (int i = 0; i < 200; i++) {
+        uint32_t label[NODES_MAX];
+        uint32_t again[NODES_MAX];
+        uint32_t n = rsi_random_between(&random, 2, 60);
+        uint32_t first[4] = {0, rsi_random_below(&random, n), n, n};
+        random_graph(&graph, &random, n, rsi_random_below(&random, 300), true, 100, 5);
+        inside = graph;
+        inside.link_count = 0;
+        for (size_t k = 0; k < graph.link_count; k++) {
+            if ((graph.a[k] < first[1]) == (graph.b[k] < first[1])) {
+                add_link(&inside, graph.a[k], graph.b[k], graph.weight[k]);
+            }
+        }
+        rsi_arcs arcs = arcs_of(&graph);
+        rsi_arcs cut = arcs_of(&inside);
+        assert_int_equal(rsi_move_within(&arcs, 20, first, 3, label, NULL), RS_OK);
+        assert_int_equal(rsi_move_within(&cut, 20, first, 3, again, NULL), RS_OK);
+        assert_memory_equal(label, again, n * sizeof *label);
+        assert_true(worth(&graph, 20, label) >= 0);
+        for (uint32_t v = 0; v < n; v++) {
+            assert_int_equal(label[v] < first[1], v < first[1]);
+            for (uint32_t u = 0; hold(&graph, v, first[1]) < 0 && u < n; u++) {
+                assert_int_equal(label[u] == label[v], u == v);
+                loose++;
+            }
+        }
+        rsi_arcs_free(&cut);
+        rsi_arcs_free(&arcs);
+    }
+    assert_true(loose > 0);
+}
+
+static void joins_each_single_vertex_once(void **state)
 {
     (void)state;
     static test_graph graph;
     rsi_random random;
-    rsi_random_seed(&random, 9, 1);
-    for (int i = 0; i < 200; i++) {
+    rsi_random_seed(&random, 15, 1);
+    for (int i = 0; i < 100; i++) {
         uint32_t label[NODES_MAX];
-        uint32_t part[NODES_MAX];
-        uint32_t alone[NODES_MAX];
         uint32_t n = rsi_random_between(&random, 1, 60);
         random_graph(&graph, &random, n, rsi_random_below(&random, 300), true, 100, 5);
-        for (uint32_t v = 0; v < n; v++) {
-            label[v] = rsi_random_below(&random, 4) % n;
-            alone[v] = v;
-        }
         rsi_arcs arcs = arcs_of(&graph);
-        bool merged = false;
-        assert_int_equal(rsi_arcs_refine(&arcs, 20, NULL, label, part, &merged, NULL), RS_OK);
-        for (uint32_t v = 0; v < n; v++) {
-            assert_int_equal(label[v], label[part[v]]);
-        }
-        assert_int_equal(merged, memcmp(part, alone, n * sizeof *part) != 0);
-        assert_true(worth(&graph, 20, part) >= worth(&graph, 20, alone));
-        canonical(n, part);
-        assert_true(is_proper(&graph, part));
+        assert_int_equal(rsi_move_once(&arcs, 20, label, NULL), RS_OK);
+        assert_true(worth(&graph, 20, label) >= 0);
+        canonical(n, label);
+        assert_true(is_proper(&graph, label)); /* who joins is linked, and stays */
         rsi_arcs_free(&arcs);
     }
 }
@@ -90,7 +137,7 @@ static uint64_t weight_between(const rsi_arcs *arcs, uint32_t a, uint32_t b)
 {
     uint64_t sum = 0;
     for (size_t i = arcs->first[a]; i < arcs->first[a + 1]; i++) {
-        sum += arcs->to[i] == b ? arcs->weight[i] : 0;
+        sum += arcs->list[i].to == b ? arcs->list[i].weight : 0;
     }
     return sum;
 }
@@ -157,20 +204,9 @@ static void renumbers_without_loss(void **state)
             assert_int_equal(weight_between(&out, number[v], number[u]),
                              weight_between(&arcs, v, u));
         }
-        for (size_t i = out.first[v]; i + 1 < out.first[v + 1]; i++) {
-            assert_true(out.to[i] < out.to[i + 1]);
-        }
     }
     rsi_arcs_free(&out);
     rsi_arcs_free(&arcs);
-}
-
-/* Communities of the pieces' start, as labels of the nodes. */
-static void start_labels(const rsi_split *split, uint32_t *label)
-{
-    for (uint32_t v = 0; v < split->vertex_count; v++) {
-        label[v] = split->start[split->part[v]];
-    }
 }
 
 static void makes_pieces_of_whole_communities(void **state)
@@ -198,10 +234,12 @@ static void makes_pieces_of_whole_communities(void **state)
         for (uint32_t q = 0; q < split.part_count; q++) {
             assert_int_equal(seen[q], seen[split.start[q]]); /* all of a community, or nothing */
         }
+        assert_int_equal(split.levels[split.level_count - 1].arcs.vertex_count, split.part_count);
         rsi_split_free(&split);
     }
 }
 
+/* Ours alone, then igraph from where it ended. */
 static void comes_as_far_as_igraph(void **state)
 {
     (void)state;
@@ -217,7 +255,7 @@ static void comes_as_far_as_igraph(void **state)
         random_graph(&graph, &random, NODES_MAX, 8, true, 100, 1);
         rsi_piece piece = piece_of_graph(&graph);
         assert_int_equal(rsi_split_make(&split, &piece, &options, NULL, NULL), RS_OK);
-        start_labels(&split, label);
+        assert_int_equal(rsi_split_finish(&split, 10, split.start, label, NULL), RS_OK);
         ours += (double)worth(&graph, 10, label);
         rsi_split_free(&split);
         assert_int_equal(rsi_leiden(&piece, &options, label, NULL), RS_OK);
@@ -225,6 +263,30 @@ static void comes_as_far_as_igraph(void **state)
     }
     print_message("ours is %.2f %% of igraph's\n", 100 * ours / theirs);
     assert_true(ours > 0.995 * theirs);
+}
+
+/* With as many rounds as it takes, and in communities named by their smallest vertex. */
+static void leaves_nobody_who_would_gain_by_moving(void **state)
+{
+    (void)state;
+    static test_graph graph;
+    rsi_random random;
+    rsi_random_seed(&random, 16, 1);
+    for (int i = 0; i < 10; i++) {
+        uint32_t label[NODES_MAX];
+        uint32_t again[NODES_MAX];
+        rs_detect_options options = {.resolution = 12, .component_max = 20, .rounds = 0};
+        rsi_split split = {0};
+        random_graph(&graph, &random, 120, 20, true, 100, 1);
+        rsi_piece piece = piece_of_graph(&graph);
+        assert_int_equal(rsi_split_make(&split, &piece, &options, NULL, NULL), RS_OK);
+        assert_int_equal(rsi_split_finish(&split, 12, split.start, label, NULL), RS_OK);
+        memcpy(again, label, sizeof again);
+        canonical(120, again);
+        assert_memory_equal(again, label, 120 * sizeof *label);
+        assert_true(no_move_gains(&graph, 12, label));
+        rsi_split_free(&split);
+    }
 }
 
 static int stop(void *context, const rs_progress *now)
@@ -256,11 +318,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moves_until_no_move_gains),
-        cmocka_unit_test(refines_into_connected_parts_of_communities),
+        cmocka_unit_test(moves_within_runs),
+        cmocka_unit_test(joins_each_single_vertex_once),
         cmocka_unit_test(contracts_masses_and_weights),
         cmocka_unit_test(renumbers_without_loss),
         cmocka_unit_test(makes_pieces_of_whole_communities),
         cmocka_unit_test(comes_as_far_as_igraph),
+        cmocka_unit_test(leaves_nobody_who_would_gain_by_moving),
         cmocka_unit_test(stops_between_rounds),
     };
     return cmocka_run_group_tests_name("our own Leiden on large components", tests, NULL, NULL);

@@ -175,9 +175,14 @@ static inline void make_ring(test_night *night, uint32_t ring_number, uint32_t r
         (rs_reason){"shared_device", 700001, PER_RING, 1, 2 * (size_t)ring_number, 1};
     f->reasons[2 * ring_number + 1] =
         (rs_reason){"known_members", 299999, 1, 0, 2 * (size_t)ring_number + 1, 1};
-    f->facts[2 * ring_number] = (rs_fact){device, 0, 9, (size_t)ring_number * PER_RING, PER_RING};
-    f->facts[2 * ring_number + 1] =
-        (rs_fact){RS_NO_NODE, UINT16_MAX, 0, (size_t)ring_number * PER_RING, 1};
+    f->facts[2 * ring_number] = (rs_fact){.thing = device,
+                                          .event_count = 9,
+                                          .user_first = (size_t)ring_number * PER_RING,
+                                          .user_count = PER_RING};
+    f->facts[2 * ring_number + 1] = (rs_fact){.thing = RS_NO_NODE,
+                                              .relation = UINT16_MAX,
+                                              .user_first = (size_t)ring_number * PER_RING,
+                                              .user_count = 1};
 }
 
 static inline void make_findings(test_night *night)
