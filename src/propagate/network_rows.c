@@ -11,12 +11,14 @@
 #include <stdlib.h>
 
 #include "base/try.h"
+#include "propagate/links.h"
 #include "propagate/roots.h"
 #include "propagate/scale.h"
 #include "propagate/view.h"
 
 struct rsi_network_rows {
     const rs_adjacency *graph;
+    rsi_window window;
     const int64_t *seed;
     const int64_t *risk;
     rsi_damping damping;
@@ -58,8 +60,12 @@ rs_status rsi_network_rows_new(rsi_network_rows **out, const rs_adjacency *graph
     if (rows == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (rows of a network)");
     }
-    *rows = (rsi_network_rows){
-        .graph = graph, .ground = options->ground, .seed = seed, .risk = risk, .cut = cut};
+    *rows = (rsi_network_rows){.graph = graph,
+                               .window = rsi_window_of(graph),
+                               .ground = options->ground,
+                               .seed = seed,
+                               .risk = risk,
+                               .cut = cut};
     RS_TRY(rsi_damping_of(options, &rows->damping, err));
     if (cut) {
         uint64_t *root = malloc(((size_t)graph->node_count + 1) * sizeof *root);
@@ -82,6 +88,7 @@ done:
 void rsi_network_rows_free(rsi_network_rows *rows)
 {
     if (rows != NULL) {
+        rsi_window_free(&rows->window);
         free(rows->root);
         free(rows->to);
         free(rows->link);
@@ -139,14 +146,12 @@ typedef struct candidate {
     uint64_t at;
 } candidate;
 
-static uint64_t brought(const rsi_network_rows *rows, uint64_t at)
+static uint64_t brought(const rsi_network_rows *rows, uint32_t to, uint32_t weight)
 {
-    uint32_t to = rows->graph->to[at];
     uint64_t root = rows->root[to];
     uint64_t part = (uint64_t)((rsi_u128)(root & ~ROOT_MASK) * size_of(rows->risk[to]) >> 64);
     /* Above 2^-31 of what may come, and weights have 20 bits behind their point. */
-    return (uint64_t)((rsi_u128)part * rows->graph->weight[at] >>
-                      (31 - (unsigned)(root & ROOT_MASK)));
+    return (uint64_t)((rsi_u128)part * weight >> (31 - (unsigned)(root & ROOT_MASK)));
 }
 
 /* Put a link among the first ones, which descend. Links come in order of their ends. */
@@ -167,10 +172,9 @@ static size_t keep(candidate *kept, size_t count, candidate made)
     return last + 1;
 }
 
-static void add(rsi_network_rows *rows, uint32_t node, uint64_t at, size_t *count)
+static void add(rsi_network_rows *rows, uint32_t node, uint32_t to, uint32_t weight, size_t *count)
 {
-    uint32_t to = rows->graph->to[at];
-    uint64_t link = link_of(rows, node, to, rows->graph->weight[at]);
+    uint64_t link = link_of(rows, node, to, weight);
     if (rows->cut && link == 0) {
         return;
     }
@@ -179,19 +183,17 @@ static void add(rsi_network_rows *rows, uint32_t node, uint64_t at, size_t *coun
     rows->bits[(*count)++] = (uint8_t)rsi_bits(size_of(rows->risk[to]));
 }
 
-static size_t fill_cut(rsi_network_rows *rows, uint32_t node)
+static size_t fill_cut(rsi_network_rows *rows, uint32_t node, const rsi_row *row)
 {
     enum { AHEAD = 12 };
-    const rs_adjacency *g = rows->graph;
     candidate kept[RSI_KEPT_LINKS];
     size_t count = 0, filled = 0;
-    uint64_t end = g->first[node + 1];
-    for (uint64_t i = g->first[node]; i < end; i++) {
-        if (i + AHEAD < g->first[g->node_count]) {
-            __builtin_prefetch(&rows->risk[g->to[i + AHEAD]]);
-            __builtin_prefetch(&rows->root[g->to[i + AHEAD]]);
+    for (size_t i = 0; i < row->count; i++) {
+        if (i + AHEAD < row->ahead) {
+            __builtin_prefetch(&rows->risk[row->to[i + AHEAD]]);
+            __builtin_prefetch(&rows->root[row->to[i + AHEAD]]);
         }
-        candidate made = {.brings = brought(rows, i), .at = i};
+        candidate made = {.brings = brought(rows, row->to[i], row->weight[i]), .at = i};
         if (made.brings > 0) {
             count = keep(kept, count, made);
         }
@@ -208,7 +210,7 @@ static size_t fill_cut(rsi_network_rows *rows, uint32_t node)
         kept[k] = one;
     }
     for (size_t i = 0; i < count; i++) {
-        add(rows, node, kept[i].at, &filled);
+        add(rows, node, row->to[kept[i].at], row->weight[kept[i].at], &filled);
     }
     return filled;
 }
@@ -217,14 +219,15 @@ static rs_status see_row(void *context, uint32_t node, rsi_view_row *out, rs_err
 {
     rs_status status = RS_OK;
     rsi_network_rows *rows = context;
-    uint64_t first = rows->graph->first[node], end = rows->graph->first[node + 1];
+    rsi_row row = {0};
     size_t count = 0;
-    RS_TRY(row_room(rows, rows->cut ? RSI_KEPT_LINKS : (size_t)(end - first), err));
+    RS_TRY(rsi_window_row(&rows->window, node, rows->graph->node_count, &row, err));
+    RS_TRY(row_room(rows, rows->cut ? RSI_KEPT_LINKS : row.count, err));
     if (rows->cut) {
-        count = fill_cut(rows, node);
+        count = fill_cut(rows, node, &row);
     } else {
-        for (uint64_t i = first; i < end; i++) {
-            add(rows, node, i, &count);
+        for (size_t i = 0; i < row.count; i++) {
+            add(rows, node, row.to[i], row.weight[i], &count);
         }
     }
     *out = (rsi_view_row){.risk = rows->risk[node],

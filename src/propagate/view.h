@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ringscope/propagate.h"
+#include "propagate/links.h"
 
 #define RSI_LINK_ONE (UINT64_C(1) << 62)
 

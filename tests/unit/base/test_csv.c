@@ -373,7 +373,8 @@ static void refuses_a_record_without_end(void **state)
 static void reads_a_list_by_its_header(void **state)
 {
     (void)state;
-    static const char text[] = "type,id,reason\naccount,\"a,1\",\"said \"\"no\"\"\"\n\n\nx\nx,y,z\n";
+    static const char text[] =
+        "type,id,reason\naccount,\"a,1\",\"said \"\"no\"\"\"\n\n\nx\nx,y,z\n";
     char path[TEMPORARY_PATH];
     rsi_csv *csv = NULL;
     const rs_text *fields = NULL;
