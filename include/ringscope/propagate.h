@@ -87,8 +87,8 @@ typedef struct rs_explanation {
 } rs_explanation;
 
 /* Explain risk[node], as rs_spread left it, by pushing from the node, what matters most first,
- * until the remainder is within push_tolerance, or no residual exceeds a 256th of push_tolerance *
- * sqrt(weight at its node). Cost grows with 1 / push_tolerance and is bounded (2^24 links), not
+ * until the remainder is within push_tolerance, or of no node more than a 256th of that is left to
+ * assign. Cost grows with 1 / push_tolerance and is bounded (2^24 links), not
  * with the graph; memory with the nodes touched. RS_EUSAGE, RS_ENOMEM. */
 RS_API RS_MUST_USE rs_status rs_spread_explain(const rs_adjacency *graph, const int64_t *seed,
                                                const int64_t *risk,

@@ -32,14 +32,14 @@ static const rsi_option table[] = {
     {0},
 };
 
-static rs_status explain(rsi_why *why, const rsi_call *call, rs_error *err)
+static rs_status explain(rsi_why *why, const rs_store *store, const rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *chosen = call->options;
     const char *store_path = call->words[0];
     bool done_it = false;
     if (!chosen->from_store) {
-        RS_TRY(rsi_why_from_run(why, store_path, &done_it, err));
+        RS_TRY(rsi_why_from_run(why, store_path, store, &done_it, err));
         why->kept_none = !done_it;
     }
     if (!done_it) {
@@ -62,7 +62,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rs_run_latest(call->words[0], &why.run, err));
     RS_TRY(rs_run_read(call->words[0], &why.run, &info, err));
     why.store_changed = strcmp(rs_store_digest(store), info.store_digest) != 0;
-    RS_TRY(explain(&why, call, err));
+    RS_TRY(explain(&why, store, call, err));
     if (chosen->format == FORMAT_JSON) {
         RS_TRY(rsi_why_print_json(call->out, &why, err));
     } else {

@@ -72,7 +72,7 @@ typedef struct rsi_why {
                   * they have several, "" where there is none; owned */
     rsi_why_user users[RSI_WHY_USERS_MAX]; /* of a thing: those with the largest spread */
     size_t user_count;
-    uint64_t users_in_all;
+    uint64_t users_in_all;                          /* of the relation that ties most to it */
     rsi_why_tie ties[RSI_WHY_PATHS][RSI_WHY_STEPS]; /* of the spread's paths */
     rsi_why_node *nodes; /* the node, seeds, paths and what ties them, users; owned */
     size_t node_count;
@@ -81,9 +81,10 @@ typedef struct rsi_why {
     struct rsi_stages *stages;
 } rsi_why;
 
-/* Fill all of it from what the run kept. *done is false, and nothing filled, where it kept none. */
-RS_MUST_USE rs_status rsi_why_from_run(rsi_why *why, const char *store_path, bool *done,
-                                       rs_error *err);
+/* Fill all of it from what the run kept. *done is false, and nothing filled, where it kept none.
+ * `store` is asked for things that the run found no risk for. */
+RS_MUST_USE rs_status rsi_why_from_run(rsi_why *why, const char *store_path, const rs_store *store,
+                                       bool *done, rs_error *err);
 /* The same by building the network again from the store as it is now. */
 RS_MUST_USE rs_status rsi_why_from_store(rsi_why *why, const char *store_path, const rs_work *work,
                                          rs_error *err);
@@ -94,7 +95,7 @@ RS_MUST_USE rs_status rsi_why_from_store(rsi_why *why, const char *store_path, c
 double rsi_why_tolerance(int64_t risk);
 /* Put the nodes to be named into why->nodes, each once; ties and users are filled. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_why_gather(rsi_why *why, rs_error *err);
-/* Put a user among the listed ones: by spread, ties by node. */
+/* Put a user among the listed ones: by spread, ties by node, each once. */
 void rsi_why_keep_user(rsi_why *why, rsi_why_user user);
 /* Note the name of one more relation between subjects in why->plain; `first` says that it is the
  * first. RS_ENOMEM. */

@@ -32,6 +32,11 @@ double rsi_why_tolerance(int64_t risk)
 void rsi_why_keep_user(rsi_why *why, rsi_why_user user)
 {
     size_t at = why->user_count;
+    for (size_t i = 0; i < why->user_count; i++) {
+        if (why->users[i].node == user.node) {
+            return;
+        }
+    }
     while (at > 0 &&
            (why->users[at - 1].spread < user.spread ||
             (why->users[at - 1].spread == user.spread && why->users[at - 1].node > user.node))) {

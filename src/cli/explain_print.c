@@ -203,9 +203,11 @@ static void print_spread(FILE *out, const rsi_why *why)
 {
     const rs_explanation *spread = &why->spread;
     if (spread->seed_count == 0) {
-        fputs(why->user_count == 0    ? "\nspread\n  no seed reaches it\n"
+        fputs(!is_thing(why)          ? "\nspread\n  no seed reaches it\n"
               : why->line.spread == 0 ? "\nspread\n  none of its users has a risk to pass on\n"
-                                      : "\nspread\n  its users pass it on, see below\n",
+              : why->user_count == 0
+                  ? "\nspread\n  its users pass it on; ringscope neighbours names them\n"
+                  : "\nspread\n  its users pass it on, see below\n",
               out);
         return;
     }
@@ -248,17 +250,12 @@ static void print_users(FILE *out, const rsi_why *why)
     }
 }
 
-/* Counts that one in ten has say nothing to a person. */
+/* A count that more than one in ten has says nothing to a person, and is not kept. */
 static void print_oddity(FILE *out, const rsi_why *why)
 {
-    bool any = false;
     char value[32];
     for (size_t i = 0; i < why->odd_count; i++) {
-        if (why->odd[i].tail > RS_MILLION / 10) {
-            continue;
-        }
-        fputs(any ? "  " : "\ncounts out of the ordinary\n  ", out);
-        any = true;
+        fputs(i > 0 ? "  " : "\ncounts out of the ordinary\n  ", out);
         rsi_print_text(out, rsi_text(why->odd[i].name));
         rsi_decimal_format(why->odd[i].value, why->odd[i].decimals, value);
         fprintf(out, ": %s, as much as %.4g %% have\n", value, 100 * of_million(why->odd[i].tail));

@@ -14,33 +14,58 @@ static rs_status read_finding(rsi_why *why, rsi_traced *traced, rs_error *err)
     rsi_traced_finding found;
     rs_status status = rsi_traced_finding_of(traced, why->node, &found, err);
     if (status == RS_OK) {
-        why->line = (rs_risk_line){.risk = found.risk,
-                                   .spread = found.spread,
-                                   .oddity = found.oddity,
-                                   .ring_score = found.ring_score};
-        memcpy(why->line.ring, found.ring, sizeof why->line.ring);
-        if (found.ring[0] != '\0') {
-            why->ring_members = found.ring_members;
-            why->ring_score = found.ring_whole;
-            why->membership = found.membership;
-            why->role = found.role;
-        }
+        why->line = found.line;
+        why->ring_members = found.ring_members;
+        why->ring_score = found.ring_whole;
+        why->membership = found.membership;
+        why->role = found.role;
     }
     return status;
 }
 
-static rs_status add_side(rsi_why *why, rsi_traced *traced, size_t relation, int end, rs_error *err)
+static rs_status add_relation(rsi_why *why, rsi_traced *traced, size_t relation, bool from,
+                              uint64_t edges, uint64_t peers, rs_error *err)
 {
-    rs_status status = RS_OK;
     rsi_traced_relation info = rsi_traced_relation_at(traced, relation);
     rsi_why_relation *side = &why->relations[why->relation_count];
-    *side = (rsi_why_relation){.from = end == 0,
-                               .other_type = end == 0 ? info.dst_type : info.src_type};
-    RS_TRY(rsi_traced_side(traced, relation, end, why->node, &side->edge_count, &side->peer_count,
-                           err));
-    if (side->edge_count > 0) {
-        RS_TRY(rsi_why_copy(&side->label, info.label, strlen(info.label), err));
-        why->relation_count++;
+    if (edges == 0) {
+        return RS_OK;
+    }
+    *side = (rsi_why_relation){.from = from,
+                               .other_type = from ? info.dst_type : info.src_type,
+                               .edge_count = edges,
+                               .peer_count = peers};
+    why->relation_count++;
+    return rsi_why_copy(&side->label, info.label, strlen(info.label), err);
+}
+
+static rs_status add_sides(rsi_why *why, rsi_traced *traced, size_t relation, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (int end = 0; end < 2; end++) {
+        uint64_t edges = 0, peers = 0;
+        RS_TRY(rsi_traced_side(traced, relation, end, why->node, &edges, &peers, err));
+        RS_TRY(add_relation(why, traced, relation, end == 0, edges, peers, err));
+    }
+done:
+    return status;
+}
+
+/* Who uses the thing through a relation. */
+static rs_status add_uses(rsi_why *why, rsi_traced *traced, size_t relation, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_traced_uses uses;
+    const rsi_view *view = rsi_traced_view(traced);
+    rsi_traced_relation info = rsi_traced_relation_at(traced, relation);
+    RS_TRY(rsi_traced_uses_of(traced, relation, why->node, &uses, err));
+    RS_TRY(add_relation(why, traced, relation, strcmp(info.src_type, why->type) == 0, uses.events,
+                        uses.users, err));
+    why->users_in_all = uses.users > why->users_in_all ? uses.users : why->users_in_all;
+    for (size_t i = 0; i < uses.largest_count; i++) {
+        rsi_view_row user;
+        RS_TRY(view->row(view->context, uses.largest[i], &user, err));
+        rsi_why_keep_user(why, (rsi_why_user){.node = uses.largest[i], .spread = user.risk});
     }
 done:
     return status;
@@ -58,31 +83,15 @@ static rs_status read_relations(rsi_why *why, rsi_traced *traced, rs_error *err)
     RS_TRY(rsi_why_add_plain(why, "", true, err));
     for (size_t r = 0; r < count; r++) {
         rsi_traced_relation info = rsi_traced_relation_at(traced, r);
-        RS_TRY(add_side(why, traced, r, 0, err));
-        RS_TRY(add_side(why, traced, r, 1, err));
+        if (why->node < why->subjects) {
+            RS_TRY(add_sides(why, traced, r, err));
+        } else {
+            RS_TRY(add_uses(why, traced, r, err));
+        }
         if (rsi_traced_is_plain(traced, r)) {
             RS_TRY(rsi_why_add_plain(why, info.name, first, err));
             first = false;
         }
-    }
-done:
-    return status;
-}
-
-static rs_status read_users(rsi_why *why, rsi_traced *traced, rs_error *err)
-{
-    rs_status status = RS_OK;
-    uint32_t users[RSI_TRACE_USERS_MAX];
-    size_t count = 0;
-    const rsi_view *view = rsi_traced_view(traced);
-    if (why->node < why->subjects) {
-        return RS_OK;
-    }
-    RS_TRY(rsi_traced_users(traced, why->node, &why->users_in_all, users, &count, err));
-    for (size_t i = 0; i < count; i++) {
-        rsi_view_node user;
-        RS_TRY(view->node(view->context, users[i], &user, err));
-        rsi_why_keep_user(why, (rsi_why_user){.node = users[i], .spread = user.risk});
     }
 done:
     return status;
@@ -151,11 +160,10 @@ static rs_status read_all(rsi_why *why, rsi_traced *traced, rs_error *err)
     RS_TRY(read_finding(why, traced, err));
     RS_TRY(read_relations(why, traced, err));
     const rsi_view *view = rsi_traced_view(traced);
-    rsi_view_node own;
-    RS_TRY(view->node(view->context, why->node, &own, err));
+    rsi_view_row own;
+    RS_TRY(view->row(view->context, why->node, &own, err));
     RS_TRY(rsi_view_explain(view, &options, why->node, rsi_why_tolerance(own.risk), RSI_REACH_QUICK,
                             &why->spread, err));
-    RS_TRY(read_users(why, traced, err));
     if (why->line.oddity > 0) {
         RS_TRY(rsi_traced_odd(traced, why->node, why->odd, RSI_WHY_ODD_MAX, &why->odd_count, err));
     }
@@ -168,7 +176,21 @@ done:
     return status;
 }
 
-rs_status rsi_why_from_run(rsi_why *why, const char *store_path, bool *done_it, rs_error *err)
+/* Whether the store has a thing of that id: the run found no risk for it then, and kept nothing. */
+static rs_status find_thing(const rsi_why *why, const rs_store *store, bool *there, rs_error *err)
+{
+    uint32_t dense = RS_NO_NODE;
+    size_t type = rs_store_type_named(store, why->type);
+    rs_status status = RS_OK;
+    if (type != SIZE_MAX && !rs_store_type(store, type).subject) {
+        status = rs_store_find(store, type, why->id, &dense, err);
+    }
+    *there = dense != RS_NO_NODE;
+    return status;
+}
+
+rs_status rsi_why_from_run(rsi_why *why, const char *store_path, const rs_store *store,
+                           bool *done_it, rs_error *err)
 {
     rs_status status = RS_OK;
     *done_it = false;
@@ -178,12 +200,18 @@ rs_status rsi_why_from_run(rsi_why *why, const char *store_path, bool *done_it, 
     }
     why->subjects = rsi_traced_subjects(why->traced);
     RS_TRY(rsi_traced_find(why->traced, rsi_text(why->type), why->id, &why->node, err));
-    if (why->node == RS_NO_NODE) {
-        status = rs_fail(err, RS_ENOTFOUND, "the run knows no %s \"%.*s\"", why->type,
-                         (int)why->id.length, why->id.bytes);
-        goto done;
+    if (why->node != RS_NO_NODE) {
+        RS_TRY(read_all(why, why->traced, err));
+    } else {
+        bool there = false;
+        RS_TRY(find_thing(why, store, &there, err));
+        if (!there) {
+            status = rs_fail(err, RS_ENOTFOUND, "the run knows no %s \"%.*s\"", why->type,
+                             (int)why->id.length, why->id.bytes);
+            goto done;
+        }
+        RS_TRY(rsi_why_gather(why, err));
     }
-    RS_TRY(read_all(why, why->traced, err));
     *done_it = true;
 done:
     return status;

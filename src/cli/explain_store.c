@@ -15,6 +15,7 @@
 #include "cli/stages.h"
 #include "propagate/view.h"
 #include "report/report.h"
+#include "report/trace.h"
 
 static int compare_nodes(const void *a, const void *b)
 {
@@ -38,7 +39,7 @@ static size_t make_distinct(uint32_t *peers, size_t count)
     return kept;
 }
 
-/* The other ends (dense numbers) of the node's edges of one relation, up to as_of. */
+/* The other ends (dense numbers) of the node's edges of one relation with others, up to as_of. */
 static rs_status collect_peers(const rs_graph *graph, size_t relation, bool from, uint32_t dense,
                                rsi_buffer *peers, rs_error *err)
 {
@@ -46,6 +47,7 @@ static rs_status collect_peers(const rs_graph *graph, size_t relation, bool from
     rs_scan *scan = NULL;
     rs_edges run;
     int64_t as_of = rs_graph_as_of(graph);
+    rs_relation_info info = rs_store_relation(rs_graph_store(graph), relation);
     peers->length = 0;
     RS_TRY(rs_scan_open(&scan, rs_graph_store(graph), relation, RS_SCAN_TIME, err));
     do {
@@ -54,7 +56,8 @@ static rs_status collect_peers(const rs_graph *graph, size_t relation, bool from
         const uint32_t *other = from ? run.dst : run.src;
         for (size_t i = 0; i < run.count; i++) {
             bool visible = run.time == NULL || run.time[i] == RS_NO_TIME || run.time[i] <= as_of;
-            if (own[i] == dense && visible) {
+            bool itself = info.src_type == info.dst_type && other[i] == dense;
+            if (own[i] == dense && visible && !itself) {
                 RS_TRY(rsi_buffer_add(peers, &other[i], sizeof other[i], err));
             }
         }
@@ -64,30 +67,70 @@ done:
     return status;
 }
 
-static rs_status add_users(const rsi_why *why, size_t other_type, const uint32_t *peers,
-                           size_t count, rsi_buffer *users, rs_error *err)
+static rs_status count_side(rsi_why *why, size_t relation, bool from, rsi_buffer *peers,
+                            rs_error *err);
+
+/* A thing that one subject alone uses. */
+static rs_status add_single(rsi_why *why, size_t relation, bool from, rsi_buffer *peers,
+                            rs_error *err)
 {
     rs_status status = RS_OK;
-    for (size_t i = 0; i < count && status == RS_OK; i++) {
-        uint32_t node = rs_graph_node(why->stages->graph, other_type, peers[i]);
-        if (node < why->subjects) {
-            status = rsi_buffer_add(users, &node, sizeof node, err);
-        }
+    const rsi_stages *stages = why->stages;
+    rs_relation_info info = rs_store_relation(stages->store, relation);
+    size_t before = why->relation_count;
+    bool shares = info.kind == RS_KIND_SHARED || info.kind == RS_KIND_IDENTITY;
+    bool used = rs_store_type(stages->store, from ? info.dst_type : info.src_type).subject;
+    if (!shares || !used || why->line.risk < RSI_TRACE_TOLD) {
+        return RS_OK;
     }
+    RS_TRY(count_side(why, relation, from, peers, err));
+    if (why->relation_count > before) {
+        uint32_t user = rs_graph_node(stages->graph, from ? info.dst_type : info.src_type,
+                                      ((const uint32_t *)(const void *)peers->bytes)[0]);
+        rsi_why_keep_user(why, (rsi_why_user){.node = user, .spread = stages->spread[user]});
+        why->users_in_all = why->users_in_all > 1 ? why->users_in_all : 1;
+    }
+done:
     return status;
 }
 
-static void keep_users(rsi_why *why, const rsi_buffer *users, const int64_t *spread)
+/* Who uses a thing through a relation: as the run keeps it. */
+static rs_status add_uses(rsi_why *why, size_t relation, rsi_buffer *peers, rs_error *err)
 {
-    uint32_t *nodes = (uint32_t *)(void *)users->bytes;
-    why->users_in_all = make_distinct(nodes, users->length / sizeof *nodes);
-    for (size_t i = 0; i < why->users_in_all; i++) {
-        rsi_why_keep_user(why, (rsi_why_user){.node = nodes[i], .spread = spread[nodes[i]]});
+    const rs_store *store = why->stages->store;
+    rs_relation_info info = rs_store_relation(store, relation);
+    const rs_groups *groups = &why->stages->evidence.groups[relation];
+    rsi_why_relation *side = &why->relations[why->relation_count];
+    uint32_t g = 0;
+    while (g < groups->count && groups->things[g] != why->node) {
+        g++;
     }
+    bool from = strcmp(rs_store_type(store, info.src_type).name, why->type) == 0;
+    bool of_type = from || strcmp(rs_store_type(store, info.dst_type).name, why->type) == 0;
+    if (!of_type || why->line.risk < RSI_TRACE_TOLD) {
+        return RS_OK;
+    }
+    if (g == groups->count) {
+        return add_single(why, relation, from, peers, err);
+    }
+    *side = (rsi_why_relation){.from = from,
+                               .other_type =
+                                   rs_store_type(store, from ? info.dst_type : info.src_type).name,
+                               .label = rsi_relation_label(store, relation),
+                               .peer_count = groups->first[g + 1] - groups->first[g]};
+    for (uint64_t i = groups->first[g]; i < groups->first[g + 1]; i++) {
+        uint32_t user = groups->users[i];
+        side->edge_count += groups->events[i];
+        rsi_why_keep_user(why, (rsi_why_user){.node = user, .spread = why->stages->spread[user]});
+    }
+    why->relation_count++;
+    why->users_in_all = side->peer_count > why->users_in_all ? side->peer_count : why->users_in_all;
+    return side->label != NULL ? RS_OK
+                               : rs_fail(err, RS_ENOMEM, "out of memory (name of a relation)");
 }
 
 static rs_status count_side(rsi_why *why, size_t relation, bool from, rsi_buffer *peers,
-                            rsi_buffer *users, rs_error *err)
+                            rs_error *err)
 {
     rs_status status = RS_OK;
     const rs_graph *graph = why->stages->graph;
@@ -107,10 +150,6 @@ static rs_status count_side(rsi_why *why, size_t relation, bool from, rsi_buffer
             return rs_fail(err, RS_ENOMEM, "out of memory (name of a relation)");
         }
     }
-    bool shares = info.kind == RS_KIND_SHARED || info.kind == RS_KIND_IDENTITY;
-    if (why->node >= why->subjects && shares) {
-        RS_TRY(add_users(why, other_type, nodes, side->peer_count, users, err));
-    }
 done:
     return status;
 }
@@ -119,7 +158,6 @@ static rs_status count_relations(rsi_why *why, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_buffer peers = {0};
-    rsi_buffer users = {0};
     const rs_store *store = why->stages->store;
     size_t count = rs_store_relation_count(store);
     size_t type = rs_store_type_named(store, why->type);
@@ -131,11 +169,15 @@ static rs_status count_relations(rsi_why *why, rs_error *err)
     RS_TRY(rsi_why_add_plain(why, "", true, err));
     for (size_t i = 0; i < count; i++) {
         rs_relation_info info = rs_store_relation(store, i);
-        if (info.src_type == type) {
-            RS_TRY(count_side(why, i, true, &peers, &users, err));
+        bool subject = why->node < why->subjects;
+        if (!subject) {
+            RS_TRY(add_uses(why, i, &peers, err));
         }
-        if (info.dst_type == type) {
-            RS_TRY(count_side(why, i, false, &peers, &users, err));
+        if (subject && info.src_type == type) {
+            RS_TRY(count_side(why, i, true, &peers, err));
+        }
+        if (subject && info.dst_type == type) {
+            RS_TRY(count_side(why, i, false, &peers, err));
         }
         if (rs_store_type(store, info.src_type).subject &&
             rs_store_type(store, info.dst_type).subject) {
@@ -143,9 +185,7 @@ static rs_status count_relations(rsi_why *why, rs_error *err)
             first = false;
         }
     }
-    keep_users(why, &users, why->stages->spread);
 done:
-    rsi_buffer_free(&users);
     rsi_buffer_free(&peers);
     return status;
 }
@@ -336,30 +376,39 @@ done:
     return status;
 }
 
+/* What the run would have kept of the counts. */
+static rs_status fill_odd(rsi_why *why, const rs_work *work, rs_error *err)
+{
+    rs_status status = rs_oddity_explain(why->stages->graph, work, why->node, why->odd,
+                                         RSI_WHY_ODD_MAX, &why->odd_count, err);
+    while (status == RS_OK && why->odd_count > 0 &&
+           why->odd[why->odd_count - 1].tail > RSI_TRACE_ODD_MAX) {
+        why->odd_count--;
+    }
+    return status;
+}
+
 static rs_status fill(rsi_why *why, const rsi_settings *settings, const rs_work *work,
                       rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_stages *stages = why->stages;
-    rsi_in_memory in = {.graph = &stages->network.adjacency,
-                        .ground = settings->spread.ground,
-                        .seed = stages->seed,
-                        .risk = stages->spread,
-                        .window = rsi_window_of(&stages->network.adjacency)};
-    rsi_view view = rsi_view_in_memory(&in);
+    rsi_network_rows *rows = NULL;
+    RS_TRY(rsi_network_rows_new(&rows, &stages->network.adjacency, &settings->spread, stages->seed,
+                                stages->spread, true, err));
+    rsi_view view = rsi_network_rows_view(rows);
     RS_TRY(count_relations(why, err));
     RS_TRY(rsi_view_explain(&view, &settings->spread, why->node,
                             rsi_why_tolerance(stages->spread[why->node]), RSI_REACH_QUICK,
                             &why->spread, err));
     if (why->line.oddity > 0) {
-        RS_TRY(rs_oddity_explain(stages->graph, work, why->node, why->odd, RSI_WHY_ODD_MAX,
-                                 &why->odd_count, err));
+        RS_TRY(fill_odd(why, work, err));
     }
     RS_TRY(find_ties(why, err));
     RS_TRY(rsi_why_gather(why, err));
     RS_TRY(name_nodes(why, err));
 done:
-    rsi_window_free(&in.window);
+    rsi_network_rows_free(rows);
     return status;
 }
 

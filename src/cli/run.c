@@ -95,7 +95,9 @@ static uint64_t peak_memory(void)
 static rs_status finish_trace(rsi_stages *stages, const rsi_settings *settings, rs_error *err)
 {
     uint64_t start = rsi_clock_us();
-    rsi_trace_end end = {.findings = &stages->findings,
+    rsi_trace_end end = {.evidence = &stages->evidence,
+                         .risk = stages->spread,
+                         .findings = &stages->findings,
                          .min_score = settings->score.min_score,
                          .blacklist = &stages->blacklist,
                          .whitelist = &stages->whitelist};

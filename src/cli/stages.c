@@ -201,7 +201,7 @@ static rs_status spread_risk(middle *m, rs_error *err)
                      stages->spread, err));
     if (stages->trace != NULL) {
         RS_TRY(rsi_trace_network(stages->trace, &stages->network.adjacency, &m->settings->spread,
-                                 stages->seed, stages->spread, err));
+                                 stages->seed, stages->spread, &stages->evidence, err));
     }
     rs_network_free(&stages->network);
     RS_TRY(rs_network_things(stages->graph, m->settings->spread.damping, &m->each, stages->spread,
@@ -221,6 +221,9 @@ static rs_status count_oddity(middle *m, rs_error *err)
     rs_status status =
         rsi_oddity(m->stages->graph, m->stages->numbers, &work,
                    trace == NULL ? NULL : rsi_trace_column, trace, m->stages->oddity, err);
+    if (status == RS_OK && trace != NULL) {
+        status = rsi_trace_counts(trace, m->stages->numbers, err);
+    }
     rsi_numbers_free(m->stages->numbers);
     m->stages->numbers = NULL;
     time_task(m, 3, "oddity", start);
@@ -308,9 +311,10 @@ static rs_status note_evidence(rsi_stages *stages, rs_error *err)
     return RS_OK;
 }
 
-static rs_status score(middle *m, rs_error *err)
+rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
+                           rs_error *err)
 {
-    rsi_stages *stages = m->stages;
+    rs_status status = RS_OK;
     uint64_t start = rsi_clock_us();
     rs_score_input input = {.graph = stages->graph,
                             .evidence = &stages->evidence,
@@ -319,41 +323,9 @@ static rs_status score(middle *m, rs_error *err)
                             .blacklist = &stages->blacklist,
                             .spread = stages->spread,
                             .oddity = stages->oddity,
-                            .pairs_max = m->settings->evidence.pairs_max};
-    rs_status status = rs_score(&input, &m->settings->score, &m->each, &stages->findings, err);
-    time_task(m, 0, "score", start);
-    return status;
-}
-
-static rs_status trace_nodes(middle *m, rs_error *err)
-{
-    rsi_stages *stages = m->stages;
-    uint64_t start = rsi_clock_us();
-    rs_status status =
-        rsi_trace_nodes(stages->trace, &stages->evidence, stages->spread, &m->each, err);
-    time_task(m, 1, "network file", start);
-    return status;
-}
-
-static rs_status end_task(void *context, size_t index, unsigned worker, rs_error *err)
-{
-    middle *m = context;
-    (void)worker;
-    return index == 0 ? score(m, err) : trace_nodes(m, err);
-}
-
-rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
-                           rs_error *err)
-{
-    rs_status status = RS_OK;
-    bool traced = stages->trace != NULL;
-    middle m = middle_of(stages, settings, work, rsi_plan_score(stages, work));
-    m.each.context = &m.meter;
-    m.each.threads = traced ? m.each.threads : work->threads;
-    RS_TRY(run_tasks(&m, traced ? 2 : 1, end_task, err));
-    for (size_t i = 0; i < (traced ? 2 : 1); i++) {
-        stages->timings[stages->timing_count++] = m.timings[i];
-    }
+                            .pairs_max = settings->evidence.pairs_max};
+    RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
+    rsi_stages_time(stages, "score", start);
     stages->findings.detect = stages->detect;
     RS_TRY(note_evidence(stages, err));
 done:

@@ -3,21 +3,24 @@
  * Push       estimate g and residual r, both >= 0, start as 0 and e_u. Taking the residual x of v
  *            adds x to g(v) and x damping S(v,w) to r(w): then G e_u = g + G r holds throughout,
  *            and as S is symmetric p(u) = e_u . G q = q . g + r . G q = q . g + p . r
- * Order      largest |p(v)| r(v) first: what is left unassigned falls fastest, and the way leads
- *            towards the seeds. Any order is right; only how much is left depends on it. Done when
- *            the sum of these, which p . r cannot exceed, is within the tolerance
+ * Order      largest |p(v)| r(v) first, |p(v)| to a power of two: what is left unassigned falls
+ *            fastest, and the way leads towards the seeds. Any order is right; only how much is
+ * left depends on it. Done when the sum of these, which p . r cannot exceed, is within the
+ *            tolerance
+ * Cut rows   give g less than it is, and no seed more than its part: what they leave out stays
+ *            unassigned, with p . r
  * Units      2^-unit_bits; r, g <= 1 / (1 - damping) for G is positive, so that they fit. Each
  *            passing loses less than a unit: 2^24 of them less than 1e-9
  * Source     Andersen, Chung, Lang, Local graph partitioning using PageRank vectors (2006), for the
  *            symmetric form
- * Cost       bounded by what is looked at, whatever the graph: TOUCHED_MAX nodes (and the node's
- * own neighbours in any case), LINKS_MAX links passed over
+ * Cost       bounded by what is looked at, whatever the graph: so many rows, so many links
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
 #include "base/try.h"
 #include "propagate/near.h"
+#include "propagate/scale.h"
 
 /* A single residual is left alone where it is this much below what all together may be. */
 #define SINGLE_BITS 8
@@ -35,12 +38,18 @@ static uint64_t size_of(int64_t x)
     return x < 0 ? -(uint64_t)x : (uint64_t)x;
 }
 
+/* What of the risk may hang on an entry. */
+static rsi_u128 weight_of(const rsi_near_node *at, uint64_t residual)
+{
+    return at->bits == 0 ? 0 : (rsi_u128)residual << at->bits;
+}
+
 /* By how much of the risk hangs on it, then by residual; first touched first. */
 static bool goes_before(const rsi_near *near, uint32_t a, uint32_t b)
 {
     const rsi_near_node *left = &near->nodes[a], *right = &near->nodes[b];
-    rsi_u128 left_part = (rsi_u128)size_of(left->risk) * left->residual;
-    rsi_u128 right_part = (rsi_u128)size_of(right->risk) * right->residual;
+    rsi_u128 left_part = weight_of(left, left->residual);
+    rsi_u128 right_part = weight_of(right, right->residual);
     if (left_part != right_part) {
         return left_part > right_part;
     }
@@ -103,20 +112,22 @@ static uint32_t take_first(rsi_near *near, waiting *queue)
     return first;
 }
 
-static rs_status push_one(rsi_near *near, waiting *queue, uint32_t entry, rs_error *err)
+/* Pass on what an entry holds. What is too small to matter, `single_max` of the queue's units,
+ * stays where it arrives. */
+static rs_status push_one(rsi_near *near, waiting *queue, uint32_t entry, rsi_u128 single_max,
+                          rs_error *err)
 {
     rsi_near_node from = near->nodes[entry];
     const rsi_near_row *row = &near->rows[from.row_first];
     near->nodes[entry].residual = 0;
     near->nodes[entry].estimate += from.residual;
-    queue->open -= (rsi_u128)size_of(from.risk) * from.residual;
+    queue->open -= weight_of(&from, from.residual);
     for (uint32_t i = 0; i < from.row_count; i++) {
         rsi_near_node *to = &near->nodes[row[i].entry];
-        uint64_t link = rsi_near_link(near, &from, to, row[i].weight);
-        uint64_t passed = (uint64_t)((rsi_u128)from.residual * link >> 62);
+        uint64_t passed = (uint64_t)((rsi_u128)from.residual * row[i].link >> 62);
         to->residual += passed;
-        queue->open += (rsi_u128)size_of(to->risk) * passed;
-        if (to->residual > to->threshold && !to->closed) {
+        queue->open += weight_of(to, passed);
+        if (weight_of(to, to->residual) > single_max) {
             rs_status status = raise_entry(near, queue, row[i].entry, err);
             if (status != RS_OK) {
                 return status;
@@ -129,12 +140,12 @@ static rs_status push_one(rsi_near *near, waiting *queue, uint32_t entry, rs_err
 /* Announce the rows that are next, so that they are read while others are worked on. */
 static void expect_rows(rsi_near *near, const waiting *queue)
 {
-    enum { NEXT = 7 };
+    enum { NEXT = 15 };
     for (uint32_t i = 0; i < NEXT && i < queue->count; i++) {
         rsi_near_node *next = &near->nodes[queue->entries[i]];
-        if (!next->expected && near->view->expect_row != NULL) {
+        if (!next->expected && !next->opened && near->view->expect != NULL) {
             next->expected = true;
-            near->view->expect_row(near->view->context, next->node);
+            near->view->expect(near->view->context, next->node);
         }
     }
 }
@@ -146,20 +157,23 @@ static rs_status push_all(rsi_near *near, uint32_t node, unsigned unit_bits, uin
     waiting queue = {0};
     uint32_t entry = 0;
     uint64_t links = 0;
-    RS_TRY(rsi_near_touch(near, node, &entry, err));
+    size_t opened = 0;
+    rsi_u128 most = (rsi_u128)open_max * RS_RISK_ONE;
+    RS_TRY(rsi_near_touch(near, node, 0, &entry, err));
+    RS_TRY(rsi_near_open(near, entry, err));
+    near->nodes[entry].bits = (uint8_t)rsi_bits(size_of(near->nodes[entry].risk));
     near->nodes[entry].residual = UINT64_C(1) << unit_bits;
-    queue.open = (rsi_u128)size_of(near->nodes[entry].risk) << unit_bits;
+    queue.open = weight_of(&near->nodes[entry], near->nodes[entry].residual);
     RS_TRY(raise_entry(near, &queue, entry, err));
     /* The node itself is pushed in any case: of what it says itself nothing is left open. */
-    while (queue.count > 0 && links < reach.links_max &&
-           (links == 0 || queue.open > (rsi_u128)open_max * RS_RISK_ONE)) {
+    while (queue.count > 0 && links < reach.links_max && opened < reach.opened_max &&
+           (links == 0 || queue.open > most)) {
         entry = take_first(near, &queue);
-        RS_TRY(rsi_near_open(near, entry, entry == 0 ? SIZE_MAX : reach.touched_max, err));
-        if (!near->nodes[entry].closed) {
-            links += near->nodes[entry].row_count + 1;
-            RS_TRY(push_one(near, &queue, entry, err));
-            expect_rows(near, &queue);
-        }
+        opened += !near->nodes[entry].opened;
+        RS_TRY(rsi_near_open(near, entry, err));
+        links += near->nodes[entry].row_count + 1;
+        RS_TRY(push_one(near, &queue, entry, most >> SINGLE_BITS, err));
+        expect_rows(near, &queue);
     }
 done:
     free(queue.entries);
@@ -198,10 +212,9 @@ static double in_risk(rsi_i128 part, unsigned unit_bits)
 static void split(const rsi_near *near, unsigned unit_bits, rs_explanation *out)
 {
     double unit = 1.0 / (double)(UINT64_C(1) << unit_bits) / (double)RS_RISK_ONE;
-    rsi_i128 rest = 0, all = 0, listed = 0;
+    rsi_i128 all = 0, listed = 0;
     for (uint32_t i = 0; i < near->count; i++) {
         const rsi_near_node *at = &near->nodes[i];
-        rest += (rsi_i128)at->risk * (int64_t)at->residual;
         if (at->seed != 0 && at->estimate != 0) {
             rsi_i128 part = (rsi_i128)at->seed * (int64_t)at->estimate;
             all += part;
@@ -216,7 +229,8 @@ static void split(const rsi_near *near, unsigned unit_bits, rs_explanation *out)
     out->risk = (double)near->nodes[0].risk / (double)RS_RISK_ONE;
     out->covered = (double)listed * unit;
     out->unlisted = (double)(all - listed) * unit;
-    out->remainder = (double)rest * unit;
+    /* p . r, and what cut rows left out. */
+    out->remainder = (double)(((rsi_i128)near->nodes[0].risk << unit_bits) - all) * unit;
 }
 
 rs_status rsi_view_explain(const rsi_view *view, const rs_spread_options *options, uint32_t node,
@@ -225,8 +239,9 @@ rs_status rsi_view_explain(const rsi_view *view, const rs_spread_options *option
 {
     rs_status status = RS_OK;
     rsi_near near = {.view = view};
+    rsi_damping damping;
     *out = (rs_explanation){0};
-    RS_TRY(rsi_damping_of(options, &near.damping, err));
+    RS_TRY(rsi_damping_of(options, &damping, err));
     if (node >= view->node_count) {
         status = rs_fail(err, RS_EUSAGE, "explain: there is no node %u (the graph has %u)", node,
                          view->node_count);
@@ -238,10 +253,9 @@ rs_status rsi_view_explain(const rsi_view *view, const rs_spread_options *option
         goto done;
     }
     /* 1 / (1 - damping) <= 2^(63 - bits of what is left of it). */
-    unsigned unit_bits = rsi_bits(near.damping.left) - 2;
+    unsigned unit_bits = rsi_bits(damping.left) - 2;
     unit_bits = unit_bits > 58 ? 58 : unit_bits;
     uint64_t open_max = (uint64_t)(push_tolerance * (double)(UINT64_C(1) << unit_bits));
-    near.epsilon = open_max >> SINGLE_BITS;
     RS_TRY(push_all(&near, node, unit_bits, open_max, reach, err));
     split(&near, unit_bits, out);
     RS_TRY(rsi_near_paths(&near, out, err));
@@ -250,47 +264,17 @@ done:
     return status;
 }
 
-/* ---- a network in memory --------------------------------------------------------------------- */
-
-static rs_status node_in_memory(void *context, uint32_t node, rsi_view_node *out, rs_error *err)
-{
-    const rsi_in_memory *in = context;
-    (void)err;
-    *out = (rsi_view_node){.total = rsi_total_of(in->graph, in->ground, node),
-                           .risk = in->risk[node],
-                           .seed = in->seed[node]};
-    return RS_OK;
-}
-
-static rs_status row_in_memory(void *context, uint32_t node, rsi_view_row *out, rs_error *err)
-{
-    rsi_row row = {0};
-    rs_status status =
-        rsi_window_row(&((rsi_in_memory *)context)->window, node, node + 1, &row, err);
-    *out = (rsi_view_row){.to = row.to, .weight = row.weight, .count = row.count};
-    return status;
-}
-
-rsi_view rsi_view_in_memory(rsi_in_memory *in)
-{
-    return (rsi_view){.context = in,
-                      .node_count = in->graph->node_count,
-                      .node = node_in_memory,
-                      .row = row_in_memory};
-}
-
 rs_status rs_spread_explain(const rs_adjacency *graph, const int64_t *seed, const int64_t *risk,
                             const rs_spread_options *options, uint32_t node, double push_tolerance,
                             rs_explanation *out, rs_error *err)
 {
-    rsi_in_memory in = {.graph = graph,
-                        .ground = options->ground,
-                        .seed = seed,
-                        .risk = risk,
-                        .window = rsi_window_of(graph)};
-    rsi_view view = rsi_view_in_memory(&in);
-    rs_status status =
-        rsi_view_explain(&view, options, node, push_tolerance, RSI_REACH_FAR, out, err);
-    rsi_window_free(&in.window);
+    rs_status status = RS_OK;
+    rsi_network_rows *rows = NULL;
+    *out = (rs_explanation){0};
+    RS_TRY(rsi_network_rows_new(&rows, graph, options, seed, risk, false, err));
+    rsi_view view = rsi_network_rows_view(rows);
+    RS_TRY(rsi_view_explain(&view, options, node, push_tolerance, RSI_REACH_FAR, out, err));
+done:
+    rsi_network_rows_free(rows);
     return status;
 }

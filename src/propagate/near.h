@@ -4,7 +4,7 @@
  * itself; the table only finds them, so that its layout shows in no result.
  * A row is asked of the view once, when its node is pushed first; from then on it stands here, its
  * ends as entries.
- * Memory: about 120 bytes a touched node, 8 a link of a pushed one.
+ * Memory: about 100 bytes a touched node, 16 a link of a pushed one.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_PROPAGATE_NEAR_H
@@ -14,23 +14,17 @@
 #include <stdint.h>
 
 #include "propagate/roots.h"
-#include "propagate/scale.h"
 #include "propagate/view.h"
-
-#define RSI_LINK_ONE (UINT64_C(1) << 62)
 
 typedef struct rsi_near_node {
     uint32_t node;
-    bool opened;        /* its row is here */
-    bool expected;      /* its row was announced */
-    bool closed;        /* its row is too long to be brought here */
-    uint8_t hops;       /* for paths.c: fewest links of a way found so far */
-    uint64_t estimate;  /* g, units of 2^-unit_bits of the push */
-    uint64_t residual;  /* r, the same */
-    uint64_t threshold; /* residuals up to this stay */
-    uint64_t mantissa;  /* of 1/sqrt(d), see rsi_root */
-    unsigned halves;
-    uint64_t promise; /* for paths.c */
+    bool opened;       /* its row is here, and with it risk and seed */
+    bool expected;     /* its row was announced */
+    uint8_t hops;      /* for paths.c: fewest links of a way found so far */
+    uint8_t bits;      /* |risk| < 2^bits, and at least half of that where it is not 0 */
+    uint64_t estimate; /* g, units of 2^-unit_bits of the push */
+    uint64_t residual; /* r, the same */
+    uint64_t promise;  /* for paths.c */
     int64_t risk;
     int64_t seed;
     size_t row_first; /* in rows */
@@ -40,13 +34,11 @@ typedef struct rsi_near_node {
 
 typedef struct rsi_near_row {
     uint32_t entry;
-    uint32_t weight;
+    uint64_t link; /* damping * S, in units of 2^-62, below 2^62 */
 } rsi_near_row;
 
 typedef struct rsi_near {
     const rsi_view *view;
-    rsi_damping damping;
-    uint64_t epsilon; /* threshold = epsilon 2^-unit_bits * sqrt(d) */
     rsi_near_node *nodes;
     uint32_t count;
     uint32_t capacity;
@@ -56,20 +48,15 @@ typedef struct rsi_near {
     uint32_t *table; /* 1 + entry, 0 for none; twice as many places as capacity, a power of 2 */
 } rsi_near;
 
-/* The entry of `node`, made where it is new. RS_ENOMEM and the view's. Entries may move. */
-RS_MUST_USE rs_status rsi_near_touch(rsi_near *near, uint32_t node, uint32_t *entry, rs_error *err);
+/* The entry of `node`, made where it is new, with the bits of its risk. RS_ENOMEM. Entries may
+ * move. */
+RS_MUST_USE rs_status rsi_near_touch(rsi_near *near, uint32_t node, uint8_t bits, uint32_t *entry,
+                                     rs_error *err);
 /* The entry of `node` or UINT32_MAX. */
 uint32_t rsi_near_find(const rsi_near *near, uint32_t node);
-/* Bring the row of an entry here, touching its ends; close the entry instead where that might make
- * more than `touched_max` nodes. RS_ENOMEM and the view's. */
-RS_MUST_USE rs_status rsi_near_open(rsi_near *near, uint32_t entry, size_t touched_max,
-                                    rs_error *err);
+/* Bring the row of an entry here, touching its ends. RS_ENOMEM and the view's. */
+RS_MUST_USE rs_status rsi_near_open(rsi_near *near, uint32_t entry, rs_error *err);
 void rsi_near_free(rsi_near *near);
-
-/* damping * S between two entries that a link of this weight joins, in units of 2^-62, < 2^62; the
- * same both ways. */
-uint64_t rsi_near_link(const rsi_near *near, const rsi_near_node *a, const rsi_near_node *b,
-                       uint32_t weight);
 
 /* The best paths from seeds to entry 0 among the entries that were pushed (estimate > 0). */
 RS_MUST_USE rs_status rsi_near_paths(rsi_near *near, rs_explanation *out, rs_error *err);

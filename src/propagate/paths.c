@@ -234,8 +234,7 @@ static rs_status extend_best(search *s, uint32_t at, rs_error *err)
         if (to->estimate == 0) {
             continue;
         }
-        uint64_t link = rsi_near_link(s->near, here, to, row[i].weight);
-        uint64_t product = (uint64_t)((rsi_u128)from.product * link >> 62);
+        uint64_t product = (uint64_t)((rsi_u128)from.product * row[i].link >> 62);
         /* hops and promise are of the strongest way so far among the shortest ones put in. */
         if (product == 0 || (to->promise > product && to->hops <= from.hops + 1)) {
             continue;
@@ -328,8 +327,7 @@ static rs_status make_promises(search *s, rs_error *err)
             if (to->estimate == 0) {
                 continue;
             }
-            uint64_t link = rsi_near_link(s->near, here, to, row[i].weight);
-            uint64_t promise = product_above(now.order, link);
+            uint64_t promise = product_above(now.order, row[i].link);
             if (promise > to->promise) {
                 to->promise = promise;
                 rs_status status =
@@ -365,8 +363,7 @@ static rs_status extend_any(search *s, uint32_t at, rs_error *err)
         if (to->promise == 0 || is_on_way(s, at, entry)) {
             continue;
         }
-        uint64_t link = rsi_near_link(s->near, here, to, row[i].weight);
-        uint64_t product = (uint64_t)((rsi_u128)from.product * link >> 62);
+        uint64_t product = (uint64_t)((rsi_u128)from.product * row[i].link >> 62);
         way made = {.order = product_above(product, to->promise),
                     .product = product,
                     .entry = entry,

@@ -1,57 +1,63 @@
-/* view.h - a network as one looks at it node by node: in memory, or in the file that a run keeps.
+/* view.h - a network as one looks at it row by row: in memory, or in the file that a run keeps.
  *
  * Who explains a risk visits a few hundred nodes of millions; so it asks for each, and never for
- * all of them.
+ * all of them. A row may be cut to the links that bring the node most of its risk: what it leaves
+ * out is part of what stays unassigned, and of nothing else.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_PROPAGATE_VIEW_H
 #define RSI_PROPAGATE_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "propagate/links.h"
 
-typedef struct rsi_view_node {
-    uint64_t total; /* rsi_total_of: its links' weights and the ground; 0 only without either */
-    int64_t risk;   /* as rs_spread left it */
-    int64_t seed;
-} rsi_view_node;
+#define RSI_LINK_ONE (UINT64_C(1) << 62)
 
-/* Ascending, as in rs_adjacency. */
+/* Links of a row that is cut: those that bring the node most, ties by node, and none that brings
+ * less than a 64th of what the first one does. */
+enum { RSI_KEPT_LINKS = 8, RSI_KEPT_LEAST = 64 };
+/* Of a link of a cut row this many bits are left, the others are 0: its part of a risk is told at
+ * most 2^-11 of it too small, never too large. */
+enum { RSI_KEPT_LINK_BITS = 12 };
+
+/* A node and its links, ends ascending. */
 typedef struct rsi_view_row {
+    int64_t risk; /* as rs_spread left it */
+    int64_t seed;
     const uint32_t *to;
-    const uint32_t *weight;
+    const uint64_t *link; /* damping * S, in units of 2^-62, below 2^62 */
+    const uint8_t *bits;  /* of the other end's |risk|, rsi_bits */
     size_t count;
 } rsi_view_row;
 
 typedef struct rsi_view {
     void *context;
     uint32_t node_count;
-    rs_status (*node)(void *context, uint32_t node, rsi_view_node *out, rs_error *err);
     /* Lent until the next row is asked for. */
     rs_status (*row)(void *context, uint32_t node, rsi_view_row *out, rs_error *err);
-    /* These nodes, this row will be asked for soon; both NULL where it makes no difference. */
-    void (*expect)(void *context, const uint32_t *nodes, size_t count);
-    void (*expect_row)(void *context, uint32_t node);
+    /* This row will be asked for soon; NULL where it makes no difference. */
+    void (*expect)(void *context, uint32_t node);
 } rsi_view;
 
 /* How far a push may look, whatever the graph. */
 typedef struct rsi_reach {
-    size_t touched_max; /* nodes; beside them the node's own neighbours in any case */
+    size_t opened_max;  /* rows */
     uint64_t links_max; /* links passed over */
 } rsi_reach;
-/* Each touched node may be a read from disk: so many fit into some hundredths of a second. */
+/* Each row may be a read from disk: so many fit into some hundredths of a second. */
 #define RSI_REACH_QUICK                                                                            \
     (rsi_reach)                                                                                    \
     {                                                                                              \
-        .touched_max = 640, .links_max = UINT64_C(1) << 20                                         \
+        .opened_max = 256, .links_max = UINT64_C(1) << 20                                          \
     }
 /* As far as memory and some seconds go. */
 #define RSI_REACH_FAR                                                                              \
     (rsi_reach)                                                                                    \
     {                                                                                              \
-        .touched_max = SIZE_MAX, .links_max = UINT64_C(1) << 24                                    \
+        .opened_max = SIZE_MAX, .links_max = UINT64_C(1) << 24                                     \
     }
 
 /* rs_spread_explain over any view. The answer depends on what the view shows, not on its kind. */
@@ -59,15 +65,15 @@ RS_MUST_USE rs_status rsi_view_explain(const rsi_view *view, const rs_spread_opt
                                        uint32_t node, double push_tolerance, rsi_reach reach,
                                        rs_explanation *out, rs_error *err);
 
-/* A network as the run has it, lent. `window` is of `graph`; the caller frees it. */
-typedef struct rsi_in_memory {
-    const rs_adjacency *graph;
-    uint32_t ground;
-    const int64_t *seed;
-    const int64_t *risk;
-    rsi_window window;
-} rsi_in_memory;
-/* It as a view; `in` must stay. */
-rsi_view rsi_view_in_memory(rsi_in_memory *in);
+/* A network in memory, lent. */
+typedef struct rsi_network_rows rsi_network_rows;
+/* Rows whole, or cut as a run keeps them; then O(nodes) time and 8 bytes a node for roots, which
+ * all rows ask for. RS_EUSAGE, RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_network_rows_new(rsi_network_rows **out, const rs_adjacency *graph,
+                                           const rs_spread_options *options, const int64_t *seed,
+                                           const int64_t *risk, bool cut, rs_error *err);
+void rsi_network_rows_free(rsi_network_rows *rows);
+/* They as a view, which goes with them. */
+rsi_view rsi_network_rows_view(rsi_network_rows *rows);
 
 #endif

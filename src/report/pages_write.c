@@ -1,16 +1,12 @@
-/* pages_write.c - a file of pages, front to back, once.
+/* pages_write.c - pages one after the other, a sheet of them at a time.
  *
- *     page    = [ columns u8 ] per column [ count u32 ][ columns of up to 65,536 values each ]
- *               [ bytes u32 ][ packed u32 ][ the text as a zstd frame; as it is where
- *               packed = bytes ]
- *     note    = [ key u64 ]
- *     meta    = per section [ number u32 ][ first page u64 ][ pages u64 ]
+ * Memory: a sheet.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
 #include "base/try.h"
-#include "report/pages.h"
+#include "report/pages_internal.h"
 #include "store/intcodec.h"
 
 enum { TEXT_LEVEL = 3 };
@@ -18,14 +14,19 @@ enum { TEXT_LEVEL = 3 };
 struct rsi_pages_writer {
     rsi_blockwriter *file;
     rsi_intcodec *codec;
-    rsi_buffer page; /* without the number of columns */
-    rsi_buffer whole;
+    uint64_t identity;
+    rsi_buffer page;  /* the one at hand, without the number of columns */
+    rsi_buffer pages; /* of the sheet at hand */
+    rsi_buffer sheet; /* head and pages */
     rsi_buffer meta;
+    rsi_page_entry entries[RSI_PAGES_OF_SHEET];
+    size_t entry_count;
     uint8_t columns;
     bool has_text;
     uint32_t section;
-    uint64_t first; /* page of the section at hand */
-    uint64_t pages;
+    uint64_t first; /* sheet of the section at hand */
+    uint64_t sheets;
+    uint64_t section_pages;
 };
 
 rs_status rsi_pages_create(rsi_pages_writer **out, int directory, const char *name,
@@ -36,6 +37,7 @@ rs_status rsi_pages_create(rsi_pages_writer **out, int directory, const char *na
     if (writer == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (file of pages)");
     }
+    writer->identity = identity;
     RS_TRY(rsi_intcodec_new(&writer->codec, err));
     RS_TRY(rsi_blockwriter_open(&writer->file, directory, name, RSI_FILE_PAGES, identity, err));
     *out = writer;
@@ -53,21 +55,50 @@ void rsi_pages_close(rsi_pages_writer *writer)
     rsi_blockwriter_close(writer->file);
     rsi_intcodec_free(writer->codec);
     rsi_buffer_free(&writer->page);
-    rsi_buffer_free(&writer->whole);
+    rsi_buffer_free(&writer->pages);
+    rsi_buffer_free(&writer->sheet);
     rsi_buffer_free(&writer->meta);
     free(writer);
+}
+
+static rs_status end_sheet(rsi_pages_writer *writer, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint8_t note[RSI_SHEET_NOTE_BYTES];
+    rsi_buffer *sheet = &writer->sheet;
+    if (writer->entry_count == 0) {
+        return RS_OK;
+    }
+    sheet->length = 0;
+    for (size_t i = 0; i < writer->entry_count; i++) {
+        RS_TRY(rsi_buffer_add_u32(sheet, writer->entries[i].length, err));
+        RS_TRY(rsi_buffer_add_u64(sheet, writer->entries[i].key, err));
+        RS_TRY(rsi_buffer_add_u64(sheet, writer->entries[i].checksum, err));
+    }
+    rsi_store_u64le(note, writer->entries[0].key);
+    rsi_store_u64le(note + 8,
+                    rsi_hash64(sheet->bytes, sheet->length, writer->identity + writer->sheets));
+    RS_TRY(rsi_buffer_add(sheet, writer->pages.bytes, writer->pages.length, err));
+    RS_TRY(rsi_blockwriter_add(writer->file, sheet->bytes, sheet->length, note, sizeof note, err));
+    writer->sheets++;
+    writer->pages.length = 0;
+    writer->entry_count = 0;
+done:
+    return status;
 }
 
 static rs_status end_section(rsi_pages_writer *writer, rs_error *err)
 {
     rs_status status = RS_OK;
-    if (writer->pages == writer->first) {
+    RS_TRY(end_sheet(writer, err));
+    if (writer->section_pages == 0) {
         return RS_OK;
     }
     RS_TRY(rsi_buffer_add_u32(&writer->meta, writer->section, err));
     RS_TRY(rsi_buffer_add_u64(&writer->meta, writer->first, err));
-    RS_TRY(rsi_buffer_add_u64(&writer->meta, writer->pages - writer->first, err));
-    writer->first = writer->pages;
+    RS_TRY(rsi_buffer_add_u64(&writer->meta, writer->section_pages, err));
+    writer->first = writer->sheets;
+    writer->section_pages = 0;
 done:
     return status;
 }
@@ -94,15 +125,16 @@ done:
     return status;
 }
 
-rs_status rsi_page_text(rsi_pages_writer *writer, const void *bytes, size_t length, rs_error *err)
+rs_status rsi_page_text(rsi_pages_writer *writer, const void *bytes, size_t length, bool pack,
+                        rs_error *err)
 {
     rs_status status = RS_OK;
-    size_t packed = 0;
+    size_t packed = length; /* not smaller: as it is */
     writer->has_text = true;
     RS_TRY(rsi_buffer_add_u32(&writer->page, (uint32_t)length, err));
     size_t at = writer->page.length;
     RS_TRY(rsi_buffer_add_u32(&writer->page, 0, err));
-    if (length > 0) {
+    if (length > 0 && pack) {
         RS_TRY(rsi_zblock_pack(rsi_intcodec_zblock(writer->codec), bytes, length, TEXT_LEVEL,
                                &writer->page, &packed, err));
     }
@@ -119,20 +151,26 @@ done:
 rs_status rsi_page_end(rsi_pages_writer *writer, uint64_t key, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint8_t note[8];
     if (!writer->has_text) {
-        RS_TRY(rsi_page_text(writer, NULL, 0, err));
+        RS_TRY(rsi_page_text(writer, NULL, 0, false, err));
     }
-    rsi_store_u64le(note, key);
-    writer->whole.length = 0;
-    RS_TRY(rsi_buffer_add(&writer->whole, &writer->columns, 1, err));
-    RS_TRY(rsi_buffer_add(&writer->whole, writer->page.bytes, writer->page.length, err));
-    RS_TRY(rsi_blockwriter_add(writer->file, writer->whole.bytes, writer->whole.length, note,
-                               sizeof note, err));
-    writer->pages++;
+    size_t at = writer->pages.length, length = 1 + writer->page.length;
+    RS_TRY(rsi_buffer_add(&writer->pages, &writer->columns, 1, err));
+    RS_TRY(rsi_buffer_add(&writer->pages, writer->page.bytes, writer->page.length, err));
+    writer->entries[writer->entry_count] =
+        (rsi_page_entry){.length = (uint32_t)length,
+                         .key = key,
+                         .checksum = rsi_hash64(
+                             writer->pages.bytes + at, length,
+                             rsi_page_seed(writer->identity, writer->sheets, writer->entry_count))};
+    writer->entry_count++;
+    writer->section_pages++;
     writer->page.length = 0;
     writer->columns = 0;
     writer->has_text = false;
+    if (writer->entry_count == RSI_PAGES_OF_SHEET) {
+        RS_TRY(end_sheet(writer, err));
+    }
 done:
     return status;
 }

@@ -116,13 +116,16 @@ static void prefetch(const id_window *window, uint32_t index)
 }
 
 static rs_status write_window(rsi_out *out, const rsi_source *source, const id_window *window,
-                              rs_text type, rs_error *err)
+                              rs_text type, uint64_t *piece_ends, rs_error *err)
 {
     rs_status status = RS_OK;
     for (uint32_t i = 0; i < window->count; i++) {
         prefetch(window, i + AHEAD);
         if (window->start[i] != 0) {
             write_line(out, source, type, id_at(window, i), window->first + i);
+            if (piece_ends != NULL) {
+                piece_ends[(window->first + i) / RSI_RISKS_PIECE] = rsi_out_written(out);
+            }
         }
         if (i % REPORT_EVERY == 0) {
             RS_TRY(rsi_out_check(out, err));
@@ -167,7 +170,7 @@ static bool any_written(const rs_findings *findings, rs_node_range range)
 }
 
 static rs_status write_range(rsi_out *out, const rsi_source *source, rs_node_range range,
-                             rs_error *err)
+                             uint64_t *piece_ends, rs_error *err)
 {
     rs_status status = RS_OK;
     id_window window = {.first = range.first};
@@ -186,7 +189,8 @@ static rs_status write_range(rsi_out *out, const rsi_source *source, rs_node_ran
         rs_node_range part = {range.type, window.first, window.count, range.subject};
         if (any_written(source->findings, part)) {
             RS_TRY(fill_window(&window, source, range, err));
-            RS_TRY(write_window(out, source, &window, (rs_text){type, strlen(type)}, err));
+            RS_TRY(
+                write_window(out, source, &window, (rs_text){type, strlen(type)}, piece_ends, err));
         }
     }
 done:
@@ -198,7 +202,7 @@ done:
 
 rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *findings,
                           const rs_report_options *options, const rs_work *work, const char *path,
-                          rsi_file_note *note, rs_error *err)
+                          uint64_t *piece_ends, rsi_file_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -207,7 +211,7 @@ rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *findings,
     RS_TRY(rsi_out_open(&out, path, err));
     rsi_out_string(out, "type,id,risk,ring,spread,oddity,ring_score\n");
     for (size_t i = 0; i < rs_graph_range_count(graph); i++) {
-        RS_TRY(write_range(out, &source, rs_graph_range(graph, i), err));
+        RS_TRY(write_range(out, &source, rs_graph_range(graph, i), piece_ends, err));
     }
     RS_TRY(rsi_out_commit(out, err));
     if (note != NULL) {
@@ -222,5 +226,5 @@ rs_status rs_risks_write(const rs_graph *graph, const rs_findings *findings,
                          const rs_report_options *options, const rs_work *work, const char *path,
                          rs_error *err)
 {
-    return rsi_risks_write(graph, findings, options, work, path, NULL, err);
+    return rsi_risks_write(graph, findings, options, work, path, NULL, NULL, err);
 }

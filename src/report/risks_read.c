@@ -10,11 +10,11 @@
 #include "base/decimal.h"
 #include "base/ringid.h"
 #include "base/try.h"
-#include "ringscope/report.h"
+#include "report/runs.h"
 
 static const char *const columns[] = {"type",   "id",     "risk",      "ring",
                                       "spread", "oddity", "ring_score"};
-enum { TYPE, ID, RISK, RING, SPREAD, ODDITY, RING_SCORE, COLUMN_COUNT };
+enum { TYPE, ID, RISK, RING, SPREAD, ODDITY, RING_SCORE, COLUMN_COUNT = RSI_RISK_FIELDS };
 
 static bool equal(rs_text a, rs_text b)
 {
@@ -42,7 +42,7 @@ static bool take_millionths(rs_text text, uint32_t *millionths)
     return true;
 }
 
-static bool take_line(const rs_text *fields, rs_risk_line *line)
+bool rsi_risk_line_of(const rs_text fields[RSI_RISK_FIELDS], rs_risk_line *line)
 {
     bool ringed = fields[RING].length > 0;
     if (ringed && !rsi_ring_id_valid(fields[RING])) {
@@ -69,7 +69,7 @@ rs_status rs_risks_find(const char *path, rs_text type, rs_text id, rs_risk_line
     do {
         RS_TRY(rsi_csv_next(csv, &fields, &number, err));
         if (fields != NULL && equal(fields[ID], id) && equal(fields[TYPE], type)) {
-            if (!take_line(fields, line)) {
+            if (!rsi_risk_line_of(fields, line)) {
                 status = rs_fail(err, RS_ECORRUPT, "\"%s\": line %llu: not the risk of a node",
                                  path, (unsigned long long)number);
             }

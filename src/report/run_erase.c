@@ -348,7 +348,7 @@ done:
     return status;
 }
 
-/* What explains a run holds every id that the run knew, risk or not; it goes as a whole, and the
+/* What explains a run says where in its risks each node stands; it goes as a whole, and the
  * network is then built again from the store. */
 static rs_status look_into_trace(const eraser *e, bool *changed, rs_error *err)
 {

@@ -328,6 +328,7 @@ typedef struct results {
     rsi_file_note *notes;
     char *report;
     char *risks;
+    uint64_t *piece_ends;
     atomic_bool stop;
 } results;
 
@@ -344,10 +345,11 @@ static rs_status write_result(void *context, size_t index, unsigned worker, rs_e
     results *r = context;
     rs_work quiet = {.threads = 1, .progress = ask_whether_to_stop, .context = r};
     const rs_work *work = worker == 0 ? r->work : &quiet;
-    rs_status status = index == 0 ? rsi_report_write(r->graph, r->findings, r->options, work,
-                                                     r->report, &r->notes[RS_RUN_REPORT], err)
-                                  : rsi_risks_write(r->graph, r->findings, r->options, work,
-                                                    r->risks, &r->notes[RS_RUN_RISKS], err);
+    rs_status status = index == 0
+                           ? rsi_report_write(r->graph, r->findings, r->options, work, r->report,
+                                              &r->notes[RS_RUN_REPORT], err)
+                           : rsi_risks_write(r->graph, r->findings, r->options, work, r->risks,
+                                             r->piece_ends, &r->notes[RS_RUN_RISKS], err);
     if (status != RS_OK) {
         atomic_store(&r->stop, true);
     }
@@ -356,18 +358,30 @@ static rs_status write_result(void *context, size_t index, unsigned worker, rs_e
 
 static rs_status write_results(const char *folder, const rs_graph *graph,
                                const rs_findings *findings, const rs_report_options *options,
-                               const rs_work *work, rsi_file_note *notes, rs_error *err)
+                               const rs_work *work, struct rsi_trace *trace, rsi_file_note *notes,
+                               rs_error *err)
 {
     rs_status status = RS_OK;
     results r = {
         .graph = graph, .findings = findings, .options = options, .work = work, .notes = notes};
+    if (trace != NULL) {
+        size_t pieces = rsi_trace_piece_count(rs_graph_node_count(graph));
+        r.piece_ends = calloc(pieces + 1, sizeof *r.piece_ends);
+        if (r.piece_ends == NULL) {
+            return no_memory(err);
+        }
+    }
     if (make_path(&r.report, "%s/%s", folder, rsi_run_file_name(RS_RUN_REPORT)) != RS_OK ||
         make_path(&r.risks, "%s/%s", folder, rsi_run_file_name(RS_RUN_RISKS)) != RS_OK) {
         status = no_memory(err);
         goto done;
     }
     RS_TRY(rsi_parallel(work, 2, write_result, &r, err));
+    if (trace != NULL) {
+        RS_TRY(rsi_trace_keep(trace, findings, r.piece_ends, r.risks, notes, err));
+    }
 done:
+    free(r.piece_ends);
     free(r.report);
     free(r.risks);
     return status;
@@ -463,12 +477,10 @@ rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_f
     rsi_file_note notes[RSI_RUN_FILES] = {{0}};
     if (trace == NULL) {
         RS_TRY(rsi_making_begin(&own, store_path, work, err));
-    } else {
-        rsi_trace_note(trace, notes);
     }
     RS_TRY(write_inputs(made->path, graph, options, notes, err));
     RS_TRY(digest_run(graph, options, notes, id, err));
-    RS_TRY(write_results(made->path, graph, findings, options, work, notes, err));
+    RS_TRY(write_results(made->path, graph, findings, options, work, trace, notes, err));
     RS_TRY(write_sidecar(made->path, graph, record, notes, id, err));
     RS_TRY(publish_run(store_path, graph, made, record, work, id, err));
 done:

@@ -30,9 +30,17 @@ void rsi_sidecar_seal(rsi_out *out);
 RS_MUST_USE rs_status rsi_report_write(const rs_graph *graph, const rs_findings *findings,
                                        const rs_report_options *options, const rs_work *work,
                                        const char *path, rsi_file_note *note, rs_error *err);
+/* piece_ends (NULL: not wanted), 0 before: behind the last line of a node of each RSI_RISKS_PIECE
+ * nodes; it stays 0 where none of them has a line. */
+enum { RSI_RISKS_PIECE = 64 };
 RS_MUST_USE rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *findings,
                                       const rs_report_options *options, const rs_work *work,
-                                      const char *path, rsi_file_note *note, rs_error *err);
+                                      const char *path, uint64_t *piece_ends, rsi_file_note *note,
+                                      rs_error *err);
+
+/* A line of risks, its fields taken out of their quotes; whether it is one. */
+enum { RSI_RISK_FIELDS = 7 };
+bool rsi_risk_line_of(const rs_text fields[RSI_RISK_FIELDS], rs_risk_line *line);
 
 /* ---- runs in the making (runs_making.c) ------------------------------------------------------ */
 
@@ -79,7 +87,7 @@ RS_MUST_USE rs_status rsi_run_publish(const rsi_making *made, const rsi_runs *ru
 /* ---- the files of a run ---------------------------------------------------------------------- */
 
 struct rsi_trace;
-/* rs_run_keep with what explains the run, finished; NULL: left out. */
+/* rs_run_keep with what explains the run, all but the places of lines; NULL: left out. */
 RS_MUST_USE rs_status rsi_run_keep(const char *store_path, const rs_graph *graph,
                                    const rs_findings *findings, const rs_report_options *options,
                                    const rs_run_record *record, struct rsi_trace *trace,

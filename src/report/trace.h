@@ -1,11 +1,13 @@
 /* trace.h - what a run keeps to explain any of its nodes later, without the store.
  *
- *     network.bin   the network that risk spread over, the ids, and what the run found of each node
- *     counts.bin    the counts of each subject, and how usual each value is
+ * network.bin holds, of the network that risk spread over, the links that bring each node most of
+ * its risk, what ties their ends, and where in risks.csv each node stands; counts.bin the relations
+ * of each subject, and its counts that are out of the ordinary.
  *
- * Both are files of pages (pages.h); docs/REPORT.md lists their sections. They are written while
- * the run has what goes into them in memory, into the folder that becomes the run when it is kept.
- * Equal runs write equal bytes, whatever the threads.
+ * What risks.csv tells (ids, risks, rings) is read there. Both files are files of pages (pages.h);
+ * docs/REPORT.md lists their sections. They are written while the run has what goes into them in
+ * memory, into the folder that becomes the run when it is kept. Equal runs write equal bytes,
+ * whatever the threads.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_REPORT_TRACE_H
@@ -18,33 +20,40 @@
 #include "ringscope/graph.h"
 #include "ringscope/lists.h"
 #include "ringscope/propagate.h"
+#include "ringscope/report.h"
 #include "ringscope/score.h"
+#include "score/columns.h"
 
 /* Sections of network.bin, in the order in which they are written: what was found comes last. */
 enum {
     RSI_TRACE_ROWS = 1,
-    RSI_TRACE_NODES,
-    RSI_TRACE_META,
-    RSI_TRACE_IDS,
     RSI_TRACE_LINKS,
-    RSI_TRACE_SIDES = 1024,  /* + 2 * relation, + 1 for the end dst */
-    RSI_TRACE_USERS = 16384, /* + range */
-    RSI_TRACE_FINDINGS = 32768,
-    RSI_TRACE_RINGS,
+    RSI_TRACE_META,
+    RSI_TRACE_USERS = 16, /* + relation */
+    RSI_TRACE_RINGS = 32768,
+    RSI_TRACE_MEMBERS,
     RSI_TRACE_BLACK,
-    RSI_TRACE_WHITE
+    RSI_TRACE_WHITE,
+    RSI_TRACE_NAMES,
+    RSI_TRACE_LINES,
 };
-/* Sections of counts.bin: names of columns; + 2 * column its values, + 1 its tails. */
-enum { RSI_TRACE_VALUES = 16, RSI_TRACE_COLUMNS = RSI_PAGES_SECTIONS_MAX - 1 };
+/* Sections of counts.bin: + column; + 2 * relation, + 1 for the end dst; names of columns. */
+enum {
+    RSI_TRACE_ODD = 16,
+    RSI_TRACE_SIDES = 32768,
+    RSI_TRACE_COLUMNS = RSI_PAGES_SECTIONS_MAX - 1
+};
 
 enum {
-    RSI_TRACE_ROWS_PAGE = 64,     /* nodes of a page of rows */
-    RSI_TRACE_PAGE = 256,         /* nodes, ids, ... of any other page */
-    RSI_TRACE_COUNTS_PAGE = 1024, /* subjects of a page of counts */
-    RSI_TRACE_TAILS_PAGE = 2048,
-    RSI_TRACE_USERS_MAX = 10, /* of a thing: those with the largest spread */
-    RSI_TRACE_ROWS_BYTES = 8, /* at the head of a page of rows */
-    RSI_TRACE_NODE_BYTES = 3, /* at the head of a page of nodes: bits of each of its numbers */
+    RSI_TRACE_ROWS_PAGE = 64,   /* nodes of a page of rows */
+    RSI_TRACE_PAGE = 256,       /* subjects, entries, pieces, ... of any other page */
+    RSI_TRACE_ODD_PAGE = 4096,  /* subjects of a page of odd counts */
+    RSI_TRACE_USERS_MAX = 10,   /* of a thing: those with the largest spread */
+    RSI_TRACE_TOLD = 500,       /* of a thing with a lower risk (millionths) no users are kept */
+    RSI_TRACE_ODD_MAX = 100000, /* a count that more subjects have (millionths) is not kept */
+    RSI_TRACE_ROWS_HEAD = 8,    /* bytes at the head of a page of rows */
+    RSI_TRACE_LINKS_HEAD = 8,
+    RSI_TRACE_ODD_HEAD = 8,
 };
 
 /* What identifies both files: what the run looked at. */
@@ -60,30 +69,37 @@ RS_MUST_USE rs_status rsi_trace_new(rsi_trace **out, const char *store_path, con
 /* Removes what was not published. NULL is fine. */
 void rsi_trace_free(rsi_trace *trace);
 
-/* First: the network and the risk as rs_spread left it. */
+/* First: the network and the risk as rs_spread left it, and what ties the ends of its links. */
 RS_MUST_USE rs_status rsi_trace_network(rsi_trace *trace, const rs_adjacency *adjacency,
                                         const rs_spread_options *options, const int64_t *seed,
-                                        const int64_t *risk, rs_error *err);
-/* For rs_oddity's columns, with the trace as context; beside the other calls, from one thread. */
+                                        const int64_t *risk, const rs_evidence *evidence,
+                                        rs_error *err);
+/* For rsi_oddity's columns, with the trace as context, and then what was counted of all relations;
+ * beside the other calls, from one thread. */
 RS_MUST_USE rs_status rsi_trace_column(void *trace, const char *name, unsigned decimals,
                                        const int64_t *values, rs_error *err);
+RS_MUST_USE rs_status rsi_trace_counts(rsi_trace *trace, const rsi_numbers *numbers, rs_error *err);
 
-/* Second, beside whatever else reads the graph and the evidence: the ids, links, relations and
- * users of every node. `risk` as for rsi_trace_network. */
-RS_MUST_USE rs_status rsi_trace_nodes(rsi_trace *trace, const rs_evidence *evidence,
-                                      const int64_t *risk, const rs_work *work, rs_error *err);
-
-/* Last: what was found. */
+/* Last: what was found. `risk` as rs_network_things left it. */
 typedef struct rsi_trace_end {
+    const rs_evidence *evidence;
+    const int64_t *risk;
     const rs_findings *findings;
     uint32_t min_score; /* rings below have no name */
     const rs_list *blacklist;
     const rs_list *whitelist;
 } rsi_trace_end;
 RS_MUST_USE rs_status rsi_trace_finish(rsi_trace *trace, const rsi_trace_end *end, rs_error *err);
-/* The folder of the run, for its other files; and what is noted of both files, once finished. */
+
+/* The folder of the run, for its other files. */
 const rsi_making *rsi_trace_folder(const rsi_trace *trace);
-void rsi_trace_note(const rsi_trace *trace, rsi_file_note notes[RSI_RUN_FILES]);
+/* Pieces of a file of risks. */
+size_t rsi_trace_piece_count(uint32_t nodes);
+/* Where each piece stands in the file `risks` (piece_ends as rsi_risks_write made them), and the
+ * end of both files; then what is noted of them. */
+RS_MUST_USE rs_status rsi_trace_keep(rsi_trace *trace, const rs_findings *findings,
+                                     const uint64_t *piece_ends, const char *risks,
+                                     rsi_file_note notes[RSI_RUN_FILES], rs_error *err);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -106,9 +122,9 @@ typedef struct rsi_traced_link {
     uint32_t thing; /* RS_NO_NODE: none */
 } rsi_traced_link;
 
+/* What a run found of a node. */
 typedef struct rsi_traced_finding {
-    uint32_t risk, spread, oddity, ring_score; /* as in a line of risks */
-    char ring[16];
+    rs_risk_line line;
     uint32_t ring_whole; /* score of the ring */
     uint32_t ring_members;
     uint32_t membership;
@@ -127,7 +143,7 @@ rsi_traced_relation rsi_traced_relation_at(const rsi_traced *traced, size_t rela
 /* Whether the relation is between subjects. */
 bool rsi_traced_is_plain(const rsi_traced *traced, size_t relation);
 const char *rsi_traced_type(const rsi_traced *traced, uint32_t node);
-/* RS_NO_NODE where the run had no such node. */
+/* RS_NO_NODE where the run had no such node, or found nothing of it: a thing without a risk. */
 RS_MUST_USE rs_status rsi_traced_find(rsi_traced *traced, rs_text type, rs_text id, uint32_t *node,
                                       rs_error *err);
 /* Lent until the next call. */
@@ -141,15 +157,21 @@ RS_MUST_USE rs_status rsi_traced_link_of(rsi_traced *traced, uint32_t a, uint32_
  */
 RS_MUST_USE rs_status rsi_traced_listed(rsi_traced *traced, uint32_t list, uint32_t node,
                                         bool *there, rs_text *reason, rs_error *err);
-/* Edges and distinct peers of the node at one end (0 src, 1 dst) of a relation; zeros where it is
- * not of that type. */
+/* Edges and distinct peers of a subject at one end (0 src, 1 dst) of a relation, edges with itself
+ * left out; zeros where it is not of that type. */
 RS_MUST_USE rs_status rsi_traced_side(rsi_traced *traced, size_t relation, int end, uint32_t node,
                                       uint64_t *edges, uint64_t *peers, rs_error *err);
-/* Of a thing: how many subjects use it, and those of the largest spread. */
-RS_MUST_USE rs_status rsi_traced_users(rsi_traced *traced, uint32_t node, uint64_t *in_all,
-                                       uint32_t users[RSI_TRACE_USERS_MAX], size_t *count,
-                                       rs_error *err);
-/* As rs_oddity_explain. */
+/* Of a thing: how many subjects use it through a relation, in how many events, and those of the
+ * largest spread; zeros where that was not kept. */
+typedef struct rsi_traced_uses {
+    uint64_t users;
+    uint64_t events;
+    uint32_t largest[RSI_TRACE_USERS_MAX];
+    size_t largest_count;
+} rsi_traced_uses;
+RS_MUST_USE rs_status rsi_traced_uses_of(rsi_traced *traced, size_t relation, uint32_t thing,
+                                         rsi_traced_uses *out, rs_error *err);
+/* As rs_oddity_explain, of the counts that were kept. */
 RS_MUST_USE rs_status rsi_traced_odd(rsi_traced *traced, uint32_t subject, rs_odd_count *out,
                                      size_t capacity, size_t *count, rs_error *err);
 

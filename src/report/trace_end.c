@@ -5,11 +5,8 @@
 #include <string.h>
 
 #include "base/try.h"
-#include "graph/sides.h"
 #include "report/report.h"
 #include "report/trace_internal.h"
-
-enum { IDS_AT_ONCE = 1 << 21 };
 
 /* ---- what all of it is about ----------------------------------------------------------------- */
 
@@ -33,8 +30,19 @@ static rs_status add_numbers(rsi_buffer *list, const uint64_t *numbers, size_t c
     return rsi_buffer_add(list, numbers, count * sizeof *numbers, err);
 }
 
-static rs_status gather_meta(const rsi_trace *trace, rsi_buffer *ranges, rsi_buffer *relations,
-                             rsi_buffer *text, rs_error *err)
+static uint32_t lines_of_range(const rsi_trace *trace, const rs_findings *findings,
+                               rs_node_range range)
+{
+    uint32_t lines = 0;
+    for (uint32_t v = range.first; v < range.first + range.count; v++) {
+        lines += rsi_trace_has_line(trace, findings, v);
+    }
+    return lines;
+}
+
+static rs_status gather_meta(const rsi_trace *trace, const rs_findings *findings,
+                             rsi_buffer *ranges, rsi_buffer *relations, rsi_buffer *text,
+                             rs_error *err)
 {
     rs_status status = RS_OK;
     const rs_graph *graph = trace->graph;
@@ -42,7 +50,10 @@ static rs_status gather_meta(const rsi_trace *trace, rsi_buffer *ranges, rsi_buf
     char *label = NULL;
     for (size_t i = 0; i < rs_graph_range_count(graph); i++) {
         rs_node_range range = rs_graph_range(graph, i);
-        RS_TRY(add_numbers(ranges, (uint64_t[]){range.first, range.count, range.subject}, 3, err));
+        RS_TRY(add_numbers(ranges,
+                           (uint64_t[]){range.first, range.count, range.subject,
+                                        lines_of_range(trace, findings, range)},
+                           4, err));
         RS_TRY(add_string(text, range.type, err));
     }
     for (size_t r = 0; r < rs_store_relation_count(store); r++) {
@@ -71,21 +82,21 @@ static uint64_t bits_of(double value)
     return bits;
 }
 
-rs_status rsi_trace_put_meta(rsi_trace *trace, rs_error *err)
+rs_status rsi_trace_put_meta(rsi_trace *trace, const rs_findings *findings, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_buffer ranges = {0}, relations = {0}, text = {0};
     uint64_t numbers[] = {rs_graph_node_count(trace->graph), rs_graph_subject_count(trace->graph),
                           bits_of(trace->options.damping), trace->options.ground,
                           bits_of(trace->options.tolerance)};
-    RS_TRY(gather_meta(trace, &ranges, &relations, &text, err));
+    RS_TRY(gather_meta(trace, findings, &ranges, &relations, &text, err));
     RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_META, err));
     RS_TRY(rsi_page_column(trace->network, numbers, sizeof numbers / sizeof *numbers, err));
     RS_TRY(rsi_page_column(trace->network, (const uint64_t *)(const void *)ranges.bytes,
                            ranges.length / sizeof(uint64_t), err));
     RS_TRY(rsi_page_column(trace->network, (const uint64_t *)(const void *)relations.bytes,
                            relations.length / sizeof(uint64_t), err));
-    RS_TRY(rsi_page_text(trace->network, text.bytes, text.length, err));
+    RS_TRY(rsi_page_text(trace->network, text.bytes, text.length, true, err));
     RS_TRY(rsi_page_end(trace->network, 0, err));
 done:
     rsi_buffer_free(&text);
@@ -94,138 +105,92 @@ done:
     return status;
 }
 
-/* ---- ids ------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-static rs_status put_page_of_ids(rsi_trace *trace, const rs_ids *ids, uint32_t first,
-                                 uint32_t count, rsi_buffer *text, rs_error *err)
+/* Entries as distances from the page's key, lengths of ids; text: the ids. */
+static rs_status put_names(rsi_trace *trace, const rs_ids *ids, const uint8_t *wanted,
+                           rsi_buffer *text, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint64_t lengths[RSI_TRACE_PAGE];
-    text->length = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        rs_text id = rs_ids_of(ids, first + i);
-        lengths[i] = id.length;
-        RS_TRY(rsi_buffer_add(text, id.bytes, id.length, err));
-    }
-    RS_TRY(rsi_page_column(trace->network, lengths, count, err));
-    RS_TRY(rsi_page_text(trace->network, text->bytes, text->length, err));
-    RS_TRY(rsi_page_end(trace->network, first, err));
-done:
-    return status;
-}
-
-static rs_status put_window_of_ids(rsi_trace *trace, uint32_t first, uint32_t end, uint8_t *wanted,
-                                   rsi_buffer *text, rs_error *err)
-{
-    rs_status status = RS_OK;
-    rs_ids *ids = NULL;
-    memset(wanted + first, 1, end - first);
-    RS_TRY(rs_graph_ids(trace->graph, wanted, &ids, err));
-    memset(wanted + first, 0, end - first);
-    for (uint32_t v = first, count; v < end; v += count) {
-        count = end - v < RSI_TRACE_PAGE ? end - v : RSI_TRACE_PAGE;
-        RS_TRY(put_page_of_ids(trace, ids, v, count, text, err));
-    }
-done:
-    rs_ids_free(ids);
-    return status;
-}
-
-/* A page holds ids of one type, so that they ascend by hash in all pages of it. */
-rs_status rsi_trace_put_ids(rsi_trace *trace, rs_error *err)
-{
-    rs_status status = RS_OK;
-    rsi_buffer text = {0};
-    uint8_t *wanted = calloc((size_t)rs_graph_node_count(trace->graph) + 1, 1);
-    if (wanted == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (ids)");
-    }
-    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_IDS, err));
-    for (size_t i = 0; i < rs_graph_range_count(trace->graph); i++) {
-        rs_node_range range = rs_graph_range(trace->graph, i);
-        uint32_t last = range.first + range.count;
-        for (uint32_t v = range.first, end; v < last; v = end) {
-            end = last - v < IDS_AT_ONCE ? last : v + IDS_AT_ONCE;
-            RS_TRY(put_window_of_ids(trace, v, end, wanted, &text, err));
+    uint64_t nodes[RSI_TRACE_PAGE], lengths[RSI_TRACE_PAGE];
+    size_t count = 0;
+    uint32_t all = rs_graph_node_count(trace->graph);
+    for (uint32_t v = 0; v <= all; v++) {
+        if (v < all && wanted[v]) {
+            rs_text id = rs_ids_of(ids, v);
+            nodes[count] = v;
+            lengths[count++] = id.length;
+            RS_TRY(rsi_buffer_add(text, id.bytes, id.length, err));
+        }
+        if (count == RSI_TRACE_PAGE || (v == all && count > 0)) {
+            uint64_t first = nodes[0];
+            for (size_t i = count; i-- > 1;) {
+                nodes[i] -= nodes[i - 1];
+            }
+            nodes[0] = 0;
+            RS_TRY(rsi_page_column(trace->network, nodes, count, err));
+            RS_TRY(rsi_page_column(trace->network, lengths, count, err));
+            RS_TRY(rsi_page_text(trace->network, text->bytes, text->length, true, err));
+            RS_TRY(rsi_page_end(trace->network, first, err));
+            text->length = count = 0;
         }
     }
 done:
-    free(wanted);
+    return status;
+}
+
+/* Of nodes that an explanation may name and that risks.csv does not. */
+rs_status rsi_trace_put_names(rsi_trace *trace, const rs_findings *findings, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_buffer text = {0};
+    rs_ids *ids = NULL;
+    uint8_t *wanted = trace->met; /* nobody asks for it afterwards */
+    bool any = false;
+    for (uint32_t v = 0; v < rs_graph_node_count(trace->graph); v++) {
+        wanted[v] = wanted[v] && !rsi_trace_has_line(trace, findings, v);
+        any = any || wanted[v];
+    }
+    if (any) {
+        RS_TRY(rs_graph_ids(trace->graph, wanted, &ids, err));
+        RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_NAMES, err));
+        RS_TRY(put_names(trace, ids, wanted, &text, err));
+    }
+done:
+    rs_ids_free(ids);
     rsi_buffer_free(&text);
     return status;
 }
 
-/* ---- findings -------------------------------------------------------------------------------- */
+/* ---- rings ----------------------------------------------------------------------------------- */
 
-/* By node: 1 + membership * 4 + role in the ring that the node is said to be of. */
-static rs_status find_memberships(const rsi_trace *trace, const rs_findings *findings,
-                                  uint32_t **out, rs_error *err)
+typedef const rs_ring *ring_at;
+
+static int compare_rings(const void *a, const void *b)
 {
-    uint32_t *found = calloc((size_t)rs_graph_node_count(trace->graph) + 1, sizeof *found);
-    if (found == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (memberships)");
-    }
-    for (size_t r = 0; r < findings->ring_count; r++) {
-        const rs_ring *ring = &findings->rings[r];
-        for (size_t i = ring->member_first; i < ring->member_first + ring->member_count; i++) {
-            const rs_ring_member *member = &findings->members[i];
-            if (findings->nodes[member->node].ring == r) {
-                found[member->node] = member->membership * 4 + (uint32_t)member->role;
-            }
-        }
-    }
-    *out = found;
-    return RS_OK;
+    return strcmp((*(const ring_at *)a)->id, (*(const ring_at *)b)->id);
 }
 
-rs_status rsi_trace_put_findings(rsi_trace *trace, const rsi_trace_end *end, rs_error *err)
+/* The first twelve characters behind "R-" in base 36, which keeps their order. */
+uint64_t rsi_trace_ring_key(const char *id)
 {
-    enum { RISK, SPREAD, ODDITY, RING_SCORE, RING, MEMBERSHIP, COLUMNS };
-    rs_status status = RS_OK;
-    uint32_t *memberships = NULL;
-    uint32_t nodes = rs_graph_node_count(trace->graph);
-    uint32_t subjects = rs_graph_subject_count(trace->graph);
-    const rs_report_options reported = {.min_score = end->min_score};
-    size_t rings = rsi_rings_reported(end->findings, &reported);
-    RS_TRY(find_memberships(trace, end->findings, &memberships, err));
-    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_FINDINGS, err));
-    for (uint32_t v = 0, count; v < nodes; v += count) {
-        uint64_t columns[COLUMNS][RSI_TRACE_PAGE] = {{0}};
-        count = nodes - v < RSI_TRACE_PAGE ? nodes - v : RSI_TRACE_PAGE;
-        for (uint32_t i = 0; i < count; i++) {
-            const rs_node_risk *node = &end->findings->nodes[v + i];
-            bool named = node->ring < rings;
-            if (v + i < subjects || node->risk > 0) { /* as in the file of risks */
-                columns[RISK][i] = node->risk;
-                columns[SPREAD][i] = node->spread;
-                columns[ODDITY][i] = node->oddity;
-                columns[RING_SCORE][i] = node->ring_score;
-                columns[RING][i] = named ? node->ring + UINT64_C(1) : 0;
-                columns[MEMBERSHIP][i] = named ? memberships[v + i] : 0;
-            }
-        }
-        for (int k = 0; k < COLUMNS; k++) {
-            RS_TRY(rsi_page_column(trace->network, columns[k], count, err));
-        }
-        RS_TRY(rsi_page_end(trace->network, v, err));
+    uint64_t key = 0;
+    for (size_t i = 2; i < 14 && id[i] != '\0'; i++) {
+        key = key * 36 + (uint64_t)(id[i] >= 'a' ? id[i] - 'a' + 10 : id[i] - '0') % 36;
     }
-done:
-    free(memberships);
-    return status;
+    return key;
 }
 
-rs_status rsi_trace_put_rings(rsi_trace *trace, const rsi_trace_end *end, rs_error *err)
+/* By id: scores, numbers of members; text: the ids. */
+static rs_status put_rings(rsi_trace *trace, const ring_at *rings, size_t ring_count, rs_error *err)
 {
     rs_status status = RS_OK;
-    const rs_report_options reported = {.min_score = end->min_score};
-    size_t rings = rsi_rings_reported(end->findings, &reported);
-    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_RINGS, err));
-    for (size_t r = 0, count; r < rings; r += count) {
+    for (size_t r = 0, count; r < ring_count; r += count) {
         uint64_t scores[RSI_TRACE_PAGE], members[RSI_TRACE_PAGE];
-        char ids[RSI_TRACE_PAGE][sizeof end->findings->rings[0].id];
-        count = rings - r < RSI_TRACE_PAGE ? rings - r : RSI_TRACE_PAGE;
+        char ids[RSI_TRACE_PAGE][sizeof rings[0]->id];
+        count = ring_count - r < RSI_TRACE_PAGE ? ring_count - r : RSI_TRACE_PAGE;
         for (size_t i = 0; i < count; i++) {
-            const rs_ring *ring = &end->findings->rings[r + i];
+            const rs_ring *ring = rings[r + i];
             scores[i] = ring->score;
             members[i] = ring->member_count;
             memset(ids[i], 0, sizeof ids[i]);
@@ -233,91 +198,88 @@ rs_status rsi_trace_put_rings(rsi_trace *trace, const rsi_trace_end *end, rs_err
         }
         RS_TRY(rsi_page_column(trace->network, scores, count, err));
         RS_TRY(rsi_page_column(trace->network, members, count, err));
-        RS_TRY(rsi_page_text(trace->network, ids, count * sizeof ids[0], err));
-        RS_TRY(rsi_page_end(trace->network, r, err));
+        RS_TRY(rsi_page_text(trace->network, ids, count * sizeof ids[0], true, err));
+        RS_TRY(rsi_page_end(trace->network, rsi_trace_ring_key(rings[r]->id), err));
     }
 done:
     return status;
 }
 
-/* ---- evidence -------------------------------------------------------------------------------- */
+typedef struct member {
+    uint32_t node;
+    uint32_t belongs; /* membership * 4 + role */
+} member;
 
-/* Columns of a page of links. */
-typedef struct link_page {
-    rsi_buffer to, kind, thing;
-} link_page;
-
-static rs_status add_number(rsi_buffer *column, uint64_t number, rs_error *err)
+static int compare_members(const void *a, const void *b)
 {
-    return rsi_buffer_add(column, &number, sizeof number, err);
+    uint32_t left = ((const member *)a)->node, right = ((const member *)b)->node;
+    return (left > right) - (left < right);
 }
 
-/* The strongest of the links from `at` on that join the same two nodes; *end is behind them. */
-static const rs_link *strongest(const rs_evidence *evidence, size_t at, size_t *end)
-{
-    const rs_link *best = &evidence->links[at];
-    size_t i = at + 1;
-    for (; i < evidence->link_count && evidence->links[i].a == best->a &&
-           evidence->links[i].b == best->b;
-         i++) {
-        best = evidence->links[i].weight > best->weight ? &evidence->links[i] : best;
-    }
-    *end = i;
-    return best;
-}
-
-/* Other ends as gaps, and 0 for no thing, 1 for the other end, 2 and more for what is shared. */
-static rs_status add_links(link_page *page, const rs_evidence *evidence, uint32_t node, size_t *at,
-                           uint64_t *degree, rs_error *err)
+/* By node, as distances from the page's key: how it belongs to the ring that it is said to be of.
+ */
+static rs_status put_members(rsi_trace *trace, const member *members, size_t member_count,
+                             rs_error *err)
 {
     rs_status status = RS_OK;
-    uint64_t last = 0;
-    for (*degree = 0; *at < evidence->link_count && evidence->links[*at].a == node; ++*degree) {
-        const rs_link *link = strongest(evidence, *at, at);
-        uint64_t thing = link->thing == RS_NO_NODE ? 0
-                         : link->thing == link->b  ? 1
-                                                   : link->thing + UINT64_C(2);
-        RS_TRY(add_number(&page->to, link->b - last, err));
-        RS_TRY(add_number(&page->kind, (uint64_t)link->kind << 16 | link->relation, err));
-        RS_TRY(add_number(&page->thing, thing, err));
-        last = link->b;
-    }
-done:
-    return status;
-}
-
-static rs_status put_column(rsi_trace *trace, rsi_buffer *column, rs_error *err)
-{
-    rs_status status =
-        rsi_page_column(trace->network, (const uint64_t *)(const void *)column->bytes,
-                        column->length / sizeof(uint64_t), err);
-    column->length = 0;
-    return status;
-}
-
-rs_status rsi_trace_put_links(rsi_trace *trace, const rs_evidence *evidence, rs_error *err)
-{
-    rs_status status = RS_OK;
-    link_page page = {0};
-    size_t at = 0;
-    uint32_t subjects = rs_graph_subject_count(trace->graph);
-    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_LINKS, err));
-    for (uint32_t v = 0, count; v < subjects; v += count) {
-        uint64_t degrees[RSI_TRACE_PAGE];
-        count = subjects - v < RSI_TRACE_PAGE ? subjects - v : RSI_TRACE_PAGE;
-        for (uint32_t i = 0; i < count; i++) {
-            RS_TRY(add_links(&page, evidence, v + i, &at, &degrees[i], err));
+    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_MEMBERS, err));
+    for (size_t m = 0, count; m < member_count; m += count) {
+        uint64_t nodes[RSI_TRACE_PAGE], belongs[RSI_TRACE_PAGE];
+        count = member_count - m < RSI_TRACE_PAGE ? member_count - m : RSI_TRACE_PAGE;
+        for (size_t i = 0; i < count; i++) {
+            nodes[i] = members[m + i].node - members[m + i - (i > 0)].node;
+            belongs[i] = members[m + i].belongs;
         }
-        RS_TRY(rsi_page_column(trace->network, degrees, count, err));
-        RS_TRY(put_column(trace, &page.to, err));
-        RS_TRY(put_column(trace, &page.kind, err));
-        RS_TRY(put_column(trace, &page.thing, err));
-        RS_TRY(rsi_page_end(trace->network, v, err));
+        RS_TRY(rsi_page_column(trace->network, nodes, count, err));
+        RS_TRY(rsi_page_column(trace->network, belongs, count, err));
+        RS_TRY(rsi_page_end(trace->network, members[m].node, err));
     }
 done:
-    rsi_buffer_free(&page.to);
-    rsi_buffer_free(&page.kind);
-    rsi_buffer_free(&page.thing);
+    return status;
+}
+
+static size_t gather_members(const rs_findings *findings, size_t rings, member *members)
+{
+    size_t count = 0;
+    for (size_t r = 0; r < rings; r++) {
+        const rs_ring *ring = &findings->rings[r];
+        for (size_t i = ring->member_first; i < ring->member_first + ring->member_count; i++) {
+            const rs_ring_member *one = &findings->members[i];
+            if (findings->nodes[one->node].ring == r) {
+                members[count++] = (member){.node = one->node,
+                                            .belongs = one->membership * 4 + (uint32_t)one->role};
+            }
+        }
+    }
+    return count;
+}
+
+rs_status rsi_trace_put_rings(rsi_trace *trace, const rsi_trace_end *end, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rs_report_options reported = {.min_score = end->min_score};
+    size_t count = rsi_rings_reported(end->findings, &reported), member_count = 0;
+    for (size_t r = 0; r < count; r++) {
+        member_count += end->findings->rings[r].member_count;
+    }
+    ring_at *rings = calloc(count + 1, sizeof(ring_at));
+    member *members = calloc(member_count + 1, sizeof *members);
+    if (rings == NULL || members == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu members of rings)", member_count);
+        goto done;
+    }
+    for (size_t r = 0; r < count; r++) {
+        rings[r] = &end->findings->rings[r];
+    }
+    qsort(rings, count, sizeof(ring_at), compare_rings);
+    member_count = gather_members(end->findings, count, members);
+    qsort(members, member_count, sizeof *members, compare_members);
+    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_RINGS, err));
+    RS_TRY(put_rings(trace, rings, count, err));
+    RS_TRY(put_members(trace, members, member_count, err));
+done:
+    free(rings);
+    free(members);
     return status;
 }
 
@@ -337,7 +299,7 @@ rs_status rsi_trace_put_list(rsi_trace *trace, uint32_t section, const rs_list *
             RS_TRY(add_string(&text, list->entries[at + i].reason, err));
         }
         RS_TRY(rsi_page_column(trace->network, nodes, count, err));
-        RS_TRY(rsi_page_text(trace->network, text.bytes, text.length, err));
+        RS_TRY(rsi_page_text(trace->network, text.bytes, text.length, true, err));
         RS_TRY(rsi_page_end(trace->network, list->entries[at].node, err));
     }
 done:
@@ -345,43 +307,7 @@ done:
     return status;
 }
 
-/* ---- relations ------------------------------------------------------------------------------- */
-
-/* Edges, and how many of them are repetitions. */
-static rs_status put_side(rsi_trace *trace, const rsi_side *side, uint32_t section, rs_error *err)
-{
-    rs_status status = RS_OK;
-    RS_TRY(rsi_pages_section(trace->network, section, err));
-    for (uint32_t v = 0, count; v < side->range.count; v += count) {
-        uint64_t peers[RSI_TRACE_PAGE], again[RSI_TRACE_PAGE];
-        count = side->range.count - v < RSI_TRACE_PAGE ? side->range.count - v : RSI_TRACE_PAGE;
-        for (uint32_t i = 0; i < count; i++) {
-            peers[i] = side->peers[v + i];
-            again[i] = side->edges[v + i] - peers[i];
-        }
-        RS_TRY(rsi_page_column(trace->network, peers, count, err));
-        RS_TRY(rsi_page_column(trace->network, again, count, err));
-        RS_TRY(rsi_page_end(trace->network, v, err));
-    }
-done:
-    return status;
-}
-
-rs_status rsi_trace_put_sides(rsi_trace *trace, const rs_work *work, rs_error *err)
-{
-    rs_status status = RS_OK;
-    rsi_sides sides = {0};
-    uint32_t relations = (uint32_t)rs_store_relation_count(rs_graph_store(trace->graph));
-    for (uint32_t r = 0; r < relations; r++) {
-        RS_TRY(rsi_graph_sides(trace->graph, r, &sides, work, err));
-        RS_TRY(put_side(trace, &sides.src, RSI_TRACE_SIDES + 2 * r, err));
-        RS_TRY(put_side(trace, &sides.dst, RSI_TRACE_SIDES + 2 * r + 1, err));
-        rsi_sides_free(&sides);
-    }
-done:
-    rsi_sides_free(&sides);
-    return status;
-}
+/* ---- users ----------------------------------------------------------------------------------- */
 
 /* Put a user among the first, which stand by spread, ties by node. */
 static size_t keep_user(uint32_t *kept, size_t count, uint32_t user, const int64_t *risk)
@@ -399,49 +325,148 @@ static size_t keep_user(uint32_t *kept, size_t count, uint32_t user, const int64
     return last + 1;
 }
 
-static rs_status put_users(rsi_trace *trace, size_t range, const rsi_users *users,
-                           const int64_t *risk, rs_error *err)
+typedef struct users_page {
+    uint64_t things[RSI_TRACE_PAGE]; /* distances, the first from the key */
+    uint64_t users[RSI_TRACE_PAGE];
+    uint64_t events[RSI_TRACE_PAGE]; /* beyond one a user */
+    uint64_t largest[RSI_TRACE_PAGE * RSI_TRACE_USERS_MAX];
+    size_t count, largest_count;
+    uint32_t first, last;
+} users_page;
+
+static void begin_thing(users_page *page, uint32_t thing, uint64_t users, uint64_t events)
+{
+    page->first = page->count == 0 ? thing : page->first;
+    page->things[page->count] = page->count == 0 ? 0 : thing - page->last;
+    page->users[page->count] = users;
+    page->events[page->count++] = events - users;
+    page->last = thing;
+}
+
+static void add_uses(users_page *page, const rs_groups *groups, uint32_t group, const int64_t *risk)
+{
+    uint32_t kept[RSI_TRACE_USERS_MAX];
+    uint64_t users = groups->first[group + 1] - groups->first[group], events = 0;
+    size_t kept_count = 0;
+    for (uint64_t i = groups->first[group]; i < groups->first[group + 1]; i++) {
+        events += groups->events[i];
+        kept_count = keep_user(kept, kept_count, groups->users[i], risk);
+    }
+    for (size_t i = 0; i < kept_count; i++) {
+        page->largest[page->largest_count++] = kept[i];
+    }
+    begin_thing(page, groups->things[group], users, events);
+}
+
+/* Of each thing whose risk shows the last user seen, and how many events: of use where it is the
+ * only one, for groups hold the others. */
+typedef struct singles {
+    uint32_t *user; /* by node less the subjects; RS_NO_NODE: none */
+    uint32_t *events;
+} singles;
+
+static rs_status read_singles(const rsi_trace *trace, size_t relation, const rsi_trace_end *end,
+                              singles *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint32_t things = rs_graph_range(trace->graph, range).count;
-    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_USERS + (uint32_t)range, err));
-    for (uint32_t t = 0, count; t < things; t += count) {
-        uint64_t counts[RSI_TRACE_PAGE], listed[RSI_TRACE_PAGE * RSI_TRACE_USERS_MAX];
-        size_t all = 0;
-        count = things - t < RSI_TRACE_PAGE ? things - t : RSI_TRACE_PAGE;
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t kept[RSI_TRACE_USERS_MAX];
-            size_t kept_count = 0;
-            counts[i] = users->count[t + i];
-            for (uint64_t k = 0; k < counts[i]; k++) {
-                kept_count =
-                    keep_user(kept, kept_count, users->users[users->first[t + i] + k], risk);
-            }
-            for (size_t k = 0; k < kept_count; k++) {
-                listed[all++] = kept[k];
+    rs_scan *scan = NULL;
+    rs_edges run = {0};
+    const rs_graph *graph = trace->graph;
+    rs_relation_info info = rs_store_relation(rs_graph_store(graph), relation);
+    uint32_t subjects = rs_graph_subject_count(graph), nodes = rs_graph_node_count(graph);
+    int64_t as_of = rs_graph_as_of(graph);
+    memset(out->user, 0xff, (size_t)(nodes - subjects) * sizeof *out->user);
+    memset(out->events, 0, (size_t)(nodes - subjects) * sizeof *out->events);
+    if (info.kind != RS_KIND_SHARED && info.kind != RS_KIND_IDENTITY) {
+        return RS_OK;
+    }
+    RS_TRY(rs_scan_open(&scan, rs_graph_store(graph), relation, RS_SCAN_TIME, err));
+    do {
+        RS_TRY(rs_scan_next(scan, &run, err));
+        for (size_t i = 0; i < run.count; i++) {
+            uint32_t one = rs_graph_node(graph, info.src_type, run.src[i]);
+            uint32_t other = rs_graph_node(graph, info.dst_type, run.dst[i]);
+            uint32_t user = one < other ? one : other, thing = one < other ? other : one;
+            bool there = run.time == NULL || run.time[i] == RS_NO_TIME || run.time[i] <= as_of;
+            if (there && user < subjects && thing >= subjects && thing < nodes &&
+                end->findings->nodes[thing].risk >= RSI_TRACE_TOLD) {
+                out->user[thing - subjects] = user;
+                out->events[thing - subjects]++;
             }
         }
-        RS_TRY(rsi_page_column(trace->network, counts, count, err));
-        RS_TRY(rsi_page_column(trace->network, listed, all, err));
-        RS_TRY(rsi_page_end(trace->network, t, err));
+    } while (run.count > 0);
+done:
+    rs_scan_close(scan);
+    return status;
+}
+
+static rs_status end_users(rsi_trace *trace, users_page *page, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(rsi_page_column(trace->network, page->things, page->count, err));
+    RS_TRY(rsi_page_column(trace->network, page->users, page->count, err));
+    RS_TRY(rsi_page_column(trace->network, page->events, page->count, err));
+    RS_TRY(rsi_page_column(trace->network, page->largest, page->largest_count, err));
+    RS_TRY(rsi_page_end(trace->network, page->first, err));
+    page->count = page->largest_count = 0;
+done:
+    return status;
+}
+
+static rs_status put_users(rsi_trace *trace, const rs_groups *groups, const rsi_trace_end *end,
+                           const singles *single, users_page *page, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t subjects = rs_graph_subject_count(trace->graph), g = 0;
+    for (uint32_t v = subjects; v < rs_graph_node_count(trace->graph); v++) {
+        while (g < groups->count && groups->things[g] < v) {
+            g++;
+        }
+        if (single->user[v - subjects] == RS_NO_NODE) {
+            continue;
+        }
+        if (g < groups->count && groups->things[g] == v) {
+            add_uses(page, groups, g, end->risk);
+        } else {
+            page->largest[page->largest_count++] = single->user[v - subjects];
+            begin_thing(page, v, 1, single->events[v - subjects]);
+        }
+        if (page->count == RSI_TRACE_PAGE) {
+            RS_TRY(end_users(trace, page, err));
+        }
+    }
+    if (page->count > 0) {
+        RS_TRY(end_users(trace, page, err));
     }
 done:
     return status;
 }
 
-rs_status rsi_trace_put_users(rsi_trace *trace, const int64_t *risk, const rs_work *work,
-                              rs_error *err)
+/* Of things whose risk shows. */
+rs_status rsi_trace_put_users(rsi_trace *trace, const rsi_trace_end *end, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_users users = {0};
-    for (size_t i = 0; i < rs_graph_range_count(trace->graph); i++) {
-        if (!rs_graph_range(trace->graph, i).subject) {
-            RS_TRY(rsi_graph_users(trace->graph, i, &users, work, err));
-            RS_TRY(put_users(trace, i, &users, risk, err));
-            rsi_users_free(&users);
-        }
+    size_t things = rs_graph_node_count(trace->graph) - rs_graph_subject_count(trace->graph);
+    users_page *page = calloc(1, sizeof *page);
+    singles single = {malloc((things + 1) * sizeof *single.user),
+                      malloc((things + 1) * sizeof *single.events)};
+    if (page == NULL || single.user == NULL || single.events == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (users of things)");
+        goto done;
+    }
+    bool any = false;
+    for (uint32_t v = rs_graph_subject_count(trace->graph);
+         v < rs_graph_node_count(trace->graph) && !any; v++) {
+        any = end->findings->nodes[v].risk >= RSI_TRACE_TOLD;
+    }
+    for (size_t r = 0; any && r < end->evidence->relation_count; r++) {
+        RS_TRY(read_singles(trace, r, end, &single, err));
+        RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_USERS + (uint32_t)r, err));
+        RS_TRY(put_users(trace, &end->evidence->groups[r], end, &single, page, err));
     }
 done:
-    rsi_users_free(&users);
+    free(page);
+    free(single.user);
+    free(single.events);
     return status;
 }

@@ -3,8 +3,7 @@
  * Every number that is used as a place is held against what it is a place in first: the file may be
  * damaged in ways that its checksums do not see, or made by somebody.
  *
- * Cost: a node is a page of 256, a row a page of 64 rows, an id one or two pages of 256 to find and
- * one to tell.
+ * Cost: a row is a page of 64 of them, anything else of a node a page of its sort.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
@@ -13,144 +12,141 @@
 #include "base/try.h"
 #include "propagate/scale.h"
 #include "report/bits.h"
+#include "report/trace_internal.h"
 #include "report/trace_open.h"
 #include "store/intcodec.h"
 
-/* ---- the network ----------------------------------------------------------------------------- */
+/* ---- packed parts ---------------------------------------------------------------------------- */
 
-static rs_status bad_node(const rsi_traced *traced, uint32_t node, rs_error *err)
+/* Numbers side by side. */
+typedef struct part {
+    const uint8_t *bytes;
+    unsigned width;
+    uint64_t count;
+} part;
+
+static uint64_t value_of(const part *from, uint64_t i)
 {
-    return rs_fail(err, RS_ECORRUPT, "the network has %u nodes, %u was asked for",
-                   traced->node_count, node);
+    return rsi_bits_get(from->bytes, i * from->width, from->width);
 }
 
-static rs_status see_node(void *context, uint32_t node, rsi_view_node *out, rs_error *err)
+/* The next part of a text, `count` values of `width` bits; whether it is there. */
+static bool take_part(rsi_cursor *cursor, part *out, uint64_t count, unsigned width)
 {
-    rs_status status = RS_OK;
-    rsi_traced *traced = context;
-    const rsi_page *page;
-    uint64_t numbers[3];
-    if (node >= traced->node_count) {
-        return bad_node(traced, node, err);
-    }
-    size_t number = node / RSI_TRACE_PAGE;
-    RS_TRY(rsi_pages_get(traced->network, RSI_TRACE_NODES, number, 0, &page, err));
-    const uint8_t *bytes = (const uint8_t *)page->text.bytes;
-    uint32_t left = traced->node_count - (uint32_t)number * RSI_TRACE_PAGE;
-    uint32_t count = left < RSI_TRACE_PAGE ? left : RSI_TRACE_PAGE;
-    if (page->text.length < RSI_TRACE_NODE_BYTES || bytes[0] > 64 || bytes[1] > 64 ||
-        bytes[2] > 64 ||
-        page->text.length - RSI_TRACE_NODE_BYTES <
-            ((size_t)bytes[0] + bytes[1] + bytes[2]) * count / 8) {
-        return rsi_pages_damaged(traced->network, RSI_TRACE_NODES, number, "too short", err);
-    }
-    uint64_t at = 0;
-    for (int k = 0; k < 3; k++) {
-        uint64_t width = bytes[k];
-        numbers[k] = rsi_bits_get(bytes + RSI_TRACE_NODE_BYTES, at + node % RSI_TRACE_PAGE * width,
-                                  bytes[k]);
-        at += width * count;
-    }
-    *out = (rsi_view_node){
-        .total = numbers[0], .risk = rsi_unzigzag(numbers[1]), .seed = rsi_unzigzag(numbers[2])};
-    if (out->risk > RSI_SEED_MAX * 1024 || out->risk < -RSI_SEED_MAX * 1024 ||
-        out->seed > RSI_SEED_MAX || out->seed < -RSI_SEED_MAX) {
-        return rsi_pages_damaged(traced->network, RSI_TRACE_NODES, number, "no such risk", err);
-    }
-done:
-    return status;
-}
-
-/* Where the entries of the i-th of `degrees` begin and end among `all`. */
-static bool find_span(const uint64_t *degrees, size_t count, size_t i, size_t all, size_t *first,
-                      size_t *end)
-{
-    uint64_t at = 0;
-    if (i >= count) {
+    if (width > 64 || count > UINT32_MAX) {
         return false;
     }
-    for (size_t k = 0; k <= i; k++) {
-        *first = (size_t)at;
-        if (degrees[k] > all - at) {
-            return false;
-        }
-        at += degrees[k];
-    }
-    *end = (size_t)at;
-    return true;
+    *out = (part){.width = width, .count = count};
+    out->bytes = rsi_take(cursor, rsi_bits_bytes(count, width));
+    return out->bytes != NULL;
 }
 
-static rs_status row_room(rsi_traced *traced, size_t count, rs_error *err)
+/* Where the values of the i-th of `degrees` begin and end. */
+static void find_span(const part *degrees, uint64_t i, uint64_t *first, uint64_t *end)
 {
-    if (count <= traced->row_room) {
-        return RS_OK;
+    *end = 0;
+    for (uint64_t k = 0; k <= i; k++) {
+        *first = *end;
+        *end += value_of(degrees, k);
     }
-    free(traced->to);
-    free(traced->weight);
-    traced->row_room = 0;
-    traced->to = malloc(count * sizeof *traced->to);
-    traced->weight = malloc(count * sizeof *traced->weight);
-    if (traced->to == NULL || traced->weight == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (a row of %zu links)", count);
-    }
-    traced->row_room = count;
-    return RS_OK;
 }
 
-/* A page of rows, laid open. */
+static uint64_t sum_of(const part *degrees)
+{
+    uint64_t sum = 0;
+    for (uint64_t k = 0; k < degrees->count; k++) {
+        sum += value_of(degrees, k); /* of 32 bits at most, and few */
+    }
+    return sum;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* Risks and seeds are of the nodes that have anything: whose degree is not 0, but one more. */
 typedef struct row_page {
-    const uint8_t *widths; /* of a degree, an end, a weight, a place */
-    uint32_t weights;
-    const uint8_t *degrees, *palette, *ends, *places;
-    uint64_t first, end; /* the row's links among the page's */
+    part degrees, risks, seeds, ends, bits, exponents, mantissas;
+    unsigned bits_min, exponent_min;
 } row_page;
 
-static bool open_rows(row_page *rows, rs_text text, uint32_t count, uint32_t row)
+/* How many of the first `count` nodes have anything; their links. */
+static uint64_t sum_rows(const part *degrees, uint64_t count, uint64_t *links)
 {
-    uint64_t links = 0;
-    const uint8_t *bytes = (const uint8_t *)text.bytes;
-    if (text.length < RSI_TRACE_ROWS_BYTES || bytes[0] > 32 || bytes[1] > 32 || bytes[2] > 32 ||
-        bytes[3] > 32) {
-        return false;
+    uint64_t some = 0;
+    *links = 0;
+    for (uint64_t k = 0; k < count; k++) {
+        uint64_t degree = value_of(degrees, k);
+        some += degree > 0;
+        *links += degree > 0 ? degree - 1 : 0;
     }
-    rows->widths = bytes;
-    rows->weights = rsi_load_u32le(bytes + 4);
-    size_t left = text.length - RSI_TRACE_ROWS_BYTES;
-    size_t degrees = rsi_bits_bytes(count, bytes[0]);
-    size_t palette = rsi_bits_bytes(rows->weights, bytes[2]);
-    if (degrees > left || palette > left - degrees) {
-        return false;
-    }
-    rows->degrees = bytes + RSI_TRACE_ROWS_BYTES;
-    for (uint32_t i = 0; i < count; i++) {
-        rows->first = i == row ? links : rows->first;
-        links += rsi_bits_get(rows->degrees, (uint64_t)i * bytes[0], bytes[0]);
-        rows->end = i == row ? links : rows->end;
-    }
-    left -= degrees + palette;
-    rows->palette = rows->degrees + degrees;
-    rows->ends = rows->palette + palette;
-    rows->places = rows->ends + rsi_bits_bytes(links, bytes[1]);
-    /* A degree takes 32 bits at most and a page few rows: nothing here wraps. */
-    return rsi_bits_bytes(links, bytes[1]) + rsi_bits_bytes(links, bytes[3]) == left &&
-           (bytes[1] > 0 || rows->end - rows->first <= 1);
+    return some;
 }
 
-static bool fill_row(rsi_traced *traced, const row_page *rows)
+static bool open_rows(row_page *rows, rs_text text, uint32_t count)
 {
-    const uint8_t *widths = rows->widths;
-    for (uint64_t i = rows->first; i < rows->end; i++) {
-        uint64_t to = rsi_bits_get(rows->ends, i * widths[1], widths[1]);
-        uint64_t place = rsi_bits_get(rows->places, i * widths[3], widths[3]);
-        if (to >= traced->node_count || place >= rows->weights ||
-            (i > rows->first && to <= traced->to[i - rows->first - 1])) {
+    const uint8_t *head = (const uint8_t *)text.bytes;
+    uint64_t links = 0;
+    if (text.length < RSI_TRACE_ROWS_HEAD || head[0] > 8) {
+        return false;
+    }
+    rsi_cursor cursor = {head + RSI_TRACE_ROWS_HEAD, head + text.length};
+    if (!take_part(&cursor, &rows->degrees, count, head[0])) {
+        return false;
+    }
+    uint64_t some = sum_rows(&rows->degrees, count, &links);
+    rows->bits_min = head[6];
+    rows->exponent_min = head[7];
+    return take_part(&cursor, &rows->risks, some, head[1]) &&
+           take_part(&cursor, &rows->seeds, some, head[2]) &&
+           take_part(&cursor, &rows->ends, links, head[3]) &&
+           take_part(&cursor, &rows->bits, links, head[4]) &&
+           take_part(&cursor, &rows->exponents, links, head[5]) &&
+           take_part(&cursor, &rows->mantissas, links, RSI_KEPT_LINK_BITS - 1) &&
+           rsi_cursor_left(&cursor) == 0;
+}
+
+/* The links of a row, from `first` on. */
+static bool fill_links(rsi_traced *traced, const row_page *rows, uint64_t first, size_t count)
+{
+    if (count > RSI_KEPT_LINKS) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint64_t to = value_of(&rows->ends, first + i);
+        uint64_t bits = value_of(&rows->bits, first + i), exponent = rows->exponent_min;
+        if (bits > 62 || value_of(&rows->exponents, first + i) > 62) {
             return false;
         }
-        traced->to[i - rows->first] = (uint32_t)to;
-        traced->weight[i - rows->first] =
-            (uint32_t)rsi_bits_get(rows->palette, place * widths[2], widths[2]);
+        bits += rows->bits_min;
+        exponent += value_of(&rows->exponents, first + i);
+        if (to >= traced->node_count || (i > 0 && to <= traced->to[i - 1]) || bits > 62 ||
+            exponent < 1 || exponent > 62) {
+            return false;
+        }
+        uint64_t top = UINT64_C(1) << 63 | value_of(&rows->mantissas, first + i)
+                                               << (64 - RSI_KEPT_LINK_BITS);
+        traced->to[i] = (uint32_t)to;
+        traced->bits[i] = (uint8_t)bits;
+        traced->link[i] = top >> (64 - exponent);
     }
     return true;
+}
+
+static bool fill_row(rsi_traced *traced, const row_page *rows, uint32_t row, rsi_view_row *out)
+{
+    uint64_t first = 0, degree = value_of(&rows->degrees, row);
+    uint64_t at = sum_rows(&rows->degrees, row, &first);
+    if (degree == 0) {
+        return true;
+    }
+    out->risk = rsi_unzigzag(value_of(&rows->risks, at));
+    out->seed = rsi_unzigzag(value_of(&rows->seeds, at));
+    out->count = (size_t)degree - 1;
+    return fill_links(traced, rows, first, out->count);
+}
+
+static bool is_risk(int64_t risk, int64_t most)
+{
+    return risk <= most && risk >= -most;
 }
 
 static rs_status see_row(void *context, uint32_t node, rsi_view_row *out, rs_error *err)
@@ -158,38 +154,28 @@ static rs_status see_row(void *context, uint32_t node, rsi_view_row *out, rs_err
     rs_status status = RS_OK;
     rsi_traced *traced = context;
     const rsi_page *page;
-    row_page rows = {0};
+    row_page rows;
+    *out = (rsi_view_row){.to = traced->to, .link = traced->link, .bits = traced->bits};
     if (node >= traced->node_count) {
-        return bad_node(traced, node, err);
+        return rs_fail(err, RS_ECORRUPT, "the network has %u nodes, %u was asked for",
+                       traced->node_count, node);
+    }
+    if (rsi_pages_count(traced->network, RSI_TRACE_ROWS) == 0) {
+        return RS_OK; /* without seeds there is no risk to explain */
     }
     size_t number = node / RSI_TRACE_ROWS_PAGE;
     uint32_t left = traced->node_count - (uint32_t)number * RSI_TRACE_ROWS_PAGE;
+    uint32_t row = node % RSI_TRACE_ROWS_PAGE;
     RS_TRY(rsi_pages_get(traced->network, RSI_TRACE_ROWS, number, 0, &page, err));
-    if (!open_rows(&rows, page->text, left < RSI_TRACE_ROWS_PAGE ? left : RSI_TRACE_ROWS_PAGE,
-                   node % RSI_TRACE_ROWS_PAGE)) {
+    if (!open_rows(&rows, page->text, left < RSI_TRACE_ROWS_PAGE ? left : RSI_TRACE_ROWS_PAGE)) {
         return rsi_pages_damaged(traced->network, RSI_TRACE_ROWS, number, "rows do not fit", err);
     }
-    size_t count = (size_t)(rows.end - rows.first);
-    RS_TRY(row_room(traced, count, err));
-    if (!fill_row(traced, &rows)) {
-        return rsi_pages_damaged(traced->network, RSI_TRACE_ROWS, number, "no such link", err);
+    if (!fill_row(traced, &rows, row, out) || !is_risk(out->risk, RSI_SEED_MAX * 1024) ||
+        !is_risk(out->seed, RSI_SEED_MAX)) {
+        return rsi_pages_damaged(traced->network, RSI_TRACE_ROWS, number, "no such row", err);
     }
-    *out = (rsi_view_row){.to = traced->to, .weight = traced->weight, .count = count};
 done:
     return status;
-}
-
-static void expect_nodes(void *context, const uint32_t *nodes, size_t count)
-{
-    rsi_traced *traced = context;
-    size_t last = SIZE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        size_t page = nodes[i] / RSI_TRACE_PAGE;
-        if (page != last) {
-            rsi_pages_expect(traced->network, RSI_TRACE_NODES, page);
-        }
-        last = page;
-    }
 }
 
 static void expect_row(void *context, uint32_t node)
@@ -200,31 +186,59 @@ static void expect_row(void *context, uint32_t node)
 
 void rsi_traced_set_view(rsi_traced *traced)
 {
-    traced->view = (rsi_view){.context = traced,
-                              .node_count = traced->node_count,
-                              .node = see_node,
-                              .row = see_row,
-                              .expect = expect_nodes,
-                              .expect_row = expect_row};
+    traced->view = (rsi_view){
+        .context = traced, .node_count = traced->node_count, .row = see_row, .expect = expect_row};
 }
 
 /* ---- findings -------------------------------------------------------------------------------- */
 
-static rs_status find_ring(rsi_traced *traced, uint64_t ring, rsi_traced_finding *out,
-                           rs_error *err)
+static rs_status find_ring(rsi_traced *traced, rsi_traced_finding *out, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_page *page;
-    size_t number = (size_t)(ring / RSI_TRACE_PAGE), i = (size_t)(ring % RSI_TRACE_PAGE);
-    RS_TRY(rsi_pages_get(traced->network, RSI_TRACE_RINGS, number, 2, &page, err));
-    if (i >= page->counts[0] || i >= page->counts[1] ||
-        page->text.length < (i + 1) * sizeof out->ring ||
-        page->text.bytes[(i + 1) * sizeof out->ring - 1] != '\0') {
-        return rsi_pages_damaged(traced->network, RSI_TRACE_RINGS, number, "no such ring", err);
+    size_t number = SIZE_MAX;
+    const size_t width = sizeof out->line.ring;
+    RS_TRY(rsi_pages_seek(traced->network, RSI_TRACE_RINGS, rsi_trace_ring_key(out->line.ring),
+                          &number, err));
+    if (number != SIZE_MAX) {
+        RS_TRY(rsi_pages_get(traced->network, RSI_TRACE_RINGS, number, 2, &page, err));
+        for (size_t i = 0;
+             i < page->counts[0] && i < page->counts[1] && (i + 1) * width <= page->text.length;
+             i++) {
+            if (memcmp(page->text.bytes + i * width, out->line.ring, strlen(out->line.ring) + 1) ==
+                0) {
+                out->ring_whole = (uint32_t)page->columns[0][i];
+                out->ring_members = (uint32_t)page->columns[1][i];
+                return RS_OK;
+            }
+        }
     }
-    memcpy(out->ring, page->text.bytes + i * sizeof out->ring, sizeof out->ring);
-    out->ring_whole = (uint32_t)page->columns[0][i];
-    out->ring_members = (uint32_t)page->columns[1][i];
+    return rs_fail(err, RS_ECORRUPT, "the run has no ring %s", out->line.ring);
+done:
+    return status;
+}
+
+static rs_status find_member(rsi_traced *traced, uint32_t node, rsi_traced_finding *out,
+                             rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_page *page;
+    size_t number = SIZE_MAX;
+    uint64_t at = 0;
+    RS_TRY(rsi_pages_seek(traced->network, RSI_TRACE_MEMBERS, node, &number, err));
+    if (number != SIZE_MAX) {
+        RS_TRY(rsi_pages_get(traced->network, RSI_TRACE_MEMBERS, number, 2, &page, err));
+        RS_TRY(rsi_pages_key(traced->network, RSI_TRACE_MEMBERS, number, &at, err));
+        for (size_t i = 0; i < page->counts[0] && i < page->counts[1] && at <= node; i++) {
+            at += page->columns[0][i];
+            if (at == node) {
+                out->membership = (uint32_t)(page->columns[1][i] / 4);
+                out->role = (rs_role)(page->columns[1][i] % 4);
+                return RS_OK;
+            }
+        }
+    }
+    return rs_fail(err, RS_ECORRUPT, "node %u is no member of ring %s", node, out->line.ring);
 done:
     return status;
 }
@@ -233,27 +247,15 @@ rs_status rsi_traced_finding_of(rsi_traced *traced, uint32_t node, rsi_traced_fi
                                 rs_error *err)
 {
     rs_status status = RS_OK;
-    const rsi_page *page;
-    uint64_t numbers[6];
-    size_t number = node / RSI_TRACE_PAGE, i = node % RSI_TRACE_PAGE;
+    const rsi_traced_line *line;
     *out = (rsi_traced_finding){0};
-    RS_TRY(rsi_pages_get(traced->network, RSI_TRACE_FINDINGS, number, 6, &page, err));
-    for (size_t k = 0; k < 6; k++) {
-        if (i >= page->counts[k] || page->columns[k][i] > UINT32_MAX ||
-            (k < 4 && page->columns[k][i] > RS_MILLION)) {
-            return rsi_pages_damaged(traced->network, RSI_TRACE_FINDINGS, number, "no such number",
-                                     err);
-        }
-        numbers[k] = page->columns[k][i];
+    RS_TRY(rsi_traced_line_of(traced, node, &line, err));
+    if (line != NULL) {
+        out->line = line->risks;
     }
-    out->risk = (uint32_t)numbers[0];
-    out->spread = (uint32_t)numbers[1];
-    out->oddity = (uint32_t)numbers[2];
-    out->ring_score = (uint32_t)numbers[3];
-    out->membership = (uint32_t)(numbers[5] / 4);
-    out->role = (rs_role)(numbers[5] % 4);
-    if (numbers[4] > 0) {
-        RS_TRY(find_ring(traced, numbers[4] - 1, out, err));
+    if (out->line.ring[0] != '\0') {
+        RS_TRY(find_ring(traced, out, err));
+        RS_TRY(find_member(traced, node, out, err));
     }
 done:
     return status;
@@ -261,38 +263,76 @@ done:
 
 /* ---- evidence -------------------------------------------------------------------------------- */
 
+typedef struct link_page {
+    part degrees, ends, codes, things;
+} link_page;
+
+static bool open_links(link_page *links, rs_text text, uint32_t count)
+{
+    const uint8_t *head = (const uint8_t *)text.bytes;
+    if (text.length < RSI_TRACE_LINKS_HEAD || head[0] > 32) {
+        return false;
+    }
+    rsi_cursor cursor = {head + RSI_TRACE_LINKS_HEAD, head + text.length};
+    if (!take_part(&cursor, &links->degrees, count, head[0])) {
+        return false;
+    }
+    uint64_t all = sum_of(&links->degrees);
+    return take_part(&cursor, &links->ends, all, head[1]) &&
+           take_part(&cursor, &links->codes, all, head[2]) &&
+           take_part(&cursor, &links->things, rsi_load_u32le(head + 4), head[3]) &&
+           rsi_cursor_left(&cursor) == 0;
+}
+
+/* The link at `at`; what is shared by it is named in the order of the links that name one. */
+static bool take_link(const rsi_traced *traced, const link_page *links, uint64_t at, uint32_t end,
+                      rsi_traced_link *out)
+{
+    uint64_t code = value_of(&links->codes, at), named = 0, thing = RS_NO_NODE;
+    uint64_t kinds = rs_evidence_kind_count();
+    if (code % 3 == 1) {
+        thing = end;
+    } else if (code % 3 == 2) {
+        for (uint64_t i = 0; i < at; i++) {
+            named += value_of(&links->codes, i) % 3 == 2;
+        }
+        thing = named < links->things.count ? value_of(&links->things, named) : UINT64_MAX;
+        if (thing >= traced->node_count) {
+            return false;
+        }
+    }
+    *out = (rsi_traced_link){.kind = (uint16_t)(code / 3 % kinds),
+                             .relation = (uint16_t)(code / 3 / kinds),
+                             .thing = (uint32_t)thing};
+    return code / 3 / kinds <= UINT16_MAX;
+}
+
 rs_status rsi_traced_link_of(rsi_traced *traced, uint32_t a, uint32_t b, bool *there,
                              rsi_traced_link *out, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_page *page;
-    size_t first = 0, end = 0;
+    link_page links;
+    uint64_t first = 0, end = 0;
     uint32_t low = a < b ? a : b, high = a < b ? b : a;
     *there = false;
     if (low >= traced->subject_count) {
         return RS_OK;
     }
     size_t number = low / RSI_TRACE_PAGE;
-    RS_TRY(rsi_pages_get(traced->network, RSI_TRACE_LINKS, number, 4, &page, err));
-    if (page->counts[2] != page->counts[1] || page->counts[3] != page->counts[1] ||
-        !find_span(page->columns[0], page->counts[0], low % RSI_TRACE_PAGE, page->counts[1], &first,
-                   &end)) {
+    uint32_t left = traced->subject_count - (uint32_t)number * RSI_TRACE_PAGE;
+    RS_TRY(rsi_pages_get(traced->network, RSI_TRACE_LINKS, number, 0, &page, err));
+    if (!open_links(&links, page->text, left < RSI_TRACE_PAGE ? left : RSI_TRACE_PAGE)) {
         return rsi_pages_damaged(traced->network, RSI_TRACE_LINKS, number, "links do not fit", err);
     }
-    uint64_t to = 0;
-    for (size_t i = first; i < end && to < high; i++) {
-        to += page->columns[1][i];
-        if (to == high) {
-            uint64_t kind = page->columns[2][i], thing = page->columns[3][i];
-            if (kind >> 16 >= rs_evidence_kind_count() ||
-                (thing >= 2 && thing - 2 >= traced->node_count)) {
-                return rsi_pages_damaged(traced->network, RSI_TRACE_LINKS, number, "no such link",
-                                         err);
-            }
+    find_span(&links.degrees, low % RSI_TRACE_PAGE, &first, &end);
+    for (uint64_t i = first; i < end; i++) {
+        if (value_of(&links.ends, i) == high) {
             *there = true;
-            out->kind = (uint16_t)(kind >> 16);
-            out->relation = (uint16_t)kind;
-            out->thing = thing == 0 ? RS_NO_NODE : thing == 1 ? high : (uint32_t)(thing - 2);
+            return take_link(traced, &links, i, high, out)
+                       ? RS_OK
+                       : rsi_pages_damaged(traced->network, RSI_TRACE_LINKS, number, "no such link",
+                                           err);
         }
     }
 done:
@@ -306,8 +346,9 @@ rs_status rsi_traced_listed(rsi_traced *traced, uint32_t list, uint32_t node, bo
 {
     rs_status status = RS_OK;
     const rsi_page *page;
-    size_t number = rsi_pages_seek(traced->network, list, node);
+    size_t number = SIZE_MAX;
     *there = false;
+    RS_TRY(rsi_pages_seek(traced->network, list, node, &number, err));
     if (number == SIZE_MAX) {
         return RS_OK;
     }
@@ -339,17 +380,17 @@ rs_status rsi_traced_side(rsi_traced *traced, size_t relation, int end, uint32_t
     rs_status status = RS_OK;
     const rsi_page *page;
     const rsi_traced_relation *own = &traced->relations[relation];
-    const rs_node_range *range = &traced->ranges[end == 0 ? own->src_range : own->dst_range];
+    const rs_node_range *range = &traced->ranges[end == 0 ? own->src_range : own->dst_range].nodes;
     uint32_t section = RSI_TRACE_SIDES + 2 * (uint32_t)relation + (uint32_t)end;
     *edges = *peers = 0;
-    if (node < range->first || node - range->first >= range->count) {
+    if (node < range->first || node - range->first >= range->count || !range->subject ||
+        rsi_pages_count(traced->counts, section) == 0) {
         return RS_OK;
     }
-    size_t number = (node - range->first) / RSI_TRACE_PAGE;
-    size_t i = (node - range->first) % RSI_TRACE_PAGE;
-    RS_TRY(rsi_pages_get(traced->network, section, number, 2, &page, err));
+    size_t number = node / RSI_TRACE_PAGE, i = node % RSI_TRACE_PAGE;
+    RS_TRY(rsi_pages_get(traced->counts, section, number, 2, &page, err));
     if (i >= page->counts[0] || i >= page->counts[1]) {
-        return rsi_pages_damaged(traced->network, section, number, "too short", err);
+        return rsi_pages_damaged(traced->counts, section, number, "too short", err);
     }
     *peers = page->columns[0][i];
     *edges = page->columns[0][i] + page->columns[1][i];
@@ -357,31 +398,53 @@ done:
     return status;
 }
 
-rs_status rsi_traced_users(rsi_traced *traced, uint32_t node, uint64_t *in_all,
-                           uint32_t users[RSI_TRACE_USERS_MAX], size_t *count, rs_error *err)
+/* The users of entry `i` of a page. */
+static bool take_users(const rsi_traced *traced, const rsi_page *page, size_t i,
+                       rsi_traced_uses *out)
+{
+    size_t at = 0;
+    for (size_t k = 0; k < i; k++) {
+        uint64_t users = page->columns[1][k];
+        at += users < RSI_TRACE_USERS_MAX ? (size_t)users : RSI_TRACE_USERS_MAX;
+    }
+    out->users = page->columns[1][i];
+    out->events = out->users + page->columns[2][i];
+    out->largest_count =
+        out->users < RSI_TRACE_USERS_MAX ? (size_t)out->users : RSI_TRACE_USERS_MAX;
+    for (size_t k = 0; k < out->largest_count; k++) {
+        if (at + k >= page->counts[3] || page->columns[3][at + k] >= traced->subject_count) {
+            return false;
+        }
+        out->largest[k] = (uint32_t)page->columns[3][at + k];
+    }
+    return true;
+}
+
+rs_status rsi_traced_uses_of(rsi_traced *traced, size_t relation, uint32_t thing,
+                             rsi_traced_uses *out, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_page *page;
-    size_t range = rsi_traced_range(traced, node), at = 0;
-    uint32_t section = RSI_TRACE_USERS + (uint32_t)range;
-    size_t number = (node - traced->ranges[range].first) / RSI_TRACE_PAGE;
-    size_t i = (node - traced->ranges[range].first) % RSI_TRACE_PAGE;
-    *in_all = *count = 0;
-    RS_TRY(rsi_pages_get(traced->network, section, number, 2, &page, err));
-    if (i >= page->counts[0]) {
+    size_t number = SIZE_MAX;
+    uint64_t at = 0;
+    uint32_t section = RSI_TRACE_USERS + (uint32_t)relation;
+    *out = (rsi_traced_uses){0};
+    RS_TRY(rsi_pages_seek(traced->network, section, thing, &number, err));
+    if (number == SIZE_MAX) {
+        return RS_OK;
+    }
+    RS_TRY(rsi_pages_get(traced->network, section, number, 4, &page, err));
+    RS_TRY(rsi_pages_key(traced->network, section, number, &at, err));
+    if (page->counts[1] != page->counts[0] || page->counts[2] != page->counts[0]) {
         return rsi_pages_damaged(traced->network, section, number, "too short", err);
     }
-    for (size_t k = 0; k < i; k++) {
-        uint64_t listed = page->columns[0][k];
-        at += listed < RSI_TRACE_USERS_MAX ? (size_t)listed : RSI_TRACE_USERS_MAX;
-    }
-    *in_all = page->columns[0][i];
-    *count = *in_all < RSI_TRACE_USERS_MAX ? (size_t)*in_all : RSI_TRACE_USERS_MAX;
-    for (size_t k = 0; k < *count; k++) {
-        if (at + k >= page->counts[1] || page->columns[1][at + k] >= traced->subject_count) {
-            return rsi_pages_damaged(traced->network, section, number, "no such user", err);
+    for (size_t i = 0; i < page->counts[0] && at <= thing; i++) {
+        at += page->columns[0][i];
+        if (at == thing) {
+            return take_users(traced, page, i, out)
+                       ? RS_OK
+                       : rsi_pages_damaged(traced->network, section, number, "no such user", err);
         }
-        users[k] = (uint32_t)page->columns[1][at + k];
     }
 done:
     return status;
@@ -389,29 +452,56 @@ done:
 
 /* ---- counts ---------------------------------------------------------------------------------- */
 
-/* The share of subjects that have at least `value`. */
-static rs_status find_tail(rsi_traced *traced, uint32_t section, uint64_t value, uint32_t *tail,
-                           rs_error *err)
+typedef struct odd_page {
+    part places, values, shares;
+} odd_page;
+
+static bool open_odd(odd_page *odd, rs_text text)
+{
+    const uint8_t *head = (const uint8_t *)text.bytes;
+    if (text.length < RSI_TRACE_ODD_HEAD) {
+        return false;
+    }
+    uint32_t count = rsi_load_u32le(head);
+    rsi_cursor cursor = {head + RSI_TRACE_ODD_HEAD, head + text.length};
+    return take_part(&cursor, &odd->places, count, 12) &&
+           take_part(&cursor, &odd->values, count, head[4]) &&
+           take_part(&cursor, &odd->shares, count, head[5]) && rsi_cursor_left(&cursor) == 0;
+}
+
+/* The entry of a place, places ascending; its number, or count where there is none. */
+static uint64_t find_entry(const part *places, uint64_t place)
+{
+    uint64_t low = 0, high = places->count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        *(value_of(places, middle) < place ? &low : &high) =
+            value_of(places, middle) < place ? middle + 1 : middle;
+    }
+    return low < places->count && value_of(places, low) == place ? low : places->count;
+}
+
+/* The subject's count of a column; a value of 0 where it was not kept. */
+static rs_status find_odd(rsi_traced *traced, uint32_t section, uint32_t subject, rs_odd_count *out,
+                          rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_page *page;
-    size_t number = rsi_pages_seek(traced->counts, section, value);
-    if (number == SIZE_MAX) {
-        return rsi_pages_damaged(traced->counts, section, 0, "no such value", err);
+    odd_page odd;
+    size_t number = subject / RSI_TRACE_ODD_PAGE;
+    RS_TRY(rsi_pages_get(traced->counts, section, number, 0, &page, err));
+    if (!open_odd(&odd, page->text)) {
+        return rsi_pages_damaged(traced->counts, section, number, "counts do not fit", err);
     }
-    RS_TRY(rsi_pages_get(traced->counts, section, number, 2, &page, err));
-    uint64_t here = rsi_pages_key(traced->counts, section, number), found = RS_MILLION + 1;
-    for (size_t i = 0; i < page->counts[0] && i < page->counts[1]; i++) {
-        if (page->columns[0][i] > value - here) {
-            break;
+    uint64_t entry = find_entry(&odd.places, subject % RSI_TRACE_ODD_PAGE);
+    if (entry < odd.places.count) {
+        uint64_t value = value_of(&odd.values, entry), share = value_of(&odd.shares, entry);
+        if (value > INT64_MAX || share > RS_MILLION) {
+            return rsi_pages_damaged(traced->counts, section, number, "no such count", err);
         }
-        here += page->columns[0][i];
-        found = page->columns[1][i];
+        out->value = (int64_t)value;
+        out->tail = (uint32_t)share;
     }
-    if (found > RS_MILLION) {
-        return rsi_pages_damaged(traced->counts, section, number, "no such share", err);
-    }
-    *tail = (uint32_t)found;
 done:
     return status;
 }
@@ -437,25 +527,17 @@ rs_status rsi_traced_odd(rsi_traced *traced, uint32_t subject, rs_odd_count *out
                          size_t *count, rs_error *err)
 {
     rs_status status = RS_OK;
-    const rsi_page *page;
     const char *name = traced->column_names;
-    size_t number = subject / RSI_TRACE_COUNTS_PAGE, i = subject % RSI_TRACE_COUNTS_PAGE;
     *count = 0;
     for (uint32_t c = 0; c < traced->column_count; c++) {
-        rsi_pages_expect(traced->counts, RSI_TRACE_VALUES + 2 * c, number);
+        rsi_pages_expect(traced->counts, RSI_TRACE_ODD + c, subject / RSI_TRACE_ODD_PAGE);
     }
     for (uint32_t c = 0; c < traced->column_count; c++) {
-        uint32_t section = RSI_TRACE_VALUES + 2 * c;
         rs_odd_count odd = {.decimals = (uint8_t)*name++};
         memcpy(odd.name, name, strnlen(name, sizeof odd.name - 1));
         name += strlen(name) + 1;
-        RS_TRY(rsi_pages_get(traced->counts, section, number, 1, &page, err));
-        if (i >= page->counts[0] || page->columns[0][i] > INT64_MAX) {
-            return rsi_pages_damaged(traced->counts, section, number, "too short", err);
-        }
-        if (page->columns[0][i] > 0) {
-            odd.value = (int64_t)page->columns[0][i];
-            RS_TRY(find_tail(traced, section + 1, (uint64_t)odd.value, &odd.tail, err));
+        RS_TRY(find_odd(traced, RSI_TRACE_ODD + c, subject, &odd, err));
+        if (odd.value > 0) {
             keep_odd(out, capacity, count, &odd);
         }
     }

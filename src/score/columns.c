@@ -179,6 +179,11 @@ static rs_status make_numbers(rsi_numbers **out, const rs_graph *graph, rs_error
     return RS_OK;
 }
 
+const rs_counts *rsi_numbers_counts(const rsi_numbers *numbers, size_t relation)
+{
+    return &numbers->relations[relation].counts;
+}
+
 void rsi_numbers_free(rsi_numbers *numbers)
 {
     for (size_t r = 0; numbers != NULL && numbers->relations != NULL && r < numbers->count; r++) {

@@ -18,6 +18,8 @@ typedef struct rsi_numbers rsi_numbers;
 RS_MUST_USE rs_status rsi_numbers_in_time(rsi_numbers **out, const rs_graph *graph,
                                           const rs_timeline *timelines, const rs_work *work,
                                           rs_error *err);
+/* What is known of a relation so far. */
+const rs_counts *rsi_numbers_counts(const rsi_numbers *numbers, size_t relation);
 void rsi_numbers_free(rsi_numbers *numbers); /* NULL is fine */
 
 /* Visit every column of every relation and numeric attribute, in the store's order. `known` may be

@@ -72,11 +72,13 @@ def check_names(store):
 
 
 def check_things(store):
-    for thing in ("device:common", "device:hub", "device:own9"):
+    for thing in ("device:common", "device:hub", "device:own9", "device:own11"):
         text = call("explain", store, thing)
         assert "a thing has no other risk" in text and "oddity" not in text and "in no ring" not in text, text
         users = json.loads(call("explain", store, thing, "--format", "json"))["users"]
-        assert users and all(0 <= user["spread"] <= 1 for user in users), users
+        assert bool(users) == ("own" not in thing), (thing, users)  # of a thing without a risk none are kept
+        assert "none of its users has a risk to pass on" in text or users, text
+        assert all(0 <= user["spread"] <= 1 for user in users), users
     assert "its users pass it on" in call("explain", store, "device:hub")
     assert "none of its users has a risk to pass on" in call("explain", store, "device:own399")
 
