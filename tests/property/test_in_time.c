@@ -622,7 +622,10 @@ static void finds_what_the_definitions_say(void **state)
         small_close(&w.small);
     }
     for (size_t kind = 0; kind < rs_evidence_kind_count(); kind++) {
-        assert_true(!rs_evidence_kind_in_time(kind) || seen_by_kind[kind] > 100);
+        /* Acting on the same targets without times is looked at in unit/evidence/test_coaction. */
+        bool timed =
+            rs_evidence_kind_in_time(kind) && strcmp(rs_evidence_kind_name(kind), "co_action") != 0;
+        assert_true(!timed || seen_by_kind[kind] > 100);
     }
 }
 

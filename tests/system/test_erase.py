@@ -135,7 +135,8 @@ def killed(store, folder):
             for name in found:
                 assert spelled(PERSON) not in text_of(os.path.join(at, name)), (at, name)
         events = [json.loads(line)["event"] for line in text_of(os.path.join(victim, "erasures.jsonl")).splitlines()]
-        assert events[0] == "begun" and events[-1] == "done", events
+        # A kill that came too late leaves nobody for the second call.
+        assert events[0] == "begun" and events[-1] in ("done", "absent") and "done" in events, events
         shutil.rmtree(victim)
 
 

@@ -404,7 +404,7 @@ static void passes_on_what_the_store_says(void **state)
         assert_true(list.entries == NULL && list.count == 0);
     }
     rs_list list;
-    assert_int_equal(rs_list_read(NULL, "no/such/list.csv", &list, NULL), RS_EIO);
+    assert_int_equal(rs_list_read(NULL, "no/such/list.csv", &list, NULL), RS_EUSAGE);
 }
 
 /* Every order of asking, ids between and behind those of the store. */

@@ -292,7 +292,8 @@ static void forgets_what_is_behind_the_window(void **state)
     rs_store_close(store);
     dump(path, false, &before);
     rs_compact_result result = {0};
-    rs_compact_options options = {.window_s = INT64_MAX - 20000, .renumber = true, .reverse = true};
+    rs_compact_options options = RS_COMPACT_DEFAULTS;
+    options.window_s = INT64_MAX - 20000;
     compact(path, &options, &result);
     dump(path, false, &after);
     keep_recent(&before, latest - options.window_s);
