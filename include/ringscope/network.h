@@ -15,13 +15,14 @@
 extern "C" {
 #endif
 
-/* Owned by the caller. `adjacency` points into the arrays beside it and has a row for each node of
- * the graph; rows of things beyond those that evidence hangs on are empty. */
+/* Owned by the caller. `adjacency` points into what stands beside it and has a row for each node of
+ * the graph; rows of things beyond those that evidence hangs on are empty. Links that do not fit
+ * into work->memory_bytes are in a file: 24 bytes a node stay. */
 typedef struct rs_network {
     rs_adjacency adjacency;
     uint64_t *first;
-    uint32_t *to;
-    uint32_t *weight;
+    uint64_t *total;
+    struct rsi_links *links;
 } rs_network;
 
 /* Evidence links with their weight; each pair of subjects that a relation ties (payments, links,

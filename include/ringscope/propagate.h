@@ -35,6 +35,8 @@ typedef struct rs_adjacency {
     const uint32_t *to;
     const uint32_t *weight;
     const uint64_t *total; /* the sum of each node's weights; NULL: rows are summed when needed */
+    const struct rsi_links
+        *file; /* of rs_network_build: `to` and `weight` are NULL, links on disk */
 } rs_adjacency;
 
 typedef struct rs_spread_options {

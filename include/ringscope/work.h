@@ -27,6 +27,7 @@ typedef struct rs_progress {
 typedef struct rs_work {
     unsigned threads;      /* worker threads or processes; 0 counts as 1 */
     uint64_t memory_bytes; /* budget; 0 means no limit */
+    const char *folder;    /* for temporary files beyond it; NULL: all stays in memory */
     /* Called from the calling thread, often; not 0 asks the call to stop: it undoes what it did
      * and returns RS_EINTERRUPTED. May be NULL. */
     int (*progress)(void *context, const rs_progress *now);

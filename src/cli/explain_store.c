@@ -344,7 +344,8 @@ static rs_status fill(rsi_why *why, const rsi_settings *settings, const rs_work 
     rsi_in_memory in = {.graph = &stages->network.adjacency,
                         .ground = settings->spread.ground,
                         .seed = stages->seed,
-                        .risk = stages->spread};
+                        .risk = stages->spread,
+                        .window = rsi_window_of(&stages->network.adjacency)};
     rsi_view view = rsi_view_in_memory(&in);
     RS_TRY(count_relations(why, err));
     RS_TRY(rsi_view_explain(&view, &settings->spread, why->node,
@@ -358,6 +359,7 @@ static rs_status fill(rsi_why *why, const rsi_settings *settings, const rs_work 
     RS_TRY(rsi_why_gather(why, err));
     RS_TRY(name_nodes(why, err));
 done:
+    rsi_window_free(&in.window);
     return status;
 }
 

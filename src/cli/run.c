@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/rings.h"
 #include "cli/stages.h"
+#include "report/runs.h"
 #include "report/trace.h"
 #include "ringscope/erase.h"
 
@@ -319,20 +320,24 @@ static rs_status run(rsi_call *call, rs_error *err)
     rsi_settings settings = settings_of(o);
     rsi_stages stages = {0};
     char *json = NULL;
+    char *folder = NULL;
     rs_run_id id = {0};
+    rs_work work = *call->work;
     uint64_t erasures_mark = 0;
     RS_TRY(check_outputs(call, err));
     RS_TRY(compact_first(call, &stages, err));
     RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
-    RS_TRY(rsi_stages_start(&stages, &settings, call->work, err));
+    RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
-                               call->work, err));
+                               &work, err));
+    RS_TRY(rsi_run_folder(call->words[0], &folder, err));
+    work.folder = folder;
     if (!o->no_network) {
         RS_TRY(rsi_trace_new(&stages.trace, call->words[0], stages.graph, call->work, err));
     }
-    RS_TRY(rsi_stages_middle(&stages, &settings, call->work, err));
+    RS_TRY(rsi_stages_middle(&stages, &settings, &work, err));
     rs_network_free(&stages.network);
-    RS_TRY(rsi_stages_score(&stages, &settings, call->work, err));
+    RS_TRY(rsi_stages_score(&stages, &settings, &work, err));
     RS_TRY(finish_trace(&stages, &settings, err));
     rs_evidence_free(&stages.evidence);
     rs_evidence_graph_free(&stages.collapsed);
@@ -349,6 +354,7 @@ static rs_status run(rsi_call *call, rs_error *err)
         RS_TRY(print_summary(call, &stages, &id, err));
     }
 done:
+    free(folder);
     free(json);
     rsi_stages_free(&stages);
     return status;

@@ -10,6 +10,7 @@
 
 #include "base/parallel.h"
 #include "base/try.h"
+#include "cli/budget.h"
 #include "cli/cli.h"
 #include "report/trace.h"
 #include "score/columns.h"
@@ -101,7 +102,9 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     RS_TRY(read_lists(stages, blacklist, whitelist, settings, err));
     rsi_stages_time(stages, "lists", start);
     start = rsi_clock_us();
-    RS_TRY(rs_evidence_find(stages->graph, &settings->evidence, work, &stages->evidence, err));
+    rs_work here = *work;
+    here.memory_bytes = rsi_memory_left(work);
+    RS_TRY(rs_evidence_find(stages->graph, &settings->evidence, &here, &stages->evidence, err));
     RS_TRY(rs_conflicts_find(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
                              rs_graph_subject_count(stages->graph), RSI_CONFLICTS_KEPT,
                              &stages->conflicts, err));
@@ -152,6 +155,7 @@ static int report_shared(void *context, const rs_progress *now)
 
 typedef struct middle {
     rsi_stages *stages;
+    rsi_plan plan;
     const rsi_settings *settings;
     shared_meter meter;
     rs_work each;
@@ -187,8 +191,10 @@ static rs_status spread_risk(middle *m, rs_error *err)
     rs_status status = RS_OK;
     rsi_stages *stages = m->stages;
     uint64_t start = rsi_clock_us();
+    rs_work work = m->each;
+    work.memory_bytes = rsi_plan_part(&m->plan, m->plan.network_bytes, 0, m->meter.work);
     RS_TRY(rs_network_build(stages->graph, &stages->evidence, &stages->collapsed, stages->seed,
-                            &m->each, &stages->network, err));
+                            &work, &stages->network, err));
     time_task(m, 1, "network", start);
     start = rsi_clock_us();
     RS_TRY(rs_spread(&stages->network.adjacency, stages->seed, &m->settings->spread, &m->each,
@@ -209,8 +215,11 @@ static rs_status count_oddity(middle *m, rs_error *err)
 {
     uint64_t start = rsi_clock_us();
     rsi_trace *trace = m->stages->trace;
+    rs_work work = m->each;
+    work.memory_bytes =
+        rsi_plan_part(&m->plan, m->plan.oddity_bytes, m->plan.oddity_beside, m->meter.work);
     rs_status status =
-        rsi_oddity(m->stages->graph, m->stages->numbers, &m->each,
+        rsi_oddity(m->stages->graph, m->stages->numbers, &work,
                    trace == NULL ? NULL : rsi_trace_column, trace, m->stages->oddity, err);
     rsi_numbers_free(m->stages->numbers);
     m->stages->numbers = NULL;
@@ -232,62 +241,37 @@ static rs_status middle_task(void *context, size_t index, unsigned worker, rs_er
     }
 }
 
-/* Each of the tasks gets half of the threads; the answer does not depend on it. The caller sets
- * each.context to the meter where it lies. */
-static middle middle_of(rsi_stages *stages, const rsi_settings *settings, const rs_work *work)
+/* Side by side each of the tasks gets half of the threads, else all of them; the answer does not
+ * depend on it. The caller sets each.context to the meter where it lies. */
+static middle middle_of(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
+                        rsi_plan plan)
 {
+    bool half = plan.side_by_side && work->threads > 1;
     return (middle){.stages = stages,
                     .settings = settings,
+                    .plan = plan,
                     .meter = {.work = work, .busy = ATOMIC_FLAG_INIT},
-                    .each = {.threads = work->threads > 1 ? work->threads / 2 : 1,
-                             .memory_bytes = work->memory_bytes,
+                    .each = {.threads = half ? work->threads / 2 : work->threads,
+                             .folder = work->folder,
                              .progress = report_shared}};
 }
 
-/* What the middle holds at once, at the least: the evidence, the network while it is put together
- * from it and from relations between subjects, the spread, and the communities beside them. */
-static uint64_t least_memory(const rsi_stages *stages, const rs_work *work)
+/* One task after the other where they do not fit side by side. */
+static rs_status run_tasks(middle *m, size_t count, rsi_task task, rs_error *err)
 {
-    const rs_store *store = rs_graph_store(stages->graph);
-    uint64_t nodes = rs_graph_node_count(stages->graph);
-    uint64_t links = stages->collapsed.link_count;
-    uint64_t ties = 0;
-    for (size_t r = 0; r < rs_store_relation_count(store); r++) {
-        rs_relation_info info = rs_store_relation(store, r);
-        bool between = rs_store_type(store, info.src_type).subject &&
-                       rs_store_type(store, info.dst_type).subject;
-        ties += between ? info.edge_count : 0;
-    }
-    uint64_t of_nodes = nodes * (8 + 8 + 48);          /* order, rows, spread */
-    uint64_t arcs = work->threads > 1 ? 48 : 0;        /* of the communities, beside them */
-    uint64_t of_links = links * (12 + 16 + 16 + arcs); /* collapsed, rows, network */
-    uint64_t of_evidence = stages->evidence.link_count * sizeof(rs_link);
-    return of_nodes + of_links + of_evidence + ties * (8 + 16); /* rows, network */
-}
-
-/* A budget is a promise: what cannot be kept is refused, with what would do. */
-static rs_status check_memory(const rsi_stages *stages, const rs_work *work, rs_error *err)
-{
-    uint64_t least = least_memory(stages, work);
-    if (work->memory_bytes == 0 || least <= work->memory_bytes) {
-        return RS_OK;
-    }
-    uint64_t advised = least + least / 4; /* what was measured beyond it */
-    return rs_fail(err, RS_EUSAGE,
-                   "a run over this store needs some %llu MB of memory, the budget is %llu MB; "
-                   "--memory %lluM would do",
-                   (unsigned long long)(least >> 20),
-                   (unsigned long long)(work->memory_bytes >> 20),
-                   (unsigned long long)(advised >> 20) + 1);
+    rs_work work = *m->meter.work;
+    work.threads = m->plan.side_by_side ? work.threads : 1;
+    return rsi_parallel(&work, count, task, m, err);
 }
 
 rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
                             rs_error *err)
 {
     rs_status status = RS_OK;
-    middle m = middle_of(stages, settings, work);
+    rsi_plan plan;
+    RS_TRY(rsi_plan_middle(stages, work, &plan, err));
+    middle m = middle_of(stages, settings, work, plan);
     m.each.context = &m.meter;
-    RS_TRY(check_memory(stages, work, err));
     size_t subjects = rs_graph_subject_count(stages->graph);
     stages->oddity = calloc(subjects + 1, sizeof *stages->oddity);
     stages->label = malloc(((size_t)stages->collapsed.node_count + 1) * sizeof *stages->label);
@@ -295,7 +279,7 @@ rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, co
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
         goto done;
     }
-    RS_TRY(rsi_parallel(work, 3, middle_task, &m, err));
+    RS_TRY(run_tasks(&m, 3, middle_task, err));
     for (size_t i = 0; i < sizeof m.timings / sizeof m.timings[0]; i++) {
         stages->timings[stages->timing_count++] = m.timings[i];
     }
@@ -363,10 +347,10 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
 {
     rs_status status = RS_OK;
     bool traced = stages->trace != NULL;
-    middle m = middle_of(stages, settings, work);
+    middle m = middle_of(stages, settings, work, rsi_plan_score(stages, work));
     m.each.context = &m.meter;
     m.each.threads = traced ? m.each.threads : work->threads;
-    RS_TRY(rsi_parallel(work, traced ? 2 : 1, end_task, &m, err));
+    RS_TRY(run_tasks(&m, traced ? 2 : 1, end_task, err));
     for (size_t i = 0; i < (traced ? 2 : 1); i++) {
         stages->timings[stages->timing_count++] = m.timings[i];
     }

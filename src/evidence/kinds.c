@@ -4,6 +4,11 @@
  * the order of the relations and then of the table, and sorted, so that nothing depends on the
  * threads. They are sorted by a counting sort by their smaller end, and there where they lie.
  *
+ * Memory: who uses which thing (12 bytes a thing, 8 a use, twice as much for a moment) and the
+ * links (28 bytes, twice as much while they are sorted) stay. Events in time (64 bytes each) stay
+ * for whoever wants them, where the budget has room for those of all relations at once; else
+ * relations follow one another, those in time first, and leave none.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
 
@@ -100,6 +105,7 @@ typedef struct search {
     rsi_link_list *lists; /* relation_count * KIND_COUNT */
     rsi_passes *passes;   /* by relation */
     size_t *order;        /* relations, as they are searched */
+    bool tight;           /* one relation after the other */
     rs_work quiet;        /* for calls from a worker: they may not report */
 } search;
 
@@ -144,6 +150,23 @@ done:
     return status;
 }
 
+/* Where memory is tight, what a relation leaves is less for those after it, and its times are gone.
+ */
+static void settle(search *s, size_t r)
+{
+    const rs_groups *groups = &s->out->groups[r];
+    uint64_t held = groups->use_count * 8 + (uint64_t)groups->count * 12;
+    rsi_passes_free(&s->passes[r]);
+    if (!s->tight) {
+        return;
+    }
+    rs_timeline_free(&s->out->timelines[r]);
+    for (size_t k = 0; k < KIND_COUNT; k++) {
+        held += s->lists[r * KIND_COUNT + k].room * sizeof(rs_link);
+    }
+    s->quiet.memory_bytes = s->quiet.memory_bytes > held ? s->quiet.memory_bytes - held : 1;
+}
+
 static rs_status search_relation(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -153,6 +176,10 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
     const char *kind = NULL;
     (void)worker;
     RS_TRY(prepare(s, r, &info, err));
+    rs_work quiet = s->quiet;
+    uint64_t times = s->out->timelines[r].count * (2 * sizeof(rs_event));
+    quiet.memory_bytes =
+        quiet.memory_bytes > times ? quiet.memory_bytes - times : quiet.memory_bytes != 0;
     for (size_t k = 0; k < KIND_COUNT; k++) {
         rsi_kind_input input = {.graph = s->graph,
                                 .options = s->options,
@@ -164,28 +191,47 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
                                 .passes = &s->passes[r]};
         if (kinds[k]->reads(s->graph, &info)) {
             kind = kinds[k]->name;
-            RS_TRY(kinds[k]->find(&input, &s->quiet, &s->lists[r * KIND_COUNT + k], err));
+            RS_TRY(kinds[k]->find(&input, &quiet, &s->lists[r * KIND_COUNT + k], err));
         }
     }
+    settle(s, r);
 done:
     return kind == NULL
                ? status
                : rs_context(err, status, "evidence \"%s\" of relation \"%s\"", kind, info.name);
 }
 
-/* Relations by their edges, the most first: what takes longest begins first. */
+/* Those in time first, then by their edges, the most first: what takes longest, and most memory,
+ * begins. */
+static uint64_t rank_of(const search *s, size_t relation)
+{
+    rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), relation);
+    return info.edge_count | (rsi_is_timed_act(s->graph, &info) ? UINT64_C(1) << 63 : 0);
+}
+
 static void order_relations(const search *s)
 {
-    const rs_store *store = rs_graph_store(s->graph);
     for (size_t r = 0; r < s->out->relation_count; r++) {
         size_t place = r;
-        uint64_t edges = rs_store_relation(store, r).edge_count;
-        for (; place > 0 && rs_store_relation(store, s->order[place - 1]).edge_count < edges;
-             place--) {
+        uint64_t rank = rank_of(s, r);
+        for (; place > 0 && rank_of(s, s->order[place - 1]) < rank; place--) {
             s->order[place] = s->order[place - 1];
         }
         s->order[place] = r;
     }
+}
+
+/* What all relations at once may need, links included: 0 for none of either sort. */
+static uint64_t most_bytes(const search *s)
+{
+    enum { TIMED = 64, TIED = 56 };
+    uint64_t most = 0;
+    for (size_t r = 0; r < s->out->relation_count; r++) {
+        rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
+        most += rsi_is_timed_act(s->graph, &info) ? TIMED * info.edge_count : 0;
+        most += rsi_ties_things(s->graph, &info) ? TIED * info.edge_count : 0;
+    }
+    return most;
 }
 
 static int by_user_count(const void *left, const void *right)
@@ -320,8 +366,10 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
         goto done;
     }
     order_relations(&s);
+    s.tight = s.quiet.memory_bytes != 0 && most_bytes(&s) > s.quiet.memory_bytes;
+    rs_work side = {.threads = s.tight ? 1 : s.quiet.threads};
     RS_TRY(rs_work_report(work, "evidence", "steps", 0, 2, err));
-    RS_TRY(rsi_parallel(work, out->relation_count, search_relation, &s, err));
+    RS_TRY(rsi_parallel(&side, out->relation_count, search_relation, &s, err));
     RS_TRY(rs_work_report(work, "evidence", "steps", 1, 2, err));
     RS_TRY(join_links(&s, lists, work, err));
     RS_TRY(rsi_entities(graph, options->identity_max, out, err));

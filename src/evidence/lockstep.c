@@ -26,7 +26,8 @@
  * round itself raises q). Times less precise than the window feed nothing.
  *
  * Cost: O(acts + coincidences); a target's acts count to at most a hub's crowd each. Coincidences
- * are taken in as many rounds as keep a round below ROUND_MAX of them (16 bytes each, twice).
+ * are taken in as many rounds as keep a round within the budget and below ROUND_MAX of them (16
+ * bytes each, twice, and as much again where rounds are uneven).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
@@ -41,6 +42,8 @@ enum { DAY_S = 86400, HOUR_S = 3600, HOURS = 24, TARGETS_MIN = 2 };
 #define RATE_MAX   512 /* acts in a window by the target's own rate, in 1/256 */
 #define ROUNDS_MAX (UINT64_C(1) << 16)
 #define ROUND_MAX  (UINT64_C(1) << 26)
+#define ROUND_MIN  (UINT64_C(1) << 16)
+#define HIT_BYTES  64                  /* of memory, in the worst case */
 #define WEIGHT_MAX (UINT32_C(3) << 19) /* 1.5 */
 
 typedef struct finder {
@@ -52,7 +55,8 @@ typedef struct finder {
     uint32_t crowd_max; /* acts in a window that are no crowd yet */
     uint64_t clumping;  /* ln of how much oftener than chance two acts fall together, Q32 */
     uint64_t round, rounds;
-    rsi_record *hits; /* key: the pair; value: target << 32 | surprise in Q20 */
+    uint64_t round_max; /* hits of a round, about */
+    rsi_record *hits;   /* key: the pair; value: target << 32 | surprise in Q20 */
     uint64_t hit_count, hit_room;
     bool overflown; /* a round had more than its room */
 } finder;
@@ -329,9 +333,9 @@ static rs_status make_room(finder *f, rs_event **scratch, rs_error *err)
     f->rounds = 1;
     seek_targets(f, *scratch);
     f->clumping = clumping_of(f, f->hit_count);
-    f->rounds = f->hit_count / ROUND_MAX + 1;
+    f->rounds = f->hit_count / f->round_max + 1;
     /* A round holds what falls to it: about its share, and never more than there is. */
-    f->hit_room = f->rounds == 1 ? f->hit_count : 2 * ROUND_MAX;
+    f->hit_room = f->rounds == 1 ? f->hit_count : 2 * f->round_max;
     f->hits = malloc((size_t)(f->hit_room + 1) * sizeof *f->hits);
     if (f->hits == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences)", (size_t)f->hit_room);
@@ -363,6 +367,13 @@ done:
     return status;
 }
 
+static uint64_t round_max(const rs_work *work)
+{
+    uint64_t fit = work->memory_bytes / HIT_BYTES;
+    bool all = work->memory_bytes == 0 || fit > ROUND_MAX;
+    return all ? ROUND_MAX : fit < ROUND_MIN ? ROUND_MIN : fit;
+}
+
 static rs_status lockstep(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,
                           rs_error *err)
 {
@@ -370,7 +381,7 @@ static rs_status lockstep(const rsi_kind_input *input, const rs_work *work, rsi_
     rs_event *scratch = NULL;
     finder f = {.input = input, .line = input->timeline, .window = input->options->window_s};
     uint32_t subjects = rs_graph_subject_count(input->graph);
-    (void)work;
+    f.round_max = round_max(work);
     if (f.line->count == 0 || subjects < 3) {
         goto done;
     }

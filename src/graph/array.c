@@ -37,3 +37,17 @@ rs_status rsi_graph_array(void *array, size_t count, size_t size, rs_error *err)
     memcpy(array, &memory, sizeof memory);
     return RS_OK;
 }
+
+rs_status rsi_graph_room(const rs_work *work, const char *relation, const char *what,
+                         uint64_t bytes, rs_error *err)
+{
+    if (work == NULL || work->memory_bytes == 0 || bytes <= work->memory_bytes) {
+        return RS_OK;
+    }
+    uint64_t left = work->memory_bytes >> 20;
+    uint64_t need = (bytes >> 20) + 1;
+    return rs_fail(err, RS_ENOMEM,
+                   "%s of relation \"%s\" need %llu MB of memory, %llu MB more than is left of the "
+                   "budget",
+                   what, relation, (unsigned long long)need, (unsigned long long)(need - left));
+}

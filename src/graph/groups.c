@@ -169,6 +169,8 @@ rs_status rsi_groups_find(const rs_graph *graph, size_t relation, uint32_t *sing
     uint64_t use_count = 0;
     group_filling filling = {.last_thing = RS_NO_NODE, .last_user = RS_NO_NODE};
     RS_TRY(rsi_shared_find(&filling.shared, graph, relation, RSI_SLOT_USER, singles, work, err));
+    RS_TRY(rsi_graph_room(work, rs_store_relation(graph->store, relation).name,
+                          "the users of things", 16 * filling.shared.slot_count, err));
     RS_TRY(rsi_graph_array(&filling.slots, filling.shared.slot_count, sizeof *filling.slots, err));
     RS_TRY(fill(&filling, graph, relation, work, err));
     RS_TRY(merge_groups(&filling, &use_count, err));

@@ -2,9 +2,11 @@
  *
  * A first pass counts the events of each end, a second puts each straight into its place; then the
  * few events of a node are sorted by day where they lie. Both ends at once; places are by dense
- * number, so that no edge asks for its node.
+ * number, so that no edge asks for its node. Where the events do not fit into the budget, nodes are
+ * taken in slices, a reading each.
  *
- * Cost: two readings of the relation, O(1) an edge. Memory: 12 bytes an edge and end, 8 a node.
+ * Cost: two readings of the relation, O(1) an edge. Memory: 12 bytes an edge and end or half of the
+ * budget each, 8 a node.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
@@ -25,8 +27,12 @@ typedef struct event {
 
 /* One end: its events, and its peaks. */
 typedef struct side {
-    const rsi_end *end; /* NULL: no subject, nothing is asked of it */
-    uint64_t *next;     /* by dense number + 1: the next free place; next[0] is 0 */
+    const rsi_end *end;          /* NULL: no subject, nothing is asked of it */
+    uint64_t *next;              /* by dense number + 1: how many, then the next free place */
+    uint32_t slice, slice_count; /* numbers of which the events are taken: the first, how many */
+    uint64_t base;               /* the place that `events` begins with */
+    uint64_t room;               /* for their events */
+    uint64_t room_max;           /* for those of any slice, about */
     event *events;
     uint64_t event_count;
     bool paid;
@@ -65,12 +71,18 @@ static bool event_of(const rs_edges *run, size_t i, bool one_type, event *out)
     return true;
 }
 
+static bool is_in(const side *s, uint32_t dense)
+{
+    return dense - s->slice < s->slice_count;
+}
+
 static void expect(const side *s, const uint32_t *numbers, size_t count, size_t i)
 {
     if (s->end != NULL && i + AHEAD < count) {
+        uint32_t near = numbers[i + AHEAD_SLOT];
         __builtin_prefetch(&s->next[numbers[i + AHEAD] + 1], 1);
-        if (s->events != NULL) {
-            __builtin_prefetch(&s->events[s->next[numbers[i + AHEAD_SLOT] + 1]], 1);
+        if (s->events != NULL && is_in(s, near)) {
+            __builtin_prefetch(&s->events[s->next[near + 1] - s->base], 1);
         }
     }
 }
@@ -79,13 +91,13 @@ static void expect(const side *s, const uint32_t *numbers, size_t count, size_t 
  * than were counted. */
 static bool note(side *s, uint32_t dense, const event *e)
 {
-    if (s->end == NULL) {
+    if (s->end == NULL || !is_in(s, dense)) {
         return true;
     }
-    uint64_t place = s->next[dense + 1]++;
+    uint64_t place = s->next[dense + 1]++ - s->base;
     s->paid |= (e->amount_low | e->amount_high) != 0;
     if (s->events != NULL) {
-        if (place >= s->event_count) {
+        if (place >= s->room) {
             return false;
         }
         s->events[place] = *e;
@@ -115,20 +127,59 @@ done:
     return status;
 }
 
-/* From counts to places, and room for what was counted. */
-static rs_status lay_out(side *s, rs_error *err)
+/* From counts to places. */
+static void lay_out(side *s)
 {
-    if (s->end == NULL) {
-        return RS_OK;
-    }
-    for (uint32_t dense = 1; dense <= s->end->dense_count; dense++) {
+    for (uint32_t dense = 1; s->end != NULL && dense <= s->end->dense_count; dense++) {
         uint64_t count = s->next[dense];
         s->next[dense] = s->event_count;
         s->event_count += count;
     }
-    return s->event_count == 0
-               ? RS_OK
-               : rsi_graph_array(&s->events, s->event_count, sizeof *s->events, err);
+}
+
+/* The slice that begins with this number: its events fit into `room`, but for a single node's. Its
+ * places are taken by nobody yet, so next[dense + 1] is where those of `dense` begin. */
+static void cut_slice(side *s, uint32_t begin, uint64_t room)
+{
+    uint32_t all = s->end->dense_count;
+    uint32_t end = begin;
+    s->slice = begin;
+    s->base = s->next[begin + 1];
+    do {
+        end++;
+        s->room = (end < all ? s->next[end + 1] : s->event_count) - s->base;
+    } while (end < all && (end + 1 < all ? s->next[end + 2] : s->event_count) - s->base <= room);
+    s->slice_count = end - begin;
+}
+
+/* The first slice of a side, and room for the largest. */
+static rs_status make_slices(side *s, uint64_t memory_bytes, rs_error *err)
+{
+    uint64_t largest = 0;
+    uint64_t room = memory_bytes == 0 ? UINT64_MAX : memory_bytes / 2 / sizeof *s->events;
+    s->room_max = room;
+    if (s->event_count == 0) {
+        return RS_OK;
+    }
+    for (uint32_t at = 0; at < s->end->dense_count; at = s->slice + s->slice_count) {
+        cut_slice(s, at, room);
+        largest = s->room > largest ? s->room : largest;
+    }
+    cut_slice(s, 0, room);
+    return rsi_graph_array(&s->events, largest, sizeof *s->events, err);
+}
+
+/* False after the last one. */
+static bool next_slice(side *s)
+{
+    uint32_t begin = s->slice + s->slice_count;
+    if (s->event_count == 0 || begin >= s->end->dense_count) {
+        s->slice = begin; /* and stays there, whatever the other end still has to read */
+        s->slice_count = 0;
+        return false;
+    }
+    cut_slice(s, begin, s->room_max);
+    return true;
 }
 
 static rs_status one_reading(const rs_graph *graph, size_t relation, const rs_work *work, side *src,
@@ -205,21 +256,28 @@ static void find_peaks(const event *events, size_t count, uint32_t node, const s
     }
 }
 
-/* Once all places are taken, next[dense] is where the events of a number begin, and next[dense + 1]
- * where they end. */
+/* Once its places are taken, next[dense + 1] is where the events of a number end, and those of the
+ * next one begin. */
+static size_t count_of(const side *s, uint32_t dense)
+{
+    return (size_t)(s->next[dense + 1] - (dense == s->slice ? s->base : s->next[dense]));
+}
+
 static size_t most_events(const side *s)
 {
-    uint64_t most = 0;
-    for (uint32_t dense = 0; dense < s->end->dense_count; dense++) {
-        uint64_t count = s->next[dense + 1] - s->next[dense];
-        most = count > most ? count : most;
+    size_t most = 0;
+    for (uint32_t dense = s->slice; dense < s->slice + s->slice_count; dense++) {
+        most = count_of(s, dense) > most ? count_of(s, dense) : most;
     }
-    return (size_t)most;
+    return most;
 }
 
 static rs_status make_peaks(side *s, uint32_t subjects, bool timed, rs_error *err)
 {
     rs_status status = RS_OK;
+    if (s->end == NULL) {
+        return RS_OK;
+    }
     if (timed) {
         RS_TRY(rsi_graph_array(&s->day_edges, subjects, sizeof *s->day_edges, err));
     }
@@ -233,21 +291,17 @@ done:
     return status;
 }
 
-static rs_status peaks_of_side(side *s, uint32_t subjects, bool timed, rs_error *err)
+static rs_status peaks_of_slice(side *s, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_record *records = NULL;
-    if (s->end == NULL) {
-        goto done;
-    }
-    RS_TRY(make_peaks(s, subjects, timed, err));
+    event *events = s->events;
     size_t most = most_events(s);
     if (most > FEW) {
         RS_TRY(rsi_graph_array(&records, most, 2 * sizeof *records, err));
     }
-    for (uint32_t dense = 0; dense < s->end->dense_count && s->event_count > 0; dense++) {
-        event *events = s->events + s->next[dense];
-        size_t count = (size_t)(s->next[dense + 1] - s->next[dense]);
+    for (uint32_t dense = s->slice; dense < s->slice + s->slice_count; dense++) {
+        size_t count = count_of(s, dense);
         if (count == 0) { /* and perhaps no node */
             continue;
         }
@@ -257,6 +311,7 @@ static rs_status peaks_of_side(side *s, uint32_t subjects, bool timed, rs_error 
             RS_TRY(sort_many(events, count, records, err));
         }
         find_peaks(events, count, s->end->node_of[dense], s);
+        events += count;
     }
 done:
     free(records);
@@ -272,6 +327,7 @@ static rs_status open_side(side *s, const rsi_end *end, rs_error *err)
         return RS_OK;
     }
     s->end = end;
+    s->slice_count = end->dense_count; /* to be counted */
     return rsi_graph_array(&s->next, (size_t)end->dense_count + 2, sizeof *s->next, err);
 }
 
@@ -308,14 +364,20 @@ rs_status rs_graph_peaks(const rs_graph *graph, size_t relation, rs_peaks *out, 
     RS_TRY(open_side(&dst, &dst_end, err));
     if (src.end != NULL || dst.end != NULL) {
         RS_TRY(one_reading(graph, relation, work, &src, &dst, err));
-        RS_TRY(lay_out(&src, err));
-        RS_TRY(lay_out(&dst, err));
+        lay_out(&src);
+        lay_out(&dst);
     }
-    if (src.event_count > 0 || dst.event_count > 0) {
+    RS_TRY(make_peaks(&src, graph->subject_count, timed, err));
+    RS_TRY(make_peaks(&dst, graph->subject_count, timed, err));
+    RS_TRY(make_slices(&src, work == NULL ? 0 : work->memory_bytes, err));
+    RS_TRY(make_slices(&dst, work == NULL ? 0 : work->memory_bytes, err));
+    for (bool more = src.event_count > 0 || dst.event_count > 0; more;) {
         RS_TRY(one_reading(graph, relation, work, &src, &dst, err));
+        RS_TRY(peaks_of_slice(&src, err));
+        RS_TRY(peaks_of_slice(&dst, err));
+        more = next_slice(&src);
+        more = next_slice(&dst) || more;
     }
-    RS_TRY(peaks_of_side(&src, graph->subject_count, timed, err));
-    RS_TRY(peaks_of_side(&dst, graph->subject_count, timed, err));
     *out = (rs_peaks){.count = graph->subject_count};
     hand_over(&src, &out->src_day_edges, &out->src_amount, &out->src_day_amount);
     hand_over(&dst, &out->dst_day_edges, &out->dst_amount, &out->dst_day_amount);

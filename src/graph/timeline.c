@@ -17,6 +17,9 @@
 #include "base/try.h"
 #include "graph/internal.h"
 
+/* In order of doers and of targets, and what evidence takes for each beside that. */
+enum { EVENT_BYTES = 2 * sizeof(rs_event) + 16 };
+
 typedef struct builder {
     rs_timeline *line; /* while edges are read, `in` holds them as they come: ranks of both ends */
     size_t room;
@@ -34,6 +37,8 @@ static rs_status make_arrays(builder *b, const rsi_edge_stream *stream, rs_error
         return rs_fail(err, RS_ENOMEM, "relation \"%s\" has more than %u edges to look at in time",
                        stream->relation.name, UINT32_MAX - 1);
     }
+    RS_TRY(rsi_graph_room(stream->work, stream->relation.name, "events in time",
+                          edges * EVENT_BYTES, err));
     b->room = (size_t)edges;
     line->src_first = stream->src.range.first;
     line->src_count = stream->src.range.count;

@@ -96,6 +96,8 @@ rs_status rs_graph_uses(const rs_graph *graph, size_t relation, rs_use **out, si
     rsi_shared shared = {0};
     rs_use *uses = NULL;
     RS_TRY(rsi_shared_find(&shared, graph, relation, RSI_SLOT_EVENT, NULL, work, err));
+    RS_TRY(rsi_graph_room(work, rs_store_relation(graph->store, relation).name, "uses in time",
+                          shared.slot_count * sizeof *uses, err));
     RS_TRY(rsi_graph_array(&uses, shared.slot_count, sizeof *uses, err));
     RS_TRY(read_uses(&shared, graph, relation, uses, work, err));
     RS_TRY(sort_uses(&shared, uses, err));

@@ -264,13 +264,11 @@ static rs_status node_in_memory(void *context, uint32_t node, rsi_view_node *out
 
 static rs_status row_in_memory(void *context, uint32_t node, rsi_view_row *out, rs_error *err)
 {
-    const rs_adjacency *graph = ((const rsi_in_memory *)context)->graph;
-    uint64_t first = graph->first[node];
-    (void)err;
-    *out = (rsi_view_row){.to = graph->to + first,
-                          .weight = graph->weight + first,
-                          .count = (size_t)(graph->first[node + 1] - first)};
-    return RS_OK;
+    rsi_row row = {0};
+    rs_status status =
+        rsi_window_row(&((rsi_in_memory *)context)->window, node, node + 1, &row, err);
+    *out = (rsi_view_row){.to = row.to, .weight = row.weight, .count = row.count};
+    return status;
 }
 
 rsi_view rsi_view_in_memory(rsi_in_memory *in)
@@ -285,7 +283,14 @@ rs_status rs_spread_explain(const rs_adjacency *graph, const int64_t *seed, cons
                             const rs_spread_options *options, uint32_t node, double push_tolerance,
                             rs_explanation *out, rs_error *err)
 {
-    rsi_in_memory in = {.graph = graph, .ground = options->ground, .seed = seed, .risk = risk};
+    rsi_in_memory in = {.graph = graph,
+                        .ground = options->ground,
+                        .seed = seed,
+                        .risk = risk,
+                        .window = rsi_window_of(graph)};
     rsi_view view = rsi_view_in_memory(&in);
-    return rsi_view_explain(&view, options, node, push_tolerance, RSI_REACH_FAR, out, err);
+    rs_status status =
+        rsi_view_explain(&view, options, node, push_tolerance, RSI_REACH_FAR, out, err);
+    rsi_window_free(&in.window);
+    return status;
 }

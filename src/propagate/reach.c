@@ -7,6 +7,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "propagate/spread.h"
 
+#include "base/try.h"
+
 static bool is_marked(const rsi_spread *s, uint32_t node)
 {
     return s->reached[node / 64] >> node % 64 & 1;
@@ -22,13 +24,12 @@ static bool is_linked(const rsi_spread *s, uint32_t node)
     return s->graph->first[node] != s->graph->first[node + 1];
 }
 
-static uint32_t mark_neighbours(rsi_spread *s, uint32_t node, uint32_t *queue, uint32_t queued)
+static uint32_t mark_neighbours(rsi_spread *s, const rsi_row *row, uint32_t *queue, uint32_t queued)
 {
-    for (uint64_t i = s->graph->first[node]; i < s->graph->first[node + 1]; i++) {
-        uint32_t to = s->graph->to[i];
-        if (!is_marked(s, to)) {
-            mark(s, to);
-            queue[queued++] = to;
+    for (size_t i = 0; i < row->count; i++) {
+        if (!is_marked(s, row->to[i])) {
+            mark(s, row->to[i]);
+            queue[queued++] = row->to[i];
         }
     }
     return queued;
@@ -36,7 +37,9 @@ static uint32_t mark_neighbours(rsi_spread *s, uint32_t node, uint32_t *queue, u
 
 rs_status rsi_spread_reach(rsi_spread *s, const rs_work *work, uint32_t *queue, rs_error *err)
 {
+    rs_status status = RS_OK;
     uint32_t nodes = s->graph->node_count, queued = 0;
+    rsi_row row;
     uint64_t links = 0, links_max = s->graph->first[nodes] / 4;
     for (uint32_t v = 0; v < nodes; v++) {
         if (s->seed[v] != 0 && is_linked(s, v)) {
@@ -45,16 +48,18 @@ rs_status rsi_spread_reach(rsi_spread *s, const rs_work *work, uint32_t *queue, 
         }
     }
     for (uint32_t done = 0; done < queued && links <= links_max; done++) {
-        uint32_t v = queue[done];
-        links += s->graph->first[v + 1] - s->graph->first[v];
-        queued = mark_neighbours(s, v, queue, queued);
+        RS_TRY(rsi_window_row(&s->windows[0], queue[done], queue[done] + 1, &row, err));
+        links += row.count;
+        queued = mark_neighbours(s, &row, queue, queued);
     }
     for (uint32_t v = 0; v < nodes && links > links_max; v++) {
         if (is_linked(s, v)) {
             mark(s, v);
         }
     }
-    return rs_work_report(work, RSI_SPREAD_STAGE, "rounds", 0, 0, err);
+    RS_TRY(rs_work_report(work, RSI_SPREAD_STAGE, "rounds", 0, 0, err));
+done:
+    return status;
 }
 
 void rsi_spread_cut(rsi_spread *s)

@@ -38,42 +38,40 @@
  * -------------------------------------------------------------------------------------- */
 
 /* Sum of weight * step over a row that cannot exceed 63 bits: d < 2^33. */
-static int64_t row_narrow(const rsi_spread *s, uint64_t i, uint64_t end)
+static int64_t row_narrow(const rsi_spread *s, const rsi_row *row)
 {
-    const uint32_t *to = s->graph->to, *weight = s->graph->weight;
+    const uint32_t *to = row->to, *weight = row->weight;
     const int32_t *step = s->step;
-    uint64_t last = s->graph->first[s->graph->node_count] - 1;
+    size_t last = row->ahead - 1; /* for an empty row never used */
     int64_t sum = 0;
-    for (; i < end; i++) {
+    for (size_t i = 0; i < row->count; i++) {
         __builtin_prefetch(&step[to[i + AHEAD < last ? i + AHEAD : last]]);
         sum += (int64_t)weight[i] * step[to[i]];
     }
     return sum;
 }
 
-static rsi_i128 row_wide(const rsi_spread *s, uint64_t i, uint64_t end)
+static rsi_i128 row_wide(const rsi_spread *s, const rsi_row *row)
 {
-    const uint32_t *to = s->graph->to, *weight = s->graph->weight;
     rsi_i128 sum = 0;
-    for (; i < end; i++) {
-        sum += (int64_t)weight[i] * s->step[to[i]];
+    for (size_t i = 0; i < row->count; i++) {
+        sum += (int64_t)row->weight[i] * s->step[row->to[i]];
     }
     return sum;
 }
 
 /* damping (D+g)^-1 W step at v, in units of 2^-(fraction + fine). */
-static int64_t arriving_at(const rsi_spread *s, uint32_t v)
+static int64_t arriving_at(const rsi_spread *s, uint32_t v, const rsi_row *row)
 {
-    uint64_t i = s->graph->first[v], end = s->graph->first[v + 1];
     rsi_passing passing = s->passing[v];
     unsigned halvings = passing.halvings;
     if (halvings >= 64 - 33) {
-        rsi_i128 product = (rsi_i128)row_narrow(s, i, end) * (int64_t)passing.mantissa;
+        rsi_i128 product = (rsi_i128)row_narrow(s, row) * (int64_t)passing.mantissa;
         return (int64_t)rsi_shift_down(product, 119 - halvings - s->step_shift - s->fine);
     }
     /* |sum| <= d 2^30 < 2^(94 - halvings): drop what is below 2^-39 of a unit of the step. */
     unsigned drop = halvings < 24 ? 24 - halvings : 0;
-    rsi_i128 sum = row_wide(s, i, end) >> drop;
+    rsi_i128 sum = row_wide(s, row) >> drop;
     return (int64_t)rsi_shift_down(sum * (int64_t)passing.mantissa,
                                    119 - halvings - s->step_shift - s->fine - drop);
 }
@@ -83,9 +81,9 @@ static int64_t load_of(const rsi_spread *s, uint32_t v)
     return (int64_t)s->load[v].fraction << s->load[v].power;
 }
 
-static void gather_node(rsi_spread *s, uint32_t v, rsi_finding *found)
+static void gather_node(rsi_spread *s, uint32_t v, const rsi_row *row, rsi_finding *found)
 {
-    int64_t arriving = arriving_at(s, v), step = s->step[v];
+    int64_t arriving = arriving_at(s, v, row), step = s->step[v];
     int64_t image = step - (int64_t)rsi_shift_down(arriving, s->step_shift + s->fine);
     rsi_i128 load = load_of(s, v);
     s->arriving[v] = arriving;
@@ -137,16 +135,18 @@ static rs_status start_task(void *context, size_t task, unsigned worker, rs_erro
 
 static rs_status gather_task(void *context, size_t task, unsigned worker, rs_error *err)
 {
-    (void)worker;
-    (void)err;
+    rs_status status = RS_OK;
     rsi_spread *s = context;
     rsi_finding found = {0};
     rsi_rows rows = rsi_rows_of(s, task);
+    rsi_row row;
     for (uint32_t v = 0; rsi_rows_next(&rows, &v);) {
-        gather_node(s, v, &found);
+        RS_TRY(rsi_window_row(&s->windows[worker], v, rows.end, &row, err));
+        gather_node(s, v, &row, &found);
     }
     s->found[task] = found;
-    return RS_OK;
+done:
+    return status;
 }
 
 static rs_status move_task(void *context, size_t task, unsigned worker, rs_error *err)

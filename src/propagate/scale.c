@@ -31,7 +31,7 @@ uint64_t rsi_chebyshev_next(rsi_damping damping, uint64_t factor)
 uint64_t rsi_total_of(const rs_adjacency *graph, uint32_t ground, uint32_t node)
 {
     if (graph->total != NULL) {
-        return graph->total[node] + ground;
+        return graph->total[node] + ground; /* so it always is where links are on disk */
     }
     uint64_t total = ground;
     for (uint64_t i = graph->first[node]; i < graph->first[node + 1]; i++) {

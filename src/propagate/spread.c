@@ -5,7 +5,7 @@
  *
  * Width    units of 2^-fraction, chosen so that what bounds every y and every residual stays below
  *          2^59 (size_bits)
- * Memory   32 bytes and a bit a node; y lives in the caller's array of risks
+ * Memory   32 bytes and a bit a node, and a window a thread; y lives in the caller's array of risks
  * Cost     one search over the links that seeds reach, then rounds; at most
  *          ln(2 sqrt(k) ||q|| / (tolerance (1-damping))) / ln((sqrt(k) + 1) / (sqrt(k) - 1)) of
  * them with k = (1+damping) / (1-damping), on large graphs about half as many
@@ -178,6 +178,19 @@ static rs_status finish_task(void *context, size_t task, unsigned worker, rs_err
 /* ---- all of it
  * -------------------------------------------------------------------------------------------- */
 
+static rs_status make_windows(rsi_spread *s, const rs_work *work, rs_error *err)
+{
+    unsigned workers = rsi_parallel_workers(work);
+    s->windows = malloc(workers * sizeof *s->windows);
+    if (s->windows == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (spread by %u threads)", workers);
+    }
+    for (; s->worker_count < workers; s->worker_count++) {
+        s->windows[s->worker_count] = rsi_window_of(s->graph);
+    }
+    return RS_OK;
+}
+
 static rs_status allocate(rsi_spread *s, rs_error *err)
 {
     size_t nodes = s->graph->node_count;
@@ -201,6 +214,10 @@ static rs_status allocate(rsi_spread *s, rs_error *err)
 
 static void release(rsi_spread *s)
 {
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        rsi_window_free(&s->windows[i]);
+    }
+    free(s->windows);
     free(s->reached);
     free(s->task_first);
     free(s->found);
@@ -217,6 +234,7 @@ static rs_status spread_linked(rsi_spread *s, const rs_spread_options *options, 
     rs_status status = RS_OK;
     bool done = false;
     uint64_t rest_max = 0;
+    RS_TRY(make_windows(s, work, err));
     RS_TRY(allocate(s, err));
     rsi_spread_cut(s);
     RS_TRY(rsi_spread_reach(s, work, (uint32_t *)s->step, err));

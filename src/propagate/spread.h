@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "propagate/links.h"
 #include "propagate/roots.h"
 #include "propagate/scale.h"
 
@@ -52,7 +53,9 @@ typedef struct rsi_spread {
     int32_t *step;     /* the direction of this round, in units of 2^step_shift */
     rsi_passing *passing;
     rsi_load *load;
-    uint64_t *reached; /* a bit a node: linked, and in one piece with a seed */
+    uint64_t *reached;   /* a bit a node: linked, and in one piece with a seed */
+    rsi_window *windows; /* one a worker */
+    unsigned worker_count;
     size_t task_count;
     uint32_t *task_first; /* task_count + 1, multiples of 64 but for the last */
     rsi_finding *found;   /* one a task */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ringscope/propagate.h"
+#include "propagate/links.h"
 
 typedef struct rsi_view_node {
     uint64_t total; /* rsi_total_of: its links' weights and the ground; 0 only without either */
@@ -59,12 +59,13 @@ RS_MUST_USE rs_status rsi_view_explain(const rsi_view *view, const rs_spread_opt
                                        uint32_t node, double push_tolerance, rsi_reach reach,
                                        rs_explanation *out, rs_error *err);
 
-/* A network in memory, lent. */
+/* A network as the run has it, lent. `window` is of `graph`; the caller frees it. */
 typedef struct rsi_in_memory {
     const rs_adjacency *graph;
     uint32_t ground;
     const int64_t *seed;
     const int64_t *risk;
+    rsi_window window;
 } rsi_in_memory;
 /* It as a view; `in` must stay. */
 rsi_view rsi_view_in_memory(rsi_in_memory *in);

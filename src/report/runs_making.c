@@ -47,18 +47,26 @@ static rs_status wait_for_lock(const rsi_runs *runs, const rs_work *work, rs_err
     return RS_OK;
 }
 
+rs_status rsi_run_folder(const char *store_path, char **path, rs_error *err)
+{
+    if (asprintf(path, "%s/runs", store_path) < 0) {
+        *path = NULL;
+        return no_memory(err);
+    }
+    if (mkdir(*path, 0777) != 0 && errno != EEXIST) {
+        rs_status status = rs_fail(err, RS_EIO, "make folder \"%s\": %s", *path, strerror(errno));
+        free(*path);
+        *path = NULL;
+        return status;
+    }
+    return RS_OK;
+}
+
 rs_status rsi_runs_enter(rsi_runs *runs, const char *store_path, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     *runs = (rsi_runs)RSI_NO_RUNS;
-    if (asprintf(&runs->path, "%s/runs", store_path) < 0) {
-        runs->path = NULL;
-        return no_memory(err);
-    }
-    if (mkdir(runs->path, 0777) != 0 && errno != EEXIST) {
-        status = rs_fail(err, RS_EIO, "make folder \"%s\": %s", runs->path, strerror(errno));
-        goto done;
-    }
+    RS_TRY(rsi_run_folder(store_path, &runs->path, err));
     runs->folder = open(runs->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (runs->folder < 0) {
         status = rs_fail(err, RS_EIO, "open \"%s\": %s", runs->path, strerror(errno));

@@ -18,6 +18,7 @@
 #include "base/sort.h"
 #include "base/try.h"
 #include "graph/sides.h"
+#include "propagate/links.h"
 #include "propagate/scale.h"
 #include "report/bits.h"
 #include "report/report.h"
@@ -140,30 +141,32 @@ done:
 
 /* [ bits of a degree, an end, a weight, a place u8 each ][ weights u32 ], then degrees, weights,
  * ends and places, each packed: a row is read without the others. */
-static rs_status put_rows(rsi_trace *trace, const rs_adjacency *g, uint32_t first, uint32_t end,
+static rs_status put_rows(rsi_trace *trace, rsi_window *window, uint32_t first, uint32_t end,
                           rsi_buffer *scratch, rs_error *err)
 {
     rs_status status = RS_OK;
     uint32_t degrees[RSI_TRACE_ROWS_PAGE];
-    uint64_t from = g->first[first];
-    size_t count = (size_t)(g->first[end] - from), kept = 0;
+    const uint64_t *at = window->graph->first;
+    size_t count = (size_t)(at[end] - at[first]), kept = 0;
+    rsi_row rows;
     rsi_buffer *page = &trace->page;
     scratch->length = page->length = 0;
     RS_TRY(rsi_buffer_reserve(scratch, (2 * count + 1) * sizeof(uint32_t), err));
     uint32_t *palette = (uint32_t *)(void *)scratch->bytes, *places = palette + count;
     for (uint32_t v = first; v < end; v++) {
-        degrees[v - first] = (uint32_t)(g->first[v + 1] - g->first[v]);
+        degrees[v - first] = (uint32_t)(at[v + 1] - at[v]);
     }
-    RS_TRY(find_palette(g->weight + from, count, palette, &kept, places, err));
+    RS_TRY(rsi_window_rows(window, first, end, window->graph->node_count, &rows, err));
+    RS_TRY(find_palette(rows.weight, count, palette, &kept, places, err));
     uint8_t widths[4] = {(uint8_t)rsi_width_of(largest_of(degrees, end - first)),
-                         (uint8_t)rsi_width_of(largest_of(g->to + from, count)),
+                         (uint8_t)rsi_width_of(largest_of(rows.to, count)),
                          (uint8_t)rsi_width_of(largest_of(palette, kept)),
                          (uint8_t)rsi_width_of(kept == 0 ? 0 : kept - 1)};
     RS_TRY(rsi_buffer_add(page, widths, sizeof widths, err));
     RS_TRY(rsi_buffer_add_u32(page, (uint32_t)kept, err));
     RS_TRY(pack(page, degrees, end - first, widths[0], err));
     RS_TRY(pack(page, palette, kept, widths[2], err));
-    RS_TRY(pack(page, g->to + from, count, widths[1], err));
+    RS_TRY(pack(page, rows.to, count, widths[1], err));
     RS_TRY(pack(page, places, count, widths[3], err));
     RS_TRY(rsi_page_text(trace->network, page->bytes, page->length, err));
     RS_TRY(rsi_page_end(trace->network, first, err));
@@ -200,12 +203,13 @@ rs_status rsi_trace_network(rsi_trace *trace, const rs_adjacency *adjacency,
 {
     rs_status status = RS_OK;
     rsi_buffer scratch = {0};
+    rsi_window window = rsi_window_of(adjacency);
     uint32_t nodes = adjacency->node_count;
     trace->options = *options;
     RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_ROWS, err));
     for (uint32_t v = 0, end; v < nodes; v = end) {
         end = nodes - v < RSI_TRACE_ROWS_PAGE ? nodes : v + RSI_TRACE_ROWS_PAGE;
-        RS_TRY(put_rows(trace, adjacency, v, end, &scratch, err));
+        RS_TRY(put_rows(trace, &window, v, end, &scratch, err));
     }
     RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_NODES, err));
     for (uint32_t v = 0, count; v < nodes; v += count) {
@@ -220,6 +224,7 @@ rs_status rsi_trace_network(rsi_trace *trace, const rs_adjacency *adjacency,
         RS_TRY(put_nodes(trace, numbers, count, v, err));
     }
 done:
+    rsi_window_free(&window);
     rsi_buffer_free(&scratch);
     return rs_context(err, status, "what explains the run");
 }

@@ -235,6 +235,9 @@ static rs_status walk_relations(walk *w, rsi_numbers *n, const rs_work *work, rs
 {
     rs_status status = RS_OK;
     RS_TRY(rs_work_report(work, "oddity", "relations", 0, n->count, err));
+    if (work != NULL) { /* each of those that are read side by side has its part */
+        n->quiet.memory_bytes = work->memory_bytes / rsi_parallel_workers(work);
+    }
     RS_TRY(rsi_parallel(work, n->count, read_relation, n, err));
     for (size_t r = 0; r < n->count; r++) {
         rs_relation_info info = rs_store_relation(rs_graph_store(w->graph), r);

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "store/spill.h"
+#include "base/spill.h"
 
 typedef struct rsi_ranks {
     uint64_t offset;

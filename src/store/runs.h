@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 
+#include "base/spill.h"
 #include "store/ranks.h"
-#include "store/spill.h"
 
 /* An edge as 32-bit words: src, dst, then time, amount and extra, where the relation has them. */
 typedef struct rsi_record_layout {

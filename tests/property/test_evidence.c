@@ -369,8 +369,8 @@ static void check_network(const rs_evidence *evidence, const rs_evidence_graph *
         for (uint32_t u = 0; u < w.nodes; u++) {
             if (pair[v][u] > 0) {
                 assert_true(at < network.first[v + 1]);
-                assert_int_equal(network.to[at], u);
-                assert_int_equal(network.weight[at++],
+                assert_int_equal(network.adjacency.to[at], u);
+                assert_int_equal(network.adjacency.weight[at++],
                                  pair[v][u] < (1 << 26) ? pair[v][u] : 1 << 26);
             }
         }

@@ -550,6 +550,10 @@ static void check_numbers(const rs_graph *graph, const known_truth *truth, size_
     check_peaks(graph, truth, relation, &peaks);
     rs_counts_free(&counts);
     rs_peaks_free(&peaks);
+    rs_work little = {.memory_bytes = 200}; /* for a few events: their slices take a reading each */
+    assert_int_equal(rs_graph_peaks(graph, relation, &peaks, &little, &err), RS_OK);
+    check_peaks(graph, truth, relation, &peaks);
+    rs_peaks_free(&peaks);
     assert_int_equal(rs_graph_timeline(graph, relation, &line, NULL, &err), RS_OK);
     if (!is_thing_type(plan.relations[relation].src_type) && line.count > 0 && line.left_out == 0) {
         assert_int_equal(rs_timeline_counts(graph, &line, &counts, &peaks, &work, &err), RS_OK);

@@ -44,8 +44,8 @@ static void close_scene(scene *s)
 static uint32_t weight_of(const scene *s, uint32_t from, uint32_t to)
 {
     for (uint64_t i = s->network.first[from]; i < s->network.first[from + 1]; i++) {
-        if (s->network.to[i] == to) {
-            return s->network.weight[i];
+        if (s->network.adjacency.to[i] == to) {
+            return s->network.adjacency.weight[i];
         }
     }
     return 0;
@@ -111,8 +111,9 @@ static void ties_the_accounts_of_a_person(void **state)
     uint64_t row = s.network.first[low + 1] - s.network.first[low];
     assert_true(row >= 3);
     for (uint64_t i = s.network.first[low]; i < s.network.first[low + 1]; i++) {
-        assert_true(s.network.weight[i] >= RS_WEIGHT_ONE);
-        assert_int_equal(weight_of(&s, s.network.to[i], low), s.network.weight[i]);
+        assert_true(s.network.adjacency.weight[i] >= RS_WEIGHT_ONE);
+        assert_int_equal(weight_of(&s, s.network.adjacency.to[i], low),
+                         s.network.adjacency.weight[i]);
     }
     close_scene(&s);
 }
@@ -131,7 +132,7 @@ static void sorts_long_rows_too(void **state)
     uint32_t hub = small_account(&s.small, "hub");
     assert_int_equal(s.network.first[hub + 1] - s.network.first[hub], 150);
     for (uint64_t i = s.network.first[hub] + 1; i < s.network.first[hub + 1]; i++) {
-        assert_true(s.network.to[i - 1] < s.network.to[i]);
+        assert_true(s.network.adjacency.to[i - 1] < s.network.adjacency.to[i]);
     }
     close_scene(&s);
 }

@@ -1,4 +1,4 @@
-/* spill.h - a file beside the store's that holds what does not fit into memory, while a writer is
+/* spill.h - a file beside the store's that holds what does not fit into memory, while somebody is
  * at work.
  *
  * It is taken off the directory as soon as it is made: the system frees it when the process ends,
@@ -6,8 +6,8 @@
  * Threads: any may write and read at once.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef RSI_STORE_SPILL_H
-#define RSI_STORE_SPILL_H
+#ifndef RSI_BASE_SPILL_H
+#define RSI_BASE_SPILL_H
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -19,12 +19,19 @@
 #define RSI_SPILL_NAME "tmp-spill"
 
 typedef struct rsi_spill {
-    int descriptor;
+    int descriptor;            /* -1: none */
     atomic_uint_fast64_t used; /* bytes */
 } rsi_spill;
+#define RSI_SPILL_NONE                                                                             \
+    (rsi_spill)                                                                                    \
+    {                                                                                              \
+        .descriptor = -1                                                                           \
+    }
 
-/* A new, empty one in `directory`. RS_EIO. */
+/* A new, empty one in `directory`, for the one writer that there is. RS_EIO. */
 RS_MUST_USE rs_status rsi_spill_open(rsi_spill *spill, int directory, rs_error *err);
+/* A new, empty one in a folder where others may have theirs. RS_EIO, RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_spill_open_in(rsi_spill *spill, const char *folder, rs_error *err);
 void rsi_spill_close(rsi_spill *spill);
 /* A place for `length` bytes that nobody else has. */
 uint64_t rsi_spill_reserve(rsi_spill *spill, uint64_t length);

@@ -1,10 +1,11 @@
 /* spill.c - a nameless file for what does not fit into memory.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "store/spill.h"
+#include "base/spill.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,6 +30,25 @@ rs_status rsi_spill_open(rsi_spill *spill, int directory, rs_error *err)
         return status;
     }
     return RS_OK;
+}
+
+rs_status rsi_spill_open_in(rsi_spill *spill, const char *folder, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *path = NULL;
+    *spill = RSI_SPILL_NONE;
+    /* As runs/.tmp-PID, which anybody clears away whose maker is gone. */
+    if (asprintf(&path, "%s/.tmp-%ld.XXXXXX", folder, (long)getpid()) < 0) {
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    spill->descriptor = mkostemp(path, O_CLOEXEC);
+    if (spill->descriptor < 0 || (unlink(path) != 0 && errno != ENOENT)) {
+        status = rs_fail(err, RS_EIO, "cannot make the temporary file \"%s\": %s", path,
+                         strerror(errno));
+        rsi_spill_close(spill);
+    }
+    free(path);
+    return status;
 }
 
 void rsi_spill_close(rsi_spill *spill)

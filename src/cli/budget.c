@@ -1,0 +1,157 @@
+/* budget.c - what the stages of a run need, in bytes a node, link and edge.
+ *
+ * The figures are what was measured, rounded up, and what stands in the headers of the stages; the
+ * test system/test_budget.py holds a run against its budget.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/budget.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    BASE = 8 << 20,          /* a thread's windows, decoders, buffers */
+    DETECT_LINK = 64,        /* arcs both ways, and as many again while they are contracted */
+    DETECT_NODE = 64,        /* movers' tallies, labels, layouts */
+    NETWORK_NODE = 28,       /* rows, totals, entities */
+    NETWORK_LINK = 16,       /* rows of the evidence while the network is put together */
+    SPREAD_NODE = 33,        /* five numbers and a bit */
+    TIES_SUBJECT = 20,       /* of each relation between subjects */
+    ODDITY_SUBJECT = 40,     /* the column at hand, sorted, and the sums of all */
+    ODDITY_SUBJECT_END = 32, /* counts of one relation at one end, sums and busiest days */
+    ODDITY_EDGE = 12,        /* and end: of the busiest days, where there is room */
+    SCORE_LINK = 24,
+    SCORE_NODE = 48,
+    TRACE_NODE = 40,
+};
+
+typedef struct sizes {
+    uint64_t nodes, subjects;
+    uint64_t linked;    /* nodes of the collapsed evidence */
+    uint64_t links;     /* its links */
+    uint64_t ties;      /* edges between subjects */
+    uint64_t between;   /* relations between subjects */
+    uint64_t ends;      /* of relations that are subjects */
+    uint64_t edge_ends; /* edges, as often as they end at a subject */
+} sizes;
+
+static sizes sizes_of(const rsi_stages *stages)
+{
+    const rs_store *store = rs_graph_store(stages->graph);
+    sizes s = {.nodes = rs_graph_node_count(stages->graph),
+               .subjects = rs_graph_subject_count(stages->graph),
+               .linked = stages->collapsed.node_count,
+               .links = stages->collapsed.link_count};
+    for (size_t r = 0; r < rs_store_relation_count(store); r++) {
+        rs_relation_info info = rs_store_relation(store, r);
+        bool src = rs_store_type(store, info.src_type).subject;
+        bool dst = rs_store_type(store, info.dst_type).subject;
+        s.ties += src && dst ? info.edge_count : 0;
+        s.between += src && dst;
+        s.ends += (uint64_t)src + dst;
+        s.edge_ends += ((uint64_t)src + dst) * info.edge_count;
+    }
+    return s;
+}
+
+/* Pages of ours that are in memory now; the second number of statm. */
+static uint64_t memory_held(void)
+{
+    unsigned long long all = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file != NULL) {
+        if (fscanf(file, "%llu %llu", &all, &resident) != 2) {
+            resident = 0;
+        }
+        fclose(file);
+    }
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t rsi_memory_left(const rs_work *work)
+{
+    (void)malloc_trim(0);
+    uint64_t held = memory_held() + BASE + work->memory_bytes / 32;
+    uint64_t left = work->memory_bytes > held ? work->memory_bytes - held : 1;
+    return work->memory_bytes == 0 ? 0 : left;
+}
+
+uint64_t rsi_plan_part(const rsi_plan *plan, uint64_t planned, uint64_t beside, const rs_work *work)
+{
+    if (plan->side_by_side) {
+        return planned;
+    }
+    uint64_t left = rsi_memory_left(work);
+    return left > beside ? left - beside : 1;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t detect_need(const sizes *s)
+{
+    return s->links * DETECT_LINK + s->linked * DETECT_NODE;
+}
+
+static uint64_t network_least(const sizes *s)
+{
+    uint64_t build = s->links * NETWORK_LINK + s->between * s->subjects * TIES_SUBJECT;
+    build += s->ties; /* an eighth of the ties at a time: eight readings */
+    return s->nodes * NETWORK_NODE + larger(build, s->nodes * SPREAD_NODE);
+}
+
+/* With every link in memory: ties and what is made of them and of the evidence. */
+static uint64_t network_wish(const sizes *s)
+{
+    uint64_t links = s->links * 2 * 8 + s->ties * 2 * (4 + 8);
+    return network_least(s) + links + (s->between + 2) * links / 2;
+}
+
+static uint64_t oddity_least(const sizes *s)
+{
+    return s->subjects * (ODDITY_SUBJECT + s->ends * ODDITY_SUBJECT_END) + s->nodes * 4;
+}
+
+static uint64_t score_need(const sizes *s)
+{
+    return s->links * SCORE_LINK + s->nodes * SCORE_NODE;
+}
+
+rs_status rsi_plan_middle(const rsi_stages *stages, const rs_work *work, rsi_plan *plan,
+                          rs_error *err)
+{
+    sizes s = sizes_of(stages);
+    uint64_t left = rsi_memory_left(work);
+    uint64_t least = larger(larger(detect_need(&s), network_least(&s)),
+                            larger(oddity_least(&s), score_need(&s)));
+    uint64_t oddity = oddity_least(&s) + s.edge_ends * ODDITY_EDGE;
+    uint64_t others = detect_need(&s) + oddity;
+    *plan = (rsi_plan){.side_by_side = true};
+    if (left == 0) {
+        return RS_OK;
+    }
+    if (least > left) {
+        uint64_t would_do = work->memory_bytes + (least - left);
+        return rs_fail(err, RS_EUSAGE,
+                       "a run over this store needs some %llu MB of memory, the budget is %llu MB; "
+                       "--memory %lluM would do",
+                       (unsigned long long)(would_do >> 20),
+                       (unsigned long long)(work->memory_bytes >> 20),
+                       (unsigned long long)(would_do >> 20) + 1);
+    }
+    plan->side_by_side = others + network_wish(&s) <= left;
+    plan->network_bytes = left - others;
+    plan->oddity_bytes = s.edge_ends * ODDITY_EDGE;
+    plan->oddity_beside = oddity_least(&s);
+    return RS_OK;
+}
+
+rsi_plan rsi_plan_score(const rsi_stages *stages, const rs_work *work)
+{
+    sizes s = sizes_of(stages);
+    uint64_t left = rsi_memory_left(work);
+    return (rsi_plan){.side_by_side = left == 0 || score_need(&s) + s.nodes * TRACE_NODE <= left};
+}

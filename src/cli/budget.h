@@ -1,0 +1,33 @@
+/* budget.h - how the stages of a run share the memory that it may use.
+ *
+ * What is held already is asked of the system; what a stage will need beside it is reckoned from
+ * the store's and the evidence's counts. Neither shows in any result: a plan only chooses what runs
+ * side by side and what goes to a file.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_CLI_BUDGET_H
+#define RSI_CLI_BUDGET_H
+
+#include "cli/stages.h"
+
+typedef struct rsi_plan {
+    bool side_by_side;      /* else the tasks follow one another, each with all there is */
+    uint64_t network_bytes; /* side by side: what a task may use; 0: no limit */
+    uint64_t oddity_bytes;
+    uint64_t oddity_beside; /* what oddity holds in any case */
+} rsi_plan;
+
+/* What is left of the budget now, 1 at least; 0: no limit. What earlier stages freed goes back to
+ * the system first. */
+uint64_t rsi_memory_left(const rs_work *work);
+/* What a task may use: its part of the plan, or all that is left now but `beside`. */
+uint64_t rsi_plan_part(const rsi_plan *plan, uint64_t planned, uint64_t beside,
+                       const rs_work *work);
+/* The communities, the network with the spread, and the oddity. RS_EUSAGE: the budget has no room
+ * for what has to be in memory, there or in the score after it; says what would do. */
+RS_MUST_USE rs_status rsi_plan_middle(const rsi_stages *stages, const rs_work *work, rsi_plan *plan,
+                                      rs_error *err);
+/* The score and what explains it; the two sizes are of no account. */
+rsi_plan rsi_plan_score(const rsi_stages *stages, const rs_work *work);
+
+#endif

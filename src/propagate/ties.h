@@ -1,0 +1,24 @@
+/* ties.h - who is tied to whom by one relation between subjects, each pair once at either end.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RSI_PROPAGATE_TIES_H
+#define RSI_PROPAGATE_TIES_H
+
+#include "propagate/links.h"
+#include "ringscope/graph.h"
+
+typedef struct rsi_ties {
+    uint64_t *first;  /* subjects + 1: partners of v are links first[v] .. first[v + 1] - 1 */
+    uint32_t *weight; /* by subject: what a tie of this relation may weigh at this end */
+    rsi_links links;
+    rs_adjacency graph; /* all of this as a graph without weights */
+    rsi_window window;  /* for whoever reads the rows in their order */
+} rsi_ties;
+
+/* Read a relation between two subject types. Where its ties need more than `memory_bytes` (0: no
+ * limit) they go to a file. RS_ENOMEM, RS_EIO, and the store's. */
+RS_MUST_USE rs_status rsi_ties_read(rsi_ties *ties, const rs_graph *graph, size_t relation,
+                                    uint64_t memory_bytes, const rs_work *work, rs_error *err);
+void rsi_ties_free(rsi_ties *ties);
+
+#endif
