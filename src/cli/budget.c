@@ -20,6 +20,7 @@ enum {
     TIES_SUBJECT = 20,       /* of each relation between subjects */
     ODDITY_SUBJECT = 40,     /* the column at hand, sorted, and the sums of all */
     ODDITY_SUBJECT_END = 32, /* counts of one relation at one end, sums and busiest days */
+    ODDITY_USE = 32,         /* of relations of things in a store of several batches */
     ODDITY_EDGE = 12,        /* and end: of the busiest days, where there is room */
     SCORE_LINK = 24,
     SCORE_NODE = 48,
@@ -34,15 +35,34 @@ typedef struct sizes {
     uint64_t between;   /* relations between subjects */
     uint64_t ends;      /* of relations that are subjects */
     uint64_t edge_ends; /* edges, as often as they end at a subject */
+    uint64_t uses;      /* edges of the relations of things that are counted at the same time */
 } sizes;
 
-static sizes sizes_of(const rsi_stages *stages)
+/* A store of one batch is counted as it is read. */
+static uint64_t uses_of(const rs_store *store, unsigned threads)
+{
+    uint64_t all = 0;
+    uint64_t largest = 0;
+    for (size_t r = 0; r < rs_store_relation_count(store); r++) {
+        rs_relation_info info = rs_store_relation(store, r);
+        if (rs_store_type(store, info.src_type).subject !=
+            rs_store_type(store, info.dst_type).subject) {
+            all += info.edge_count;
+            largest = info.edge_count > largest ? info.edge_count : largest;
+        }
+    }
+    uint64_t most = largest * (threads > 0 ? threads : 1);
+    return most < all ? most : all;
+}
+
+static sizes sizes_of(const rsi_stages *stages, const rs_work *work)
 {
     const rs_store *store = rs_graph_store(stages->graph);
     sizes s = {.nodes = rs_graph_node_count(stages->graph),
                .subjects = rs_graph_subject_count(stages->graph),
                .linked = stages->collapsed.node_count,
-               .links = stages->collapsed.link_count};
+               .links = stages->collapsed.link_count,
+               .uses = rs_store_batch_count(store) > 1 ? uses_of(store, work->threads) : 0};
     for (size_t r = 0; r < rs_store_relation_count(store); r++) {
         rs_relation_info info = rs_store_relation(store, r);
         bool src = rs_store_type(store, info.src_type).subject;
@@ -112,7 +132,8 @@ static uint64_t network_wish(const sizes *s)
 
 static uint64_t oddity_least(const sizes *s)
 {
-    return s->subjects * (ODDITY_SUBJECT + s->ends * ODDITY_SUBJECT_END) + s->nodes * 4;
+    return s->subjects * (ODDITY_SUBJECT + s->ends * ODDITY_SUBJECT_END) + s->nodes * 4 +
+           s->uses * ODDITY_USE;
 }
 
 static uint64_t score_need(const sizes *s)
@@ -123,7 +144,7 @@ static uint64_t score_need(const sizes *s)
 rs_status rsi_plan_middle(const rsi_stages *stages, const rs_work *work, rsi_plan *plan,
                           rs_error *err)
 {
-    sizes s = sizes_of(stages);
+    sizes s = sizes_of(stages, work);
     uint64_t left = rsi_memory_left(work);
     uint64_t least = larger(larger(detect_need(&s), network_least(&s)),
                             larger(oddity_least(&s), score_need(&s)));
@@ -151,7 +172,7 @@ rs_status rsi_plan_middle(const rsi_stages *stages, const rs_work *work, rsi_pla
 
 rsi_plan rsi_plan_score(const rsi_stages *stages, const rs_work *work)
 {
-    sizes s = sizes_of(stages);
+    sizes s = sizes_of(stages, work);
     uint64_t left = rsi_memory_left(work);
     return (rsi_plan){.side_by_side = left == 0 || score_need(&s) + s.nodes * TRACE_NODE <= left};
 }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #include "ringscope/error.h"
+#include "ringscope/maintain.h"
 #include "ringscope/store.h"
 #include "ringscope/text.h"
 #include "ringscope/work.h"
@@ -189,6 +190,12 @@ RS_MUST_USE rs_status rsi_store_status(rs_status status, rs_error *err);
 /* TYPE:ID as the user writes it: what stands before the first colon is the type (the caller frees
  * it), for ids may have colons; neither is empty. *id lies in `word`. RS_EUSAGE, RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_split_name(const char *word, char **type, rs_text *id, rs_error *err);
+
+/* Compact the store that words[0] names, with the defaults, where the batches beside its largest
+ * are more than 30 or hold more than a quarter of its edges (compact.c); else *result stays all
+ * zero. */
+RS_MUST_USE rs_status rsi_compact_when_due(const rsi_call *call, rs_compact_result *result,
+                                           rs_error *err);
 
 /* Refuse an output file (NULL: none) that is a folder, in a folder that is not there, or "-". */
 RS_MUST_USE rs_status rsi_check_file(const char *path, const char *option, rs_error *err);

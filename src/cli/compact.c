@@ -1,7 +1,9 @@
-/* compact.c - `ringscope compact`: write a store anew, smaller and faster, saying the same.
+/* compact.c - `ringscope compact`: write a store anew, smaller and faster, saying the same; and
+ * when `ringscope run --compact` does so.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/try.h"
@@ -10,6 +12,12 @@
 #include "ringscope/store.h"
 
 enum { YES, NO };
+
+/* A compaction costs what the store holds. Waiting until more than a quarter of it is new means
+ * that an edge is written some five times in all, however many nights come. Nights that small would
+ * lie side by side by the hundred, and each look-up asks each of them: hence also a greatest
+ * number, which adds a thirtieth of a compaction to a night. */
+enum { NEW_SHARE = 4, APART_MAX = 30 };
 
 typedef struct compact_options {
     int64_t window_s;
@@ -118,6 +126,53 @@ static rs_status run(rsi_call *call, rs_error *err)
     }
     fprintf(call->out, "store    %s", rsi_format_bytes(number, result.bytes_after));
     fprintf(call->out, " (was %s)\n", rsi_format_bytes(number, result.bytes_before));
+done:
+    return status;
+}
+
+/* Whether the batches beside the largest are many or large. Edges are counted as they were sent. */
+static rs_status is_due(const char *path, bool *due, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_store *store = NULL;
+    uint64_t *edges = NULL;
+    uint64_t total = 0;
+    uint64_t largest = 0;
+    size_t apart = 0;
+    RS_TRY(rsi_open_store(&store, path, err));
+    size_t count = rs_store_batch_count(store);
+    edges = calloc(count + 1, sizeof *edges);
+    if (edges == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu batches)", count);
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        rs_batch_info batch = rs_store_batch(store, i);
+        edges[batch.home] += batch.edge_count;
+        total += batch.edge_count;
+        apart += batch.home == i;
+    }
+    for (size_t i = 0; i < count; i++) {
+        largest = edges[i] > largest ? edges[i] : largest;
+    }
+    *due = apart > APART_MAX + 1 || total - largest > total / NEW_SHARE;
+done:
+    free(edges);
+    rs_store_close(store); /* or its own lock could keep the old files */
+    return status;
+}
+
+rs_status rsi_compact_when_due(const rsi_call *call, rs_compact_result *result, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_compact_options compact = RS_COMPACT_DEFAULTS;
+    bool due = false;
+    *result = (rs_compact_result){0};
+    RS_TRY(is_due(call->words[0], &due, err));
+    if (due) {
+        status = rs_compact(call->words[0], &compact, call->work, result, err);
+        RS_TRY(rs_context(err, status, "--compact"));
+    }
 done:
     return status;
 }

@@ -28,6 +28,7 @@ typedef struct options {
     uint64_t seed;
     uint64_t top;
     uint64_t keep_runs;
+    bool compact;
     bool no_network;
 } options;
 
@@ -61,6 +62,10 @@ static const rsi_option table[] = {
      "then keep the latest N runs of the store, this one among them, and take the others away; "
      "default all",
      1, 1e9, false},
+    {"compact", RSI_FLAG, NULL, offsetof(options, compact),
+     "first compact the store, where the batches beside its largest are more than 30 or hold more "
+     "than a quarter of its edges; they can then no longer be dropped alone",
+     0, 0, false},
     {"no-network", RSI_FLAG, NULL, offsetof(options, no_network),
      "do not keep the network that explain reads; it then takes as long as a run", 0, 0, false},
     {0},
@@ -106,6 +111,43 @@ static rs_status finish_trace(rsi_stages *stages, const rsi_settings *settings, 
     }
     rs_status status = rsi_trace_finish(stages->trace, &end, err);
     rsi_stages_time(stages, "network file", start);
+    return status;
+}
+
+static bool is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
+/* It would run into a file that goes to standard output. */
+static bool has_summary(const rsi_call *call)
+{
+    const options *o = call->options;
+    return !call->quiet && !is_stdout(o->report) && !is_stdout(o->risks);
+}
+
+/* Before the snapshot is opened that the run reads; its report is the same in any case. */
+static rs_status compact_first(const rsi_call *call, rsi_stages *stages, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint64_t start = rsi_clock_us();
+    rs_compact_result result;
+    char now[RSI_FORMAT_MAX];
+    char then[RSI_FORMAT_MAX];
+    const options *o = call->options;
+    if (!o->compact) {
+        return RS_OK;
+    }
+    RS_TRY(rsi_compact_when_due(call, &result, err));
+    if (result.merged_count > 0) {
+        rsi_stages_time(stages, "compact", start);
+        if (has_summary(call)) {
+            fprintf(call->out, "compacted: %zu batches, %s (were %s)\n", result.merged_count,
+                    rsi_format_bytes(now, result.bytes_after),
+                    rsi_format_bytes(then, result.bytes_before));
+        }
+    }
+done:
     return status;
 }
 
@@ -252,12 +294,6 @@ done:
     return status;
 }
 
-/* Then the summary is left out, so that it does not run into the file. */
-static bool is_stdout(const char *path)
-{
-    return path != NULL && strcmp(path, "-") == 0;
-}
-
 /* No output may stand where an input or the store is. */
 static rs_status check_outputs(const rsi_call *call, rs_error *err)
 {
@@ -291,6 +327,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     rs_work work = *call->work;
     uint64_t erasures_mark = 0;
     RS_TRY(check_outputs(call, err));
+    RS_TRY(compact_first(call, &stages, err));
     RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
     RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
@@ -315,7 +352,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     report.whitelist = o->whitelist != NULL ? &stages.whitelist : NULL;
     report.conflicts = &stages.conflicts;
     RS_TRY(keep(call, &stages, &report, erasures_mark, &id, err));
-    if (!call->quiet && !is_stdout(o->report) && !is_stdout(o->risks)) {
+    if (has_summary(call)) {
         RS_TRY(print_summary(call, &stages, &id, err));
     }
 done:

@@ -196,12 +196,14 @@ static rs_status count_things(const rs_graph *graph, size_t relation, rs_counts 
     rs_status status = RS_OK;
     rs_groups groups = {0};
     rs_relation_info info = rs_store_relation(graph->store, relation);
+    rs_work whole = work == NULL ? (rs_work){0} : *work;
+    whole.memory_bytes = 0; /* the part given is for what can be cut into slices; this cannot */
     uint32_t **peers =
         rsi_graph_type(graph, info.src_type)->subject ? &counts->src_peers : &counts->dst_peers;
     RS_TRY(rsi_graph_array(peers, counts->count, sizeof **peers, err));
     RS_TRY(
         rsi_graph_array(&counts->shared_things, counts->count, sizeof *counts->shared_things, err));
-    RS_TRY(rsi_groups_find(graph, relation, *peers, &groups, work, err));
+    RS_TRY(rsi_groups_find(graph, relation, *peers, &groups, work == NULL ? NULL : &whole, err));
     for (uint64_t i = 0; i < groups.use_count; i++) {
         (*peers)[groups.users[i]]++;
         counts->shared_things[groups.users[i]]++;

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""A report does not tell whether the store was compacted, nor that a batch was there and dropped.
+"""A report does not tell whether the store was compacted, nor that a batch was there and dropped;
+and `run --compact` compacts when it is due, not before.
 
 SPDX-License-Identifier: GPL-3.0-or-later"""
+import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -39,11 +42,11 @@ def ingest(folder, store, night):
          *(["--keep-rows"] if night == 0 else []), *files)
 
 
-def answer(folder, store, name):
+def answer(folder, store, name, *options):
     """The bytes of report and risks."""
     out = [os.path.join(folder, f"{name}.{kind}") for kind in ("json", "csv.out")]
     listed = [name for name in sorted(os.listdir(folder)) if name.startswith("blacklist")]
-    call("run", store, "--report", out[0], "--risks", out[1],
+    call("run", store, "--report", out[0], "--risks", out[1], *options,
          *(["--blacklist", os.path.join(folder, listed[0])] if listed else []))
     return b"".join(open(path, "rb").read() for path in out)
 
@@ -70,6 +73,91 @@ def window(folder):
         yield f"a window counted from a day: {said}"
 
 
+def merged(store):
+    """How many batches lie in another one's files."""
+    return sum(batch["merged"] for batch in json.loads(call("batches", store, "--format", "json"))["batches"])
+
+
+def data_files(store):
+    return sorted(name for name in os.listdir(store) if name.startswith("b"))
+
+
+def nightly(folder, store, whole):
+    """run --compact: the same answer, one segment afterwards, and nothing to do the second time."""
+    before = data_files(store)
+    with open(os.path.join(store, "lock"), "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        locked = subprocess.run([COMMAND, "run", store, "--compact"], capture_output=True, text=True, check=False)
+        if locked.returncode != 4 or "--compact: store" not in locked.stderr or "writes to it" not in locked.stderr:
+            yield f"run --compact of a locked store: {locked}"
+    if data_files(store) != before or os.path.exists(os.path.join(store, "runs")):
+        yield "run --compact of a locked store left something"
+    if answer(folder, store, "due", "--compact") != whole:
+        yield "run --compact: another report"
+    after = data_files(store)
+    if merged(store) != NIGHTS - 1 or len(after) >= len(before) or set(after) & set(before):
+        yield f"run --compact left {merged(store)} batches merged, and of files {after}"
+    call("verify", store, "--deep")
+    if answer(folder, store, "again", "--compact") != whole:
+        yield "run --compact once more: another report"
+    if data_files(store) != after:
+        yield "run --compact compacted a store that was compacted"
+    ingest(folder, store, 1)
+    if data_files(store) != after:
+        yield "a batch sent again after run --compact was taken for a new one"
+
+
+class Nights:
+    """A store whose batches have as many edges as they are asked to have."""
+
+    def __init__(self, folder, name):
+        self.store = os.path.join(folder, name)
+        self.mapping, self.rows = (os.path.join(folder, f"{name}.{kind}") for kind in ("json", "csv"))
+        self.count = 0
+        with open(self.mapping, "w", encoding="utf-8") as file:
+            file.write('{"sources": [{"match": "*", "format": "csv", "relations": [{"name": "uses", "kind": "shared",'
+                       '"src": {"type": "account", "column": "a"}, "dst": {"type": "device", "column": "d"}}]}]}')
+
+    def add(self, edges):
+        self.count += 1
+        with open(self.rows, "w", encoding="utf-8") as file:
+            file.write("a,d\n" + "".join(f"a{self.count}-{row},d{row % 7}\n" for row in range(edges)))
+        call("ingest", self.store, "--mapping", self.mapping, "--batch", f"n{self.count:03}", self.rows)
+
+    def run(self):
+        """What is merged after a run."""
+        call("run", self.store, "--compact", "--threads", "1")
+        return merged(self.store)
+
+
+def due(folder):
+    """Both limits, on either side."""
+    share, number = Nights(folder, "share"), Nights(folder, "number")
+    for edges, expected in ((30, 0), (5, 0), (5, 0), (1, 3), (13, 3), (1, 5)):
+        share.add(edges)
+        found = share.run()
+        if found != expected:
+            yield f"batch {share.count} of {edges} edges: {found} batches merged, expected {expected}"
+    number.add(1000)
+    for _ in range(30):
+        number.add(1)
+    found = [number.run()]
+    number.add(1)
+    found.append(number.run())
+    if found != [0, 31]:
+        yield f"30 and 31 batches beside the largest: {found} merged, expected 0 and 31"
+    number.add(1)
+    said = subprocess.run([COMMAND, "run", number.store, "--compact", "--progress", "none"], capture_output=True,
+                          text=True, check=True).stdout
+    if "compacted" in said or merged(number.store) != 31:
+        yield f"a run that compacted nothing: {said}"
+    number.add(1000)
+    said = subprocess.run([COMMAND, "run", number.store, "--compact", "--progress", "none"], capture_output=True,
+                          text=True, check=True).stdout
+    if not said.startswith("compacted: 34 batches, "):
+        yield f"a run that compacted: {said}"
+
+
 def main():
     findings = []
     with tempfile.TemporaryDirectory() as folder:
@@ -89,6 +177,10 @@ def main():
             call("verify", copy)
             if answer(folder, copy, "copy") != whole:
                 findings.append(f"compact {' '.join(options)}: another report")
+        copy = os.path.join(folder, "nightly")
+        shutil.copytree(store, copy, ignore=shutil.ignore_patterns("runs"))
+        findings += nightly(folder, copy, whole)
+        findings += due(folder)
         call("drop-batch", store, "night-1")
         call("compact", store)
         call("verify", store)
