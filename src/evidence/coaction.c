@@ -23,7 +23,8 @@
  * members (few targets, and everybody's). Relations that have times are lockstep.c's.
  *
  * Cost: O(acts * CROWD_MAX / 2) at the most. Coincidences are taken in as many rounds as keep a
- * round near ROUND_MAX of them (16 bytes each, twice); 4 bytes an act and a node beside the pairs.
+ * round near ROUND_MAX of them, fewer where the budget is small (16 bytes each, twice); 4 bytes an
+ * act and a node beside the pairs.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
@@ -33,9 +34,14 @@
 #include "base/fixed.h"
 #include "base/sort.h"
 #include "base/try.h"
+#include "graph/internal.h"
 
 enum { CROWD_MAX = 256, TARGETS_MIN = 2, CHANCE = 20 };
 #define ROUND_MAX  (UINT64_C(1) << 26)
+#define ROUND_MIN  (UINT64_C(1) << 16)
+#define HIT_BYTES  96 /* of memory: itself, its twin while sorting, as much for uneven rounds */
+#define ACT_BYTES  24 /* the pair, the actor, and what is linked of them */
+#define NODE_BYTES 16
 #define WEIGHT_MAX (UINT32_C(3) << 19) /* 1.5 */
 #define SUM_MAX    (UINT64_C(4095) << 20)
 
@@ -263,13 +269,18 @@ static rs_status co_action(const rsi_kind_input *input, const rs_work *work, rsi
         goto done;
     }
     RS_TRY(rs_graph_pairs(input->graph, input->relation, &pairs, &f.acts, work, err));
+    uint64_t held = f.acts * ACT_BYTES + (uint64_t)rs_graph_node_count(input->graph) * NODE_BYTES;
+    RS_TRY(rsi_graph_room(work, input->info.name, "those who act on the targets",
+                          held + ROUND_MIN * HIT_BYTES, err));
+    uint64_t fit = (work->memory_bytes - held) / HIT_BYTES;
+    uint64_t round_max = work->memory_bytes == 0 || fit > ROUND_MAX ? ROUND_MAX : fit;
     RS_TRY(group_by_target(&f, pairs, err));
     free(pairs);
     pairs = NULL;
     f.ln_acts = rsi_ln_q32(f.acts > 0 ? f.acts : 1);
     f.ln_all = rsi_ln_q32(subjects);
     seek(&f);
-    f.rounds = f.count / ROUND_MAX + 1;
+    f.rounds = f.count / round_max + 1;
     for (f.round = 0; f.round < f.rounds; f.round++) {
         RS_TRY(link_round(&f, out, err));
     }

@@ -17,8 +17,9 @@
 #define RSI_LINK_ONE (UINT64_C(1) << 62)
 
 /* Links of a row that is cut: those that bring the node most, ties by node, and none that brings
- * less than a 64th of what the first one does. */
-enum { RSI_KEPT_LINKS = 8, RSI_KEPT_LEAST = 64 };
+ * less than a 4096th of what the first one does: few links, or parts too small, tell a wrong story
+ * of who is behind a risk. */
+enum { RSI_KEPT_LINKS = 128, RSI_KEPT_LEAST = 4096 };
 /* Of a link of a cut row this many bits are left, the others are 0: its part of a risk is told at
  * most 2^-11 of it too small, never too large. */
 enum { RSI_KEPT_LINK_BITS = 12 };

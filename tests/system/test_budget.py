@@ -115,7 +115,7 @@ def main():
     scale = 10 if INSTRUMENTED else 1
     with tempfile.TemporaryDirectory() as folder:
         generated(folder, 100000 // scale)
-        payments(folder, 2000000 // scale)
+        payments(folder, 800000 // scale)
     for failure in failures:
         print(failure, file=sys.stderr)
     return 1 if failures else 0
