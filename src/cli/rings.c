@@ -349,7 +349,7 @@ static void print_when(FILE *out, const rs_cluster_fact *fact)
         rsi_print_text(out, fact->amount);
         fputs(fact->currency.length > 0 ? " " : "", out);
         rsi_print_text(out, fact->currency);
-        fputs(" in all", out);
+        fputs(" in all their dealings", out);
     }
 }
 

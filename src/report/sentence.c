@@ -23,9 +23,12 @@ static const struct template
 templates[] = {
     {"shared_", "%M %{shares|share} %T"},
     {"same_time_", "%M used %T at the same time"},
-    {"lockstep", "%M acted on the same %c %[target|targets] within minutes of each other"},
-    {"co_action", "%M acted on the same %c %[target|targets] that few others acted on"},
-    {"relay", "%M %{passes|pass} money on within days, nearly whole, to %c %[account|accounts]"},
+    {"lockstep", "%M are tied by acting on the same targets within minutes of each other: %c "
+                 "%[target|targets]"},
+    {"co_action",
+     "%M are tied by acting on the same targets that few others act on: %c %[target|targets]"},
+    {"relay", "%M are on ways on which money is passed on within days, nearly whole, to %c "
+              "%[account|accounts]"},
     {"cycle", "%M sent money round that came back within days, nearly whole"},
     {"hard_", "%M %{is|are} tied by %c verified %t"},
     {"identity", "%M %{is|are} tied by %c verified %t"},
