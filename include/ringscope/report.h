@@ -157,6 +157,7 @@ typedef struct rs_cluster_member {
     uint32_t membership;
     rs_role role;
     bool known;
+    bool cleared; /* on the whitelist of that run */
 } rs_cluster_member;
 
 typedef struct rs_cluster_thing {

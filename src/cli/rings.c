@@ -67,6 +67,16 @@ static void cell(rsi_table *table, rs_text text, size_t columns)
     free(safe);
 }
 
+/* On the whitelist: who decides about a ring must see them. */
+static size_t cleared_count(const rs_cluster *cluster)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < cluster->member_count; i++) {
+        count += cluster->members[i].cleared;
+    }
+    return count;
+}
+
 static size_t known_count(const rs_cluster *cluster)
 {
     size_t count = 0;
@@ -149,6 +159,9 @@ static void print_head(FILE *out, const rs_cluster *cluster)
     fprintf(out, "  score %.3f%s\n", of_million(cluster->score),
             cluster->score >= RS_SUSPECT ? ", a suspect" : "");
     fprintf(out, "%zu members, %zu known", cluster->member_count, known_count(cluster));
+    if (cleared_count(cluster) > 0) {
+        fprintf(out, ", %zu cleared", cleared_count(cluster));
+    }
     if (cluster->since.length > 0) {
         fputs("; ", out);
         rsi_print_text(out, cluster->event);
@@ -200,7 +213,8 @@ static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limi
         cell(table, member->node.id, 0);
         rsi_table_cell(table, "%.3f", of_million(member->risk));
         rsi_table_cell(table, "%.3f", of_million(member->membership));
-        rsi_table_cell(table, "%s%s", roles[member->role], member->known ? ", known" : "");
+        rsi_table_cell(table, "%s%s%s", roles[member->role], member->known ? ", known" : "",
+                       member->cleared ? ", cleared" : "");
     }
     fputs("\nmembers\n", out);
     rs_status status = rsi_table_print(table, out, 2, err);

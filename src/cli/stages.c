@@ -88,6 +88,22 @@ static rs_status check_subjects(const rs_store *store, rs_error *err)
                                 rs_store_type(store, 0).name, count > 1 ? ", ..." : "");
 }
 
+/* "2026" is a Unix time, of 1970: a night before all events is a mistake, no finding. */
+static rs_status check_as_of(const rs_store *store, int64_t as_of, rs_error *err)
+{
+    int64_t first = INT64_MAX;
+    char from[RSI_FORMAT_MAX];
+    char given[RSI_FORMAT_MAX];
+    for (size_t i = 0; i < rs_store_relation_count(store); i++) {
+        rs_relation_info info = rs_store_relation(store, i);
+        first = info.time_min != RS_NO_TIME && info.time_min < first ? info.time_min : first;
+    }
+    return as_of == RS_NO_TIME || first == INT64_MAX || as_of >= first
+               ? RS_OK
+               : rs_fail(err, RS_EUSAGE, "the as-of time %s is before the first event, of %s",
+                         rsi_format_time(given, as_of), rsi_format_time(from, first));
+}
+
 rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const char *blacklist,
                               const char *whitelist, const rsi_settings *settings,
                               const rs_work *work, rs_error *err)
@@ -96,6 +112,7 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     uint64_t start = rsi_clock_us();
     RS_TRY(rsi_open_store(&stages->store, store_path, err));
     RS_TRY(rs_context(err, check_subjects(stages->store, err), "store \"%s\"", store_path));
+    RS_TRY(check_as_of(stages->store, settings->graph.as_of, err));
     RS_TRY(rs_graph_open(&stages->graph, stages->store, &settings->graph, work, err));
     rsi_stages_time(stages, "graph", start);
     start = rsi_clock_us();
