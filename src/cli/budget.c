@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 enum {
-    BASE = 8 << 20,          /* a thread's windows, decoders, buffers */
-    DETECT_LINK = 64,        /* arcs both ways, and as many again while they are contracted */
-    DETECT_NODE = 64,        /* movers' tallies, labels, layouts */
-    NETWORK_NODE = 28,       /* rows, totals, entities */
-    NETWORK_LINK = 16,       /* rows of the evidence while the network is put together */
-    SPREAD_NODE = 33,        /* five numbers and a bit */
-    TIES_SUBJECT = 20,       /* of each relation between subjects */
+    BASE = 16 << 20,   /* windows, decoders and buffers of threads, and what the allocator keeps */
+    DETECT_LINK = 64,  /* arcs both ways, and as many again while they are contracted */
+    DETECT_NODE = 64,  /* movers' tallies, labels, layouts */
+    NETWORK_NODE = 28, /* rows, totals, entities */
+    NETWORK_LINK = 16, /* rows of the evidence while the network is put together */
+    SPREAD_NODE = 33,  /* five numbers and a bit */
+    TIES_SUBJECT = 20, /* of each relation between subjects */
     ODDITY_SUBJECT = 40,     /* the column at hand, sorted, and the sums of all */
     ODDITY_SUBJECT_END = 32, /* counts of one relation at one end, sums and busiest days */
     ODDITY_USE = 32,         /* of relations of things in a store of several batches */
