@@ -17,7 +17,7 @@ import tempfile
 
 COMMAND = os.path.abspath(sys.argv[1])
 with open(COMMAND, "rb") as file:
-    INSTRUMENTED = b"__asan" in file.read()  # then memory says nothing, and all is slow
+    INSTRUMENTED = b"__asan" in file.read()
 MIB = 1 << 20
 LEAST = 64
 failures = []
@@ -75,7 +75,7 @@ def check(name, store, blacklist):
             failures.append(f"{name}, {least}M, {threads} threads: {said}")
         elif content != whole[3]:
             failures.append(f"{name}, {least}M, {threads} threads: other bytes")
-        elif peak > least and not INSTRUMENTED:
+        elif peak > least:
             failures.append(f"{name}, {least}M, {threads} threads: peak {peak:.0f} MiB")
     if os.listdir(os.path.join(store, "runs")).count("latest") != 1 or \
             any(entry.startswith(".tmp-") for entry in os.listdir(os.path.join(store, "runs"))):
@@ -112,10 +112,12 @@ def payments(folder, rows):
 
 
 def main():
-    scale = 10 if INSTRUMENTED else 1
+    if INSTRUMENTED:
+        print("a sanitizer's own memory counts against the budget: skipped")
+        return 77
     with tempfile.TemporaryDirectory() as folder:
-        generated(folder, 100000 // scale)
-        payments(folder, 800000 // scale)
+        generated(folder, 100000)
+        payments(folder, 800000)
     for failure in failures:
         print(failure, file=sys.stderr)
     return 1 if failures else 0
