@@ -10,13 +10,13 @@ import time
 LIMIT_S = 300  # whoever waits as long waits for what will not come
 
 
-def until(condition, limit_s=LIMIT_S):
+def until(condition, limit_s=LIMIT_S, pause_s=.01):
     """Whether it came true."""
     end = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.01)
+        time.sleep(pause_s)
     return True
 
 
@@ -29,7 +29,7 @@ def _read(path):
 
 
 def catches(process, number):
-    """Has the process come as far as to have a handler for the signal?"""
+    """Has the process a handler for the signal by now? Before the first line of main nobody listens."""
     for line in _read(f"/proc/{process}/status").splitlines():
         if line.startswith("SigCgt:"):
             return int(line.split()[1], 16) >> (number - 1) & 1 == 1
