@@ -20,15 +20,15 @@
 #include "report/trace_internal.h"
 #include "store/intcodec.h"
 
-uint64_t rsi_trace_identity(const char *store_digest, int64_t as_of)
+uint64_t rsi_trace_identity(const rs_run_id *id)
 {
-    return rsi_hash64(store_digest, strlen(store_digest), (uint64_t)as_of);
+    return rsi_hash64(id->text, strlen(id->text), 0);
 }
 
 /* ---- the files ------------------------------------------------------------------------------- */
 
 rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph *graph,
-                        const rs_work *work, rs_error *err)
+                        const rs_report_options *options, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_trace *trace = calloc(1, sizeof *trace);
@@ -37,15 +37,14 @@ rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph 
     }
     trace->made = (rsi_making)RSI_NO_MAKING;
     trace->graph = graph;
-    uint64_t identity =
-        rsi_trace_identity(rs_store_digest(rs_graph_store(graph)), rs_graph_as_of(graph));
-    trace->identity = identity;
     trace->met = calloc((size_t)rs_graph_node_count(graph) + 1, 1);
     if (trace->met == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", rs_graph_node_count(graph));
         goto done;
     }
     RS_TRY(rsi_making_begin(&trace->made, store_path, work, err));
+    RS_TRY(rsi_run_inputs_write(trace->made.path, graph, options, &trace->inputs, err));
+    uint64_t identity = trace->identity = rsi_trace_identity(&trace->inputs.id);
     RS_TRY(rsi_pages_create(&trace->network, trace->made.folder, rsi_run_file_name(RS_RUN_NETWORK),
                             identity, err));
     RS_TRY(rsi_pages_create(&trace->counts, trace->made.folder, rsi_run_file_name(RS_RUN_COUNTS),
@@ -76,6 +75,11 @@ void rsi_trace_free(rsi_trace *trace)
 const rsi_making *rsi_trace_folder(const rsi_trace *trace)
 {
     return &trace->made;
+}
+
+const rsi_run_inputs *rsi_trace_inputs(const rsi_trace *trace)
+{
+    return &trace->inputs;
 }
 
 /* ---- relations of subjects ------------------------------------------------------------------- */
