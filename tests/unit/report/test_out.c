@@ -352,7 +352,7 @@ static void puts_parts_in_the_order_in_which_they_are_added(void **state)
     assert_int_equal(write_parts(NULL), RS_OK);
     assert_int_equal(read_file(found, sizeof found), 200012);
     assert_memory_equal(found, "<()><(y", 7);
-    assert_memory_equal(found + 200003, "yyyy)><()", 9);
+    assert_memory_equal(found + 200003, "yyy)><()>", 9);
 }
 
 static void tells_of_a_part_that_had_no_memory(void **state)
