@@ -23,6 +23,7 @@
 #include "report/runs.h"
 
 static const char making[] = ".tmp-";
+static const char pointing[] = ".latest.";
 enum { WAIT_MS = 50, NAMES_MAX = 10000 };
 
 static rs_status no_memory(rs_error *err)
@@ -117,14 +118,21 @@ static bool is_left(int folder, const char *name)
     return left;
 }
 
+/* Folders that were to become runs, and files that were to become `latest`: who writes it has the
+ * runs locked, as has whoever asks here. */
+static bool is_made(const char *name)
+{
+    return strncmp(name, making, strlen(making)) == 0 ||
+           strncmp(name, pointing, strlen(pointing)) == 0;
+}
+
 void rsi_runs_sweep(const rsi_runs *runs)
 {
     DIR *folder = opendir(runs->path);
     for (const struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
          entry = readdir(folder)) {
         char *path;
-        if (strncmp(entry->d_name, making, strlen(making)) == 0 &&
-            is_left(runs->folder, entry->d_name) &&
+        if (is_made(entry->d_name) && is_left(runs->folder, entry->d_name) &&
             asprintf(&path, "%s/%s", runs->path, entry->d_name) >= 0) {
             rsi_run_remove(path);
             free(path);
