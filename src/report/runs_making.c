@@ -235,6 +235,9 @@ static rs_status exchange(const char *made, const char *path, rs_error *err)
         rsi_run_remove(made);
         return RS_OK;
     }
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
+        return rs_fail(err, RS_EIO, "exchange with \"%s\": %s", path, strerror(errno));
+    }
     /* A file system that cannot exchange: the old one goes first. A kill in between costs a run
      * that its inputs make again, never a half of one. */
     rsi_run_remove(path);
