@@ -21,6 +21,9 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+from both import MAPPING  # noqa: E402 pylint: disable=wrong-import-position
+
 COMMAND, WORDS = os.path.abspath(sys.argv[1]), sys.argv[3:]
 BUILD = os.path.dirname(COMMAND)
 SHIM = os.environ.get("RS_FAULT_SHIM", os.path.join(BUILD, "tests", "fault_shim.so"))
@@ -60,16 +63,6 @@ def copy(base, store):
 
 
 # ---- what is done to a store ------------------------------------------------------------------
-
-MAPPING = {"sources": [
-    {"match": "use*.csv", "relations": [
-        {"name": "uses", "kind": "shared", "src": {"type": "account", "column": "a"},
-         "dst": {"type": "device", "column": "d"}, "time": "t"}],
-     "nodes": [{"type": "account", "column": "a", "attributes": ["age"]}]},
-    {"match": "pay*.csv", "relations": [
-        {"name": "pays", "kind": "payment", "src": {"type": "account", "column": "a"},
-         "dst": {"type": "account", "column": "b"}, "time": "t", "amount": "m", "key": "k"}]}]}
-
 
 def write_rows(folder, night, rows):
     draw = random.Random(night)
