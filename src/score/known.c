@@ -3,8 +3,8 @@
  * Known members: k of a group's n members are on a blacklist of K among N accounts. Known things: k
  * of the t things that its members share are, of K listed ones among the T things that members
  * share in all groups of the night. Both: -log10 P(X >= k) of the hypergeometric distribution, at
- * most SEED_DECADES_MAX for each hit, because a listing can be wrong (10^-1.5: one in thirty); and
- * a listing counts by its strength, faded with age, as it does in propagation.
+ * most SEED_DECADES_MAX for each hit, because a listing can be wrong (10^-1.5: one in thirty),
+ * times the strength of the listing, faded with age as it does in propagation.
  *
  * That somebody is listed says nothing about those around him but through what they share: what a
  * group with little evidence of its own gets from a listing ranks it, and makes it no suspect. Of
@@ -39,7 +39,7 @@ typedef struct draw {
     double strength;
 } draw;
 
-/* -log10 of the chance of at least so many hits, as far as their listings are to be trusted. The
+/* -log10 of the chance of at least so many hits, as far as their listings can be trusted. The
  * terms fall off fast; those beyond HYPERGEOMETRIC_TERMS_MAX are nothing. */
 static double surprise_of(const draw *d)
 {
@@ -57,7 +57,7 @@ static double surprise_of(const draw *d)
                    ln_choose((double)d->all - d->marked, (double)d->drawn - j) - total);
     }
     double decades = -log10(fmax(fmin(sum, 1.0), 1e-300));
-    return fmax(0, fmin(decades, SEED_DECADES_MAX * d->hits)) * d->strength / d->hits;
+    return fmax(0, fmin(decades, SEED_DECADES_MAX * d->strength));
 }
 
 /* ---- who is listed -----------------------------------------------------------------------------

@@ -402,7 +402,7 @@ static void believes_a_listing_as_far_as_it_is_strong(void **state)
     double whole = -log10(3 / 20.0);
     assert_true(fabs(decades_now() - towards(whole)) < 1e-4);
     n.seed[small_account(&n.small, "a0")] = RS_RISK_ONE / 4;
-    assert_true(fabs(decades_now() - towards(whole / 4)) < 1e-4);
+    assert_true(fabs(decades_now() - towards(1.5 / 4)) < 1e-4);
     n.seed[small_account(&n.small, "a0")] = 0; /* faded away */
     assert_true(fabs(decades_now()) < 1e-4);
     close_night();
