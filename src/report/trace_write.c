@@ -3,7 +3,7 @@
  * Columns of counts come while the network is still being spread over, so they have a file of their
  * own.
  *
- * Memory: a byte a node; a column needs 8 bytes a subject while it is looked at.
+ * Memory: a byte a node.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/sort.h"
 #include "base/try.h"
 #include "report/bits.h"
 #include "report/report.h"
@@ -126,83 +125,6 @@ done:
 
 /* ---- odd counts ------------------------------------------------------------------------------ */
 
-/* Values in order, coarsely: to their seven highest bits, small ones exactly. */
-enum { FINE_BITS = 6, CLASSES = 64 << FINE_BITS };
-
-static unsigned class_of(uint64_t value)
-{
-    unsigned width = rsi_width_of(value);
-    return width <= FINE_BITS
-               ? (unsigned)value
-               : (width - FINE_BITS) << FINE_BITS |
-                     ((unsigned)(value >> (width - FINE_BITS - 1)) & ((1u << FINE_BITS) - 1));
-}
-
-/* Of subjects, `count` of them, in millionths. */
-static uint64_t share_of(const rsi_trace *trace, uint64_t count)
-{
-    return count * (uint64_t)RS_MILLION / rs_graph_subject_count(trace->graph);
-}
-
-/* The lowest class of values that may be kept, and how many subjects it and those above have. */
-static unsigned find_class(const rsi_trace *trace, const int64_t *values, uint32_t subjects,
-                           size_t *above)
-{
-    uint32_t by_class[CLASSES] = {0};
-    unsigned lowest = CLASSES;
-    for (uint32_t v = 0; v < subjects; v++) {
-        by_class[values[v] > 0 ? class_of((uint64_t)values[v]) : 0]++;
-    }
-    for (*above = 0; lowest > 1 && share_of(trace, *above) <= RSI_TRACE_ODD_MAX; lowest--) {
-        *above += by_class[lowest - 1];
-    }
-    bool single = lowest < 2 << FINE_BITS; /* of one value: then all of the class is too many */
-    if (single && share_of(trace, *above) > RSI_TRACE_ODD_MAX) {
-        *above -= by_class[lowest++];
-    }
-    return lowest;
-}
-
-/* Subjects whose value few reach: keys them, ascending, values their shares. Lent until the next
- * call. */
-static rs_status find_odd(rsi_trace *trace, const int64_t *values, rsi_record **out, size_t *count,
-                          rs_error *err)
-{
-    rs_status status = RS_OK;
-    uint32_t subjects = rs_graph_subject_count(trace->graph);
-    size_t above = 0, found = 0, kept = 0;
-    *count = 0;
-    if (subjects == 0) {
-        return RS_OK;
-    }
-    unsigned lowest = find_class(trace, values, subjects, &above);
-    trace->values.length = 0;
-    RS_TRY(rsi_buffer_reserve(&trace->values, (above + 1) * sizeof(rsi_record), err));
-    rsi_record *odd = (rsi_record *)(void *)trace->values.bytes;
-    for (uint32_t v = 0; v < subjects; v++) {
-        if (values[v] > 0 && class_of((uint64_t)values[v]) >= lowest) {
-            odd[found++] = (rsi_record){.key = ~(uint64_t)values[v], .value = v};
-        }
-    }
-    RS_TRY(rsi_sort_records(odd, found, NULL, err));
-    for (size_t end; kept < found; kept = end) {
-        for (end = kept + 1; end < found && odd[end].key == odd[kept].key; end++) {
-        }
-        uint64_t share = share_of(trace, end);
-        if (share > RSI_TRACE_ODD_MAX) {
-            break;
-        }
-        for (size_t i = kept; i < end; i++) {
-            odd[i] = (rsi_record){.key = odd[i].value, .value = share};
-        }
-    }
-    RS_TRY(rsi_sort_records(odd, kept, NULL, err));
-    *out = odd;
-    *count = kept;
-done:
-    return status;
-}
-
 /* [ entries u32 ][ bits of a value, of a share u8 ][ 0 u16 ], then places among the page's subjects
  * (12 bits), values and shares, each packed. */
 static rs_status put_odd_page(rsi_trace *trace, uint32_t first, const uint64_t *places,
@@ -225,22 +147,24 @@ done:
     return status;
 }
 
-static rs_status put_odd(rsi_trace *trace, const int64_t *values, uint32_t section, rs_error *err)
+static rs_status put_odd(rsi_trace *trace, const int64_t *values, const uint32_t *at_least,
+                         uint32_t section, rs_error *err)
 {
     rs_status status = RS_OK;
     uint64_t places[RSI_TRACE_ODD_PAGE], kept[RSI_TRACE_ODD_PAGE], shares[RSI_TRACE_ODD_PAGE];
     uint32_t subjects = rs_graph_subject_count(trace->graph);
-    rsi_record *odd = NULL;
-    size_t count = 0, at = 0;
-    RS_TRY(find_odd(trace, values, &odd, &count, err));
+    /* What is still a share of RSI_TRACE_ODD_MAX millionths, cut off. */
+    uint64_t most = ((RSI_TRACE_ODD_MAX + 1) * (uint64_t)subjects - 1) / RS_MILLION;
     RS_TRY(rsi_pages_section(trace->counts, section, err));
     for (uint32_t v = 0, end; v < subjects; v = end) {
         size_t filled = 0;
         end = subjects - v < RSI_TRACE_ODD_PAGE ? subjects : v + RSI_TRACE_ODD_PAGE;
-        for (; at < count && odd[at].key < end; at++) {
-            places[filled] = odd[at].key - v;
-            kept[filled] = (uint64_t)values[odd[at].key];
-            shares[filled++] = odd[at].value;
+        for (uint32_t i = v; i < end; i++) {
+            if (at_least[i] - 1 < most) { /* 0 is none */
+                places[filled] = i - v;
+                kept[filled] = (uint64_t)values[i];
+                shares[filled++] = at_least[i] * (uint64_t)RS_MILLION / subjects;
+            }
         }
         RS_TRY(put_odd_page(trace, v, places, kept, shares, filled, err));
     }
@@ -249,7 +173,7 @@ done:
 }
 
 rs_status rsi_trace_column(void *context, const char *name, unsigned decimals,
-                           const int64_t *values, rs_error *err)
+                           const int64_t *values, const uint32_t *at_least, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_trace *trace = context;
@@ -260,7 +184,7 @@ rs_status rsi_trace_column(void *context, const char *name, unsigned decimals,
     }
     RS_TRY(rsi_buffer_add(&trace->names_of_columns, &digits, 1, err));
     RS_TRY(rsi_buffer_add(&trace->names_of_columns, name, strlen(name) + 1, err));
-    RS_TRY(put_odd(trace, values, section, err));
+    RS_TRY(put_odd(trace, values, at_least, section, err));
     trace->column_count++;
 done:
     return rs_context(err, status, "what explains the run");
