@@ -213,9 +213,8 @@ static rs_status keep_trace(rsi_trace *trace, rsi_numbers *numbers, rs_run_id *i
     RS_TRY(rsi_trace_network(trace, &network.adjacency, &spread, seed, risk, &evidence, err));
     RS_TRY(rsi_oddity(shared.graph, numbers, &work, rsi_trace_column, trace, oddity, err));
     RS_TRY(rsi_trace_counts(trace, numbers, err));
-    RS_TRY(rsi_trace_finish(trace, &end, err));
     RS_TRY(rsi_run_keep(shared.store_path, shared.graph, &shared.findings, &shared.options, &record,
-                        trace, &work, id, err));
+                        trace, &end, &work, id, err));
 done:
     return status;
 }
