@@ -24,7 +24,9 @@
 #include "base/try.h"
 #include "score/candidates.h"
 #include "score/fact_times.h"
+#include "score/roles.h"
 #include "score/sharing.h"
+#include "score/victims.h"
 
 #define SEED_DECADES_MAX 1.5
 #define THRESHOLD_EXTRA  1.0
@@ -582,6 +584,19 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
     return RS_OK;
 }
 
+/* What members of the first rings do with money, and whose they take. */
+static rs_status follow_money(const scorer *s, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_payments inside = {0};
+    const rs_score_input *input = s->input;
+    RS_TRY(rsi_roles_find(input->graph, input->pass_window_s, work, s->out, &inside, err));
+    RS_TRY(rsi_victims_find(input, s->known, &inside, work, s->out, err));
+done:
+    rsi_payments_free(&inside);
+    return status;
+}
+
 static void scorer_free(scorer *s)
 {
     rsi_candidates_free(&s->candidates);
@@ -602,9 +617,10 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(rs_work_report(work, "score", "steps", 0, 4, err));
     RS_TRY(rsi_candidates_find(input, options->trim, work, &s.candidates, err));
     RS_TRY(rs_work_report(work, "score", "steps", 1, 4, err));
+    RS_TRY(mark_known(&s, err));
+    RS_TRY(rsi_payers_drop(input, s.known, &s.candidates, work, err));
     RS_TRY(rsi_sharing_find(input, &s.candidates, work, &s.sharing, err));
     RS_TRY(rs_work_report(work, "score", "steps", 2, 4, err));
-    RS_TRY(mark_known(&s, err));
     RS_TRY(score_groups(&s, err));
     ring_of = malloc((s.candidates.count + 1) * sizeof *ring_of);
     if (ring_of == NULL) {
@@ -615,6 +631,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(make_rings(&s, ring_of, err));
     RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
     RS_TRY(fill_nodes(&s, ring_of, err));
+    RS_TRY(follow_money(&s, work, err));
 done:
     scorer_free(&s);
     free(ring_of);
@@ -632,6 +649,8 @@ void rs_findings_free(rs_findings *findings)
     free(findings->reasons);
     free(findings->facts);
     free(findings->fact_users);
+    free(findings->paid);
+    free(findings->victims);
     free(findings->nodes);
     free(findings->evidence_by_kind);
     free(findings->hubs);
