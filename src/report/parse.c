@@ -230,7 +230,9 @@ static rs_status read_role(rs_report *report, const char *key, void *to, rs_erro
             return RS_OK;
         }
     }
-    return status != RS_OK ? status : rsi_damaged_at(report, key, "a role", err);
+    return status != RS_OK
+               ? status
+               : rsi_damaged_at(report, key, "core, member, bridge, collector, exit or hub", err);
 }
 
 static const field named_fields[] = {
@@ -263,6 +265,7 @@ static rs_status read_member(rs_report *report, rs_error *err)
         {"membership", read_millionths, offsetof(rs_cluster_member, membership), false},
         {"known", read_flag, offsetof(rs_cluster_member, known), false},
         {"cleared", read_flag, offsetof(rs_cluster_member, cleared), true},
+        {"disputed", read_flag, offsetof(rs_cluster_member, disputed), true},
         {"role", read_role, offsetof(rs_cluster_member, role), false},
         {NULL, NULL, 0, false},
     };

@@ -343,7 +343,8 @@ static int ask_whether_to_stop(void *context, const rs_progress *now)
 static rs_status write_result(void *context, size_t index, unsigned worker, rs_error *err)
 {
     results *r = context;
-    rs_work quiet = {.threads = 1, .progress = ask_whether_to_stop, .context = r};
+    rs_work quiet = {
+        .threads = rsi_parallel_workers(r->work), .progress = ask_whether_to_stop, .context = r};
     const rs_work *work = worker == 0 ? r->work : &quiet;
     rs_status status = index == 0
                            ? rsi_report_write(r->graph, r->findings, r->options, work, r->report,

@@ -139,13 +139,13 @@ static void find_pairs(payers *p)
 }
 
 /* Who paid, was never paid, and paid nobody whom another one did not pay that paid more. */
-static size_t find_payers(const payers *p, const uint8_t *known)
+static size_t find_payers(const payers *p)
 {
     size_t count = 0;
     for (size_t i = 0; i < p->pair_count; i++) {
         uint32_t v = p->pairs[i].src;
         bool first = i == 0 || p->pairs[i - 1].src != v;
-        bool fits = p->most[v] == 0 && p->most[p->pairs[i].dst] > p->payees[v] && !known[v];
+        bool fits = p->most[v] == 0 && p->most[p->pairs[i].dst] > p->payees[v];
         p->only_paid[v] = fits && (first || p->only_paid[v]);
     }
     for (size_t i = 0; i < p->pair_count; i++) {
@@ -161,11 +161,17 @@ static bool paid(const payers *p, uint32_t src, uint32_t dst)
     return bsearch(&wanted, p->pairs, p->pair_count, sizeof wanted, by_ends) != NULL;
 }
 
-/* Whoever something else ties to its group stays. */
+/* Whoever is known, or tied to its group by something else, stays. */
 static void keep_tied(const payers *p)
 {
     const rs_evidence *evidence = p->input->evidence;
+    const rs_list *blacklist = p->input->blacklist;
     uint32_t subjects = rs_graph_subject_count(p->input->graph);
+    for (size_t i = 0; blacklist != NULL && i < blacklist->count; i++) {
+        if (blacklist->entries[i].node < subjects) {
+            p->only_paid[blacklist->entries[i].node] = 0;
+        }
+    }
     for (size_t i = 0; i < evidence->link_count; i++) {
         const rs_link *link = &evidence->links[i];
         bool same = link->b < subjects && p->candidates->of[link->a] == p->candidates->of[link->b];
@@ -217,8 +223,8 @@ static void leave(const payers *p)
     }
 }
 
-rs_status rsi_payers_drop(const rs_score_input *input, const uint8_t *known,
-                          rsi_candidates *candidates, const rs_work *work, rs_error *err)
+rs_status rsi_payers_drop(const rs_score_input *input, rsi_candidates *candidates,
+                          const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     payers p = {.input = input, .candidates = candidates};
@@ -229,7 +235,7 @@ rs_status rsi_payers_drop(const rs_score_input *input, const uint8_t *known,
     }
     RS_TRY(payers_alloc(&p, err));
     find_pairs(&p);
-    if (find_payers(&p, known) > 0) {
+    if (find_payers(&p) > 0) {
         keep_tied(&p);
         leave(&p);
     }

@@ -1,6 +1,6 @@
 /* victims.c - outsiders whose money a ring took: who paid it, and nothing else.
  *
- * Plain rule. A victim of a ring is in no ring and on no blacklist; no member ever paid it; and of
+ * Plain rule. A victim of a ring is in no ring and on no list; no member ever paid it; and of
  * each payment that it made to members, the ring made use at once: within the window in which money
  * rests before it is passed on (payments.h),
  *
@@ -35,7 +35,7 @@ typedef struct crossing {
 
 typedef struct finder {
     const rs_score_input *input;
-    const uint8_t *known;
+    const uint8_t *listed;
     const rsi_payments *inside;
     uint32_t *ring; /* by subject: its ring, if that has a collector or an exit */
     uint8_t *part;  /* by subject: its role in such a ring */
@@ -123,7 +123,7 @@ static size_t keep_victims(const finder *f, const rsi_payment *items, size_t cou
     for (size_t i = 0; i < count; i++) {
         bool in = f->ring[items[i].dst] == items[i].group;
         uint32_t outsider = in ? items[i].src : items[i].dst;
-        bool victims = in && !f->known[outsider] && f->out->nodes[outsider].ring == RS_NO_RING &&
+        bool victims = in && !f->listed[outsider] && f->out->nodes[outsider].ring == RS_NO_RING &&
                        is_used(f, &items[i]);
         f->crossings[i] =
             (crossing){.outsider = outsider, .victims = victims, .payment = &items[i]};
@@ -274,12 +274,12 @@ done:
     return status;
 }
 
-rs_status rsi_victims_find(const rs_score_input *input, const uint8_t *known,
+rs_status rsi_victims_find(const rs_score_input *input, const uint8_t *listed,
                            const rsi_payments *inside, const rs_work *work, rs_findings *out,
                            rs_error *err)
 {
     rs_status status = RS_OK;
-    finder f = {.input = input, .known = known, .inside = inside, .out = out};
+    finder f = {.input = input, .listed = listed, .inside = inside, .out = out};
     RS_TRY(finder_alloc(&f, rs_graph_subject_count(input->graph), err));
     if (watch(&f)) {
         rsi_payments_wanted wanted = {.group = f.ring, .across = true};
