@@ -48,9 +48,10 @@ rs_status rsi_print_victims(FILE *out, const rs_cluster *cluster, size_t limit, 
     for (size_t i = 0; i < cluster->paid_count; i++) {
         const rs_cluster_paid *paid = &cluster->paid[i];
         size_t shown = limit > 0 && limit < paid->listed_count ? limit : paid->listed_count;
-        fprintf(out, "\nvictims: %" PRIu32 " who only paid it, %" PRIu64 " times ",
-                paid->victim_count, paid->payment_count);
+        fprintf(out, "\nvictims: %" PRIu32 " who only paid it, %" PRIu64 " payment%s (",
+                paid->victim_count, paid->payment_count, paid->payment_count == 1 ? "" : "s");
         rsi_print_text(out, paid->relation);
+        fputc(')', out);
         print_sum(out, paid);
         fputc('\n', out);
         RS_TRY(print_people(out, paid, shown, err));
