@@ -78,7 +78,8 @@ RS_MUST_USE rs_status rsi_trace_network(rsi_trace *trace, const rs_adjacency *ad
 /* For rsi_oddity's columns, with the trace as context, and then what was counted of all relations;
  * beside the other calls, from one thread. */
 RS_MUST_USE rs_status rsi_trace_column(void *trace, const char *name, unsigned decimals,
-                                       const int64_t *values, rs_error *err);
+                                       const int64_t *values, const uint32_t *at_least,
+                                       rs_error *err);
 RS_MUST_USE rs_status rsi_trace_counts(rsi_trace *trace, const rsi_numbers *numbers, rs_error *err);
 
 /* Last: what was found. `risk` as rs_network_things left it. */

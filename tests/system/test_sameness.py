@@ -18,6 +18,9 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+import moments  # noqa: E402 pylint: disable=wrong-import-position
+
 COMMAND = os.path.abspath(sys.argv[1])
 OTHER = os.environ.get("RS_OTHER_COMMAND", "")
 SOURCES = ("logins", "instruments", "payments")
@@ -252,23 +255,12 @@ def listing(folder):
     return found
 
 
-def listens(pid, number):
-    """Whether the process catches the signal by now: before the first line of main nobody does."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as file:
-            caught = next(line.split()[1] for line in file if line.startswith("SigCgt:"))
-    except (FileNotFoundError, StopIteration):
-        return False
-    return int(caught, 16) >> (number - 1) & 1 == 1
-
-
 def stop(words, number, delay):
     """Start, wait until it listens and a while longer, send the signal; the exit status, what it
     said, how long it ran from when it listened."""
     with subprocess.Popen([COMMAND, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE) as child:
-        while child.poll() is None and not listens(child.pid, number):
-            time.sleep(.001)
+        moments.until(lambda: child.poll() is not None or moments.catches(child.pid, number), pause_s=.001)
         start = time.monotonic()
         try:
             child.wait(timeout=delay)
