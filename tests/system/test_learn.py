@@ -27,14 +27,14 @@ def rows(path):
 
 
 def learn(out, *words, status=0):
-    return call("learn", "night", "--truth", f"{SMALL}/truth.csv", "--out", out, *words, status=status)
+    return call("learn", "night", "--truth", f"{SMALL}/truth.csv", "--out", out, "--folds", "3", *words, status=status)
 
 
 def learns(text):
     """`text` is what learning one.json and table.csv by one thread printed."""
     line = next(line for line in text.splitlines() if line.startswith("by ring"))
     precision, auc = map(float, line.split()[4:6])
-    assert precision > 0.5 and auc > 0.9, text  # 3 % are bad: .03 and .5 by chance
+    assert precision > 0.3 and auc > 0.85, text  # 3 % are bad: .03 and .5 by chance
     learn("two.json", "--threads", "3", "--quiet")
     with open("one.json", "rb") as one, open("two.json", "rb") as two:
         assert one.read() == two.read()
@@ -103,7 +103,7 @@ def main():
         os.chdir(folder)
         call("ingest", "night", "--quiet", "--mapping", f"{SMALL}/mapping.json", f"{SMALL}/*.csv.gz")
         tried = subprocess.run([COMMAND, "learn", "night", "--truth", f"{SMALL}/truth.csv", "--out", "one.json",
-                                "--table", "table.csv", "--threads", "1"], check=False, capture_output=True, text=True)
+                                "--table", "table.csv", "--threads", "1", "--folds", "3"], check=False, capture_output=True, text=True)
         if tried.returncode == 2 and "XGBoost" in tried.stderr:
             assert not os.path.exists("one.json")
             print(f"skipped: {tried.stderr.strip()}")
