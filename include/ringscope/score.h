@@ -108,6 +108,7 @@ typedef struct rs_score_input {
     const rs_evidence *evidence;
     const rs_evidence_graph *collapsed;
     const uint32_t *label; /* rs_detect's answer for `collapsed` */
+    uint32_t resolution;   /* that it was asked with */
     const rs_list *blacklist;
     const int64_t *spread;
     const uint32_t *oddity; /* rs_oddity's answer, one entry a subject */

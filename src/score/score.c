@@ -24,6 +24,7 @@
 #include "base/try.h"
 #include "score/candidates.h"
 #include "score/fact_times.h"
+#include "score/hold.h"
 #include "score/sharing.h"
 
 #define SEED_DECADES_MAX 1.5
@@ -45,6 +46,7 @@ typedef struct scorer {
     double *seed_decades;    /* by group */
     uint32_t *known_members; /* by group */
     uint32_t *score;         /* by group, millionths */
+    uint32_t *hold;          /* by member of the candidates */
     rs_findings *out;
     size_t fact_user_room;
 } scorer;
@@ -138,14 +140,16 @@ static rs_status score_groups(scorer *s, rs_error *err)
 /* ---- members ------------------------------------------------------------------------------------
  */
 
-/* Whole for who is held by half the group's mean and more, in proportion below. */
-static uint32_t membership_of(const rsi_candidates *c, size_t group, size_t member)
+/* As far as it stays with the group when that is cut finer (hold.h); of this, the whole for who is
+ * held by half the group's mean and more, in proportion below. */
+static uint32_t membership_of(const scorer *s, size_t group, size_t member)
 {
+    const rsi_candidates *c = &s->candidates;
     uint64_t half = c->mean[group] / 2;
     if (c->inside[member] >= half) {
-        return RS_MILLION;
+        return s->hold[member];
     }
-    return (uint32_t)((double)c->inside[member] / (double)half * RS_MILLION);
+    return (uint32_t)((double)c->inside[member] / (double)half * s->hold[member]);
 }
 
 static rs_role role_of(const rsi_candidates *c, size_t group, size_t member)
@@ -173,7 +177,7 @@ static void fill_members(const scorer *s, size_t group, rs_ring *ring, size_t *a
     ring->member_count = c->first[group + 1] - c->first[group];
     for (size_t k = c->first[group]; k < c->first[group + 1]; k++) {
         s->out->members[(*at)++] = (rs_ring_member){.node = c->members[k],
-                                                    .membership = membership_of(c, group, k),
+                                                    .membership = membership_of(s, group, k),
                                                     .role = role_of(c, group, k),
                                                     .known = s->known[c->members[k]] != 0};
     }
@@ -572,7 +576,7 @@ static rs_status fill_nodes(scorer *s, const uint32_t *ring_of, rs_error *err)
         uint64_t beyond = beyond_chance(s->score[g], c->count);
         for (size_t k = c->first[g]; k < c->first[g + 1]; k++) {
             rs_node_risk *node = &out[c->members[k]];
-            node->ring_score = (uint32_t)(beyond * membership_of(c, g, k) / RS_MILLION);
+            node->ring_score = (uint32_t)(beyond * membership_of(s, g, k) / RS_MILLION);
             node->ring = ring_of[g];
         }
     }
@@ -590,6 +594,7 @@ static void scorer_free(scorer *s)
     free(s->seed_decades);
     free(s->known_members);
     free(s->score);
+    free(s->hold);
 }
 
 rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
@@ -606,6 +611,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(rs_work_report(work, "score", "steps", 2, 4, err));
     RS_TRY(mark_known(&s, err));
     RS_TRY(score_groups(&s, err));
+    RS_TRY(rsi_hold_find(input, &s.candidates, s.score, work, &s.hold, err));
     ring_of = malloc((s.candidates.count + 1) * sizeof *ring_of);
     if (ring_of == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", s.candidates.count);
