@@ -55,7 +55,7 @@ static rs_status scratch_make(scratch *s, const rsi_piece *piece, rs_error *err)
         return rs_fail(err, RS_ENOMEM, "out of memory (%u nodes of a community)",
                        piece->vertex_count);
     }
-    return rsi_arcs_make(&s->arcs, piece, err);
+    return rsi_arcs_make(&s->arcs, piece, NULL, err);
 }
 
 /* Each vertex' part of the community, as a share of the largest part: subjects count. */
@@ -85,7 +85,7 @@ static rs_status hold_piece(const holding *h, uint32_t piece_number, rs_error *e
     for (unsigned step = 1; step <= RS_HOLD_STEPS; step++) {
         uint32_t resolution = h->resolution << step;
         bool moved = false;
-        RS_TRY(rsi_split_guess(&s.arcs, resolution, s.label, err));
+        RS_TRY(rsi_split_guess(&s.arcs, resolution, s.label, NULL, err));
         RS_TRY(rsi_move(&s.arcs, resolution, s.label, &moved, err));
         add_shares(&s, &piece);
     }
