@@ -32,6 +32,7 @@ extern "C" {
 typedef struct rs_report_options {
     uint32_t min_score;   /* millionths; rings below are left out */
     const char *settings; /* JSON object that names every setting of the run; kept, and hashed */
+    const char *model;    /* digest of what the risks were learned by, 32 hex digits; NULL: none */
     const rs_list *blacklist; /* as used; NULL: none */
     const rs_list *whitelist;
     const rs_conflicts *conflicts; /* who is listed both ways; NULL: nobody */
@@ -110,6 +111,7 @@ RS_API char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_fil
 typedef struct rs_run_info {
     char store_digest[33]; /* rs_store_digest of what it read */
     int64_t as_of;         /* UTC seconds or RS_NO_TIME */
+    char model[33];        /* digest of the model of its risks; "": none */
 } rs_run_info;
 /* From the run's sidecar. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */
 RS_API RS_MUST_USE rs_status rs_run_read(const char *store_path, const rs_run_id *id,
@@ -190,6 +192,23 @@ typedef struct rs_cluster_reason {
     size_t fact_count;
 } rs_cluster_reason;
 
+/* Somebody who only paid the ring. */
+typedef struct rs_cluster_victim {
+    rs_named node;
+    uint32_t payment_count;
+    rs_text amount; /* length 0: not known */
+} rs_cluster_victim;
+
+/* All who only paid it through one relation. */
+typedef struct rs_cluster_paid {
+    rs_text relation;
+    uint32_t victim_count;
+    uint64_t payment_count;
+    rs_text amount, currency;         /* lengths 0: not known, none */
+    const rs_cluster_victim *victims; /* those that are named */
+    size_t listed_count;
+} rs_cluster_paid;
+
 /* One ring of the report, and all that it holds. */
 typedef struct rs_cluster {
     rs_text id;
@@ -202,6 +221,8 @@ typedef struct rs_cluster {
     size_t thing_count;
     const rs_cluster_reason *reasons;
     size_t reason_count;
+    const rs_cluster_paid *paid; /* by relation; none where nobody only paid it */
+    size_t paid_count;
     rs_text json; /* the object as it stands in the file */
 } rs_cluster;
 

@@ -27,8 +27,11 @@
 #include "base/parallel.h"
 #include "base/ringid.h"
 #include "base/try.h"
+#include "score/hold.h"
+#include "score/roles.h"
 #include "score/scorer.h"
 #include "score/tail.h"
+#include "score/victims.h"
 
 #define THRESHOLD_EXTRA 1.0
 /* A thing below it has none: that little the spread does not know. Millionths. */
@@ -86,14 +89,16 @@ static rs_status score_groups(rsi_scorer *s, rs_error *err)
 /* ---- members ------------------------------------------------------------------------------------
  */
 
-/* Whole for who is held by half the group's mean and more, in proportion below. */
-static uint32_t membership_of(const rsi_candidates *c, size_t group, size_t member)
+/* As far as it stays with the group when that is cut finer (hold.h); of this, the whole for who is
+ * held by half the group's mean and more, in proportion below. */
+static uint32_t membership_of(const rsi_scorer *s, size_t group, size_t member)
 {
+    const rsi_candidates *c = &s->candidates;
     uint64_t half = c->mean[group] / 2;
     if (c->inside[member] >= half) {
-        return RS_MILLION;
+        return s->hold[member];
     }
-    return (uint32_t)((double)c->inside[member] / (double)half * RS_MILLION);
+    return (uint32_t)((double)c->inside[member] / (double)half * s->hold[member]);
 }
 
 static rs_role role_of(const rsi_candidates *c, size_t group, size_t member)
@@ -122,7 +127,7 @@ static void fill_members(const rsi_scorer *s, size_t group, rs_ring *ring, size_
     for (size_t k = c->first[group]; k < c->first[group + 1]; k++) {
         uint8_t listed = s->listed[c->members[k]];
         s->out->members[(*at)++] = (rs_ring_member){.node = c->members[k],
-                                                    .membership = membership_of(c, group, k),
+                                                    .membership = membership_of(s, group, k),
                                                     .role = role_of(c, group, k),
                                                     .known = listed == RSI_KNOWN,
                                                     .cleared = listed == RSI_CLEARED,
@@ -377,7 +382,7 @@ static rs_status fill_nodes(rsi_scorer *s, const uint32_t *ring_of, rs_error *er
             rs_node_risk *node = &out[c->members[k]];
             bool cleared = s->listed[c->members[k]] == RSI_CLEARED;
             node->ring_score =
-                cleared ? 0 : (uint32_t)(beyond * membership_of(c, g, k) / RS_MILLION);
+                cleared ? 0 : (uint32_t)(beyond * membership_of(s, g, k) / RS_MILLION);
             node->ring = ring_of[g];
         }
     }
@@ -429,6 +434,19 @@ done:
     return status;
 }
 
+/* What members of the first rings do with money, and whose they take. */
+static rs_status follow_money(const rsi_scorer *s, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_payments inside = {0};
+    const rs_score_input *input = s->input;
+    RS_TRY(rsi_roles_find(input->graph, input->pass_window_s, work, s->out, &inside, err));
+    RS_TRY(rsi_victims_find(input, s->listed, &inside, work, s->out, err));
+done:
+    rsi_payments_free(&inside);
+    return status;
+}
+
 static void scorer_free(rsi_scorer *s)
 {
     rsi_candidates_free(&s->candidates);
@@ -436,6 +454,7 @@ static void scorer_free(rsi_scorer *s)
     free(s->listed);
     free(s->lists);
     free(s->score);
+    free(s->hold);
     free(s->seen);
 }
 
@@ -448,6 +467,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(rs_work_report(work, "score", "steps", 0, 4, err));
     RS_TRY(rsi_candidates_find(input, options->trim, work, &s.candidates, err));
     RS_TRY(rs_work_report(work, "score", "steps", 1, 4, err));
+    RS_TRY(rsi_payers_drop(input, &s.candidates, work, err));
     RS_TRY(rsi_sharing_find(input, &s.candidates, work, &s.sharing, err));
     RS_TRY(rs_work_report(work, "score", "steps", 2, 4, err));
     s.seen = calloc((size_t)rs_graph_node_count(input->graph) + 1, sizeof *s.seen);
@@ -459,8 +479,10 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     s.threshold = threshold_of(s.candidates.count);
     RS_TRY(rsi_lists_judge(&s, err));
     RS_TRY(score_groups(&s, err));
+    RS_TRY(rsi_hold_find(input, &s.candidates, s.score, work, &s.hold, err));
     RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
     RS_TRY(fill_findings(&s, work, err));
+    RS_TRY(follow_money(&s, work, err));
 done:
     scorer_free(&s);
     if (status != RS_OK) {
@@ -477,6 +499,8 @@ void rs_findings_free(rs_findings *findings)
     free(findings->reasons);
     free(findings->facts);
     free(findings->fact_users);
+    free(findings->paid);
+    free(findings->victims);
     free(findings->nodes);
     free(findings->evidence_by_kind);
     free(findings->hubs);
