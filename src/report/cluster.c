@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "graph/wide.h"
 #include "report/report.h"
 
 void rsi_write_node(rsi_out *out, const rsi_source *source, uint32_t node)
@@ -83,12 +84,14 @@ static void write_when(rsi_out *out, const rsi_source *source, const rs_fact *fa
         rsi_out_time(out, fact->last);
         rsi_out_string(out, "\"");
     }
-    if (fact->amount == RS_NO_AMOUNT) {
+    if (rsi_wide_is_none(fact->amount)) {
         return;
     }
-    char amount[32];
+    char amount[RSI_DECIMAL_WIDE_MAX];
     rsi_out_string(out, ",\"amount\":\"");
-    rsi_out_bytes(out, amount, rsi_decimal_format(fact->amount, info.decimals, amount));
+    rsi_out_bytes(
+        out, amount,
+        rsi_decimal_format_wide(fact->amount.high, fact->amount.low, info.decimals, amount));
     rsi_out_string(out, "\"");
     if (info.currency[0] != '\0') {
         rsi_out_string(out, ",\"currency\":");
