@@ -27,8 +27,10 @@
 #include "base/parallel.h"
 #include "base/ringid.h"
 #include "base/try.h"
+#include "score/roles.h"
 #include "score/scorer.h"
 #include "score/tail.h"
+#include "score/victims.h"
 
 #define THRESHOLD_EXTRA 1.0
 /* A thing below it has none: that little the spread does not know. Millionths. */
@@ -429,6 +431,19 @@ done:
     return status;
 }
 
+/* What members of the first rings do with money, and whose they take. */
+static rs_status follow_money(const rsi_scorer *s, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_payments inside = {0};
+    const rs_score_input *input = s->input;
+    RS_TRY(rsi_roles_find(input->graph, input->pass_window_s, work, s->out, &inside, err));
+    RS_TRY(rsi_victims_find(input, s->listed, &inside, work, s->out, err));
+done:
+    rsi_payments_free(&inside);
+    return status;
+}
+
 static void scorer_free(rsi_scorer *s)
 {
     rsi_candidates_free(&s->candidates);
@@ -448,6 +463,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(rs_work_report(work, "score", "steps", 0, 4, err));
     RS_TRY(rsi_candidates_find(input, options->trim, work, &s.candidates, err));
     RS_TRY(rs_work_report(work, "score", "steps", 1, 4, err));
+    RS_TRY(rsi_payers_drop(input, &s.candidates, work, err));
     RS_TRY(rsi_sharing_find(input, &s.candidates, work, &s.sharing, err));
     RS_TRY(rs_work_report(work, "score", "steps", 2, 4, err));
     s.seen = calloc((size_t)rs_graph_node_count(input->graph) + 1, sizeof *s.seen);
@@ -461,6 +477,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(score_groups(&s, err));
     RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
     RS_TRY(fill_findings(&s, work, err));
+    RS_TRY(follow_money(&s, work, err));
 done:
     scorer_free(&s);
     if (status != RS_OK) {
@@ -477,6 +494,8 @@ void rs_findings_free(rs_findings *findings)
     free(findings->reasons);
     free(findings->facts);
     free(findings->fact_users);
+    free(findings->paid);
+    free(findings->victims);
     free(findings->nodes);
     free(findings->evidence_by_kind);
     free(findings->hubs);
