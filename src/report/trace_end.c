@@ -228,7 +228,7 @@ done:
     return status;
 }
 
-/* Each of its node, by which they are found, and membership * 4 + role. */
+/* Each of its node, by which they are found, and membership * 8 + role. */
 static size_t gather_members(const rs_findings *findings, size_t rings, rsi_record *members)
 {
     size_t count = 0;
@@ -238,7 +238,7 @@ static size_t gather_members(const rs_findings *findings, size_t rings, rsi_reco
             const rs_ring_member *one = &findings->members[i];
             if (findings->nodes[one->node].ring == r) {
                 members[count++] = (rsi_record){.key = one->node,
-                                                .value = one->membership * 4 + (uint32_t)one->role};
+                                                .value = one->membership * 8 + (uint32_t)one->role};
             }
         }
     }
