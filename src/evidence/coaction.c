@@ -135,36 +135,13 @@ static void seek(finder *f)
 /* ---- pairs -------------------------------------------------------------------------------------
  */
 
-static rs_status link_pair(const finder *f, const rsi_record *hits, size_t count,
-                           rsi_link_list *out, rs_error *err)
-{
-    rs_status status = RS_OK;
-    uint64_t sum = 0;
-    uint64_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t surprise = (uint32_t)hits[i].value;
-        sum += surprise;
-        most = surprise > most ? surprise : most;
-    }
-    uint64_t weight = ((sum - most) << 20) / (f->ln_all >> 12);
-    weight = weight < SUM_MAX ? weight : SUM_MAX;
-    for (size_t i = 0; i < count; i++) {
-        rs_link link = {.a = (uint32_t)(hits->key >> 32),
-                        .b = (uint32_t)hits->key,
-                        .thing = (uint32_t)(hits[i].value >> 32),
-                        .weight = (uint32_t)(weight / count),
-                        .users = 2};
-        RS_TRY(rsi_link_add(out, f->input, link, err));
-    }
-done:
-    return status;
-}
-
 /* Targets come in order, so a pair's hits stand by target once they are sorted by pair. */
 static rs_status link_round(finder *f, rsi_link_list *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    seek(f);
+    if (f->rounds > 1) { /* else all are counted already */
+        seek(f);
+    }
     f->hits = malloc((f->count + 1) * sizeof *f->hits);
     if (f->hits == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences)", f->count);
@@ -175,7 +152,7 @@ static rs_status link_round(finder *f, rsi_link_list *out, rs_error *err)
         for (end = i + 1; end < f->count && f->hits[end].key == f->hits[i].key; end++) {
         }
         if (end - i >= TARGETS_MIN) {
-            RS_TRY(link_pair(f, f->hits + i, end - i, out, err));
+            RS_TRY(rsi_link_hits(f->input, f->hits + i, end - i, SUM_MAX, out, err));
         }
     }
 done:

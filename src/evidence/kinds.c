@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fixed.h"
 #include "base/parallel.h"
 #include "base/sort_entries.h"
 #include "base/try.h"
@@ -69,6 +70,32 @@ rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link
     link.relation = input->relation;
     list->links[list->count++] = link;
     return RS_OK;
+}
+
+rs_status rsi_link_hits(const rsi_kind_input *input, const rsi_record *hits, size_t count,
+                        uint64_t weight_max, rsi_link_list *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint64_t sum = 0;
+    uint64_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t surprise = (uint32_t)hits[i].value;
+        sum += surprise;
+        most = surprise > most ? surprise : most;
+    }
+    uint64_t weight =
+        ((sum - most) << 20) / (rsi_ln_q32(rs_graph_subject_count(input->graph)) >> 12);
+    weight = weight < weight_max ? weight : weight_max;
+    for (size_t i = 0; i < count; i++) {
+        rs_link link = {.a = (uint32_t)(hits->key >> 32),
+                        .b = (uint32_t)hits->key,
+                        .thing = (uint32_t)(hits[i].value >> 32),
+                        .weight = (uint32_t)(weight / count),
+                        .users = 2};
+        RS_TRY(rsi_link_add(out, input, link, err));
+    }
+done:
+    return status;
 }
 
 rs_status rsi_hub_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t thing,
