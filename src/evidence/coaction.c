@@ -34,6 +34,7 @@
 #include "base/fixed.h"
 #include "base/sort.h"
 #include "base/try.h"
+#include "evidence/night.h"
 #include "graph/internal.h"
 
 enum { CROWD_MAX = 256, TARGETS_MIN = 2, CHANCE = 20 };
@@ -195,20 +196,6 @@ static uint64_t find_best(const finder *f, const rsi_link_list *list, uint64_t *
     return acting;
 }
 
-static size_t count_below(const uint64_t *sorted, size_t count, uint64_t x)
-{
-    size_t low = 0;
-    while (low < count) {
-        size_t middle = low + (count - low) / 2;
-        if (sorted[middle] < x) {
-            low = middle + 1;
-        } else {
-            count = middle;
-        }
-    }
-    return low;
-}
-
 static rs_status calibrate(const finder *f, rsi_link_list *list, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -222,7 +209,7 @@ static rs_status calibrate(const finder *f, rsi_link_list *list, rs_error *err)
     RS_TRY(rsi_sort_u64(best, subjects, NULL, err));
     for (size_t i = 0, end; i < list->count; i = end) {
         end = pair_end(list, i, &weight);
-        uint64_t as_much = subjects - count_below(best, subjects, weight);
+        uint64_t as_much = subjects - rsi_count_below(best, subjects, weight);
         uint64_t usual =
             ((uint64_t)rsi_ln_ratio_q32(acting, as_much) >> 12 << 20) / (f->ln_all >> 12);
         usual = usual < WEIGHT_MAX ? usual : WEIGHT_MAX;

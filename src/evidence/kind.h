@@ -53,6 +53,8 @@ extern const rsi_kind rsi_same_window;
 extern const rsi_kind rsi_lockstep;
 extern const rsi_kind rsi_relay;
 extern const rsi_kind rsi_cycle;
+extern const rsi_kind rsi_burst;
+extern const rsi_kind rsi_fan_in;
 extern const rsi_kind rsi_co_action;
 
 /* Whether a relation ties a subject type to another one, so that it can be grouped by thing. */

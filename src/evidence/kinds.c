@@ -23,7 +23,7 @@
 
 static const rsi_kind *const kinds[] = {&rsi_shared_thing, &rsi_shared_place, &rsi_same_window,
                                         &rsi_lockstep,     &rsi_relay,        &rsi_cycle,
-                                        &rsi_co_action};
+                                        &rsi_burst,        &rsi_fan_in,       &rsi_co_action};
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 size_t rs_evidence_kind_count(void)
