@@ -1,27 +1,30 @@
 /* burst.c - an account pays another one several times in a short while, at a pace that is neither
  * theirs nor anybody's.
  *
- * Null model: of the n payments of an account c go to one other, whenever they go. That m more of
- * them follow one within a part g of all time has about the probability
+ * Null model: of the n payments of an account c go to one other, whenever they go. That m of the
+ * others follow one of them within a part g of all time has at most the probability
  *
- *     p = (l g)^m / m!          l = max(c - 1, n r / E)
+ *     p = c g^m times the product over i = 1 .. m of max(c - i, l) / i          l = n r / E
  *
- * l are the payments that could follow: those that are there, or those that the other's r of all E
- * payments let expect. g is the time that they take, T / span; or, as people come in sittings,
- * what it is by their own pace, if that is more: the sum over the m intervals t of F(t n / span) /
- * n. F is the share of all pairs of consecutive payments to different payees that follow each other
- * as soon, measured in the payer's mean interval. It is the night's own: where everybody pays
- * thrice when they pay at all, three payments are none too many.
+ * (the union over which one is the first; c - 1 choose m sets of followers). l are those that the
+ * r payments that the other one gets, of all E, let expect: to a shop more could have come. g is
+ * the time that they take, T / span; or, as people come in sittings, what it is by their own pace,
+ * if that is more: the sum over the m intervals t of F(t n / span) / n, and the share of the
+ * account's payments to others that fall in between. F is the share of all consecutive payments of
+ * one account that follow each other as soon, measured in the payer's mean interval. It is the
+ * night's own: where everybody pays thrice when they pay at all, three payments are none too many.
  *
- * Of each pair of accounts the best burst counts; of all pairs with two payments chance makes some
- * as surprising, and what many do is no surprise (night.h).
+ * One interval chooses the pair, so a burst has three payments and more. Of each pair of accounts
+ * the best one counts; chance makes some as surprising, what many do is no surprise, and where most
+ * pairs pay again soon the null model is no good (night.h).
  *
  * Look-alikes: who pays the same shop or friend all the time (c), a marketplace or a shop whose
  * customers come back (r, F), an evening's rounds at a bar (F), a bill that is paid in parts where
  * that is usual (the night's share).
  *
- * A link joins the two, its weight what is left in ln N, at most 1; its thing is the payee.
- * Cost: O(events log) time, 16 bytes for each pair that pays twice, 8 an event of the busiest.
+ * A link joins the two, its weight the surprise in ln N, at most 1; its thing is the payee.
+ * Cost: O(events (log + REACH)) time, 24 bytes for each pair that pays twice, 8 an event of the
+ * busiest.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
@@ -33,12 +36,22 @@
 #include "evidence/night.h"
 
 /* Intervals of consecutive payments in eighths of a doubling of the payer's mean interval. */
-enum { PARTS = 8, OCTAVES = 40, ABOVE = 8, STEPS = PARTS * OCTAVES, GAP_MIN_S = 60, REACH = 16 };
+enum {
+    PARTS = 8,
+    OCTAVES = 40,
+    ABOVE = 8,
+    STEPS = PARTS * OCTAVES,
+    GAP_MIN_S = 60,
+    REACH = 16,
+    FOLLOWERS_MIN = 2
+};
 #define LN_2_Q32 UINT64_C(2977044472)
+#define NATS_MAX (INT64_C(1) << 43) /* 2048, Q32 */
 
 typedef struct burst {
     uint32_t payer, payee;
-    uint64_t surprise; /* nats, Q20 */
+    uint32_t once;     /* the surprise of two payments and more, nats, Q20 */
+    uint32_t surprise; /* of more than two */
 } burst;
 
 typedef struct seeker {
@@ -99,26 +112,36 @@ static void measure_pace(seeker *s)
 /* ---- one pair ----------------------------------------------------------------------------------
  */
 
-/* ln l, Q32. */
-static uint64_t ln_follow(const seeker *s, uint32_t payee, uint64_t there, uint64_t n)
+/* ln l, Q32; 0 where less than one is expected. */
+static uint64_t ln_expected(const seeker *s, uint32_t payee, uint64_t n)
 {
     const uint32_t *first = s->line->in_first + (payee - s->line->dst_first);
-    int64_t expected = (int64_t)rsi_ln_q32(n) + (int64_t)rsi_ln_q32(first[1] - first[0]) -
-                       (int64_t)rsi_ln_q32(s->line->count);
-    int64_t least = (int64_t)rsi_ln_q32(there);
-    return (uint64_t)(expected > least ? expected : least);
+    uint64_t both = rsi_ln_q32(n) + rsi_ln_q32(first[1] - first[0]);
+    uint64_t all = rsi_ln_q32(s->line->count);
+    return both > all ? both - all : 0;
 }
 
-/* The most surprising run of one pair's payments, Q20: -ln p = m (ln 1/g - ln l) + ln m!. */
-static uint64_t best_run(const seeker *s, const uint64_t *places, size_t count, uint64_t n)
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint32_t in_q20(int64_t nats)
+{
+    return nats < NATS_MAX ? (uint32_t)(nats >> 12) : (uint32_t)(NATS_MAX >> 12);
+}
+
+/* The most surprising runs of one pair's payments, into `found`. */
+static void seek_runs(const seeker *s, const uint64_t *places, size_t count, uint64_t n,
+                      burst *found)
 {
     const rs_event *out = s->line->out;
-    uint64_t follow = ln_follow(s, out[(uint32_t)places[0]].node, count - 1, n);
-    uint64_t best = 0;
+    uint64_t expected = ln_expected(s, found->payee, n);
+    int64_t best[2] = {0, 0}; /* of two payments and more, of more than two */
     for (size_t i = 0; i + 1 < count; i++) {
         const rs_event *first = &out[(uint32_t)places[i]];
         uint64_t by_pace = 0;
-        uint64_t ln_orders = 0;
+        int64_t ln_ways = (int64_t)rsi_ln_q32(count);
         for (size_t m = 1; i + m < count && m <= REACH; m++) {
             const rs_event *last = &out[(uint32_t)places[i + m]];
             uint64_t by_time = gap_of(first, last);
@@ -126,15 +149,18 @@ static uint64_t best_run(const seeker *s, const uint64_t *places, size_t count, 
                 break;
             }
             uint64_t gap = gap_of(&out[(uint32_t)places[i + m - 1]], last);
+            uint64_t between = (uint32_t)places[i + m] - (uint32_t)places[i] - m;
+            uint64_t by_own = n > count ? between * s->span / (n - count) : 0;
             by_pace += s->pace[step_of(s, gap, n)] * s->span / n >> 32;
-            ln_orders += rsi_ln_q32(m);
-            int64_t each =
-                rsi_ln_ratio_q32(s->span, by_time > by_pace ? by_time : by_pace) - (int64_t)follow;
-            uint64_t nats = each > 0 ? m * (uint64_t)each + ln_orders : 0;
-            best = nats > best ? nats : best;
+            uint64_t part = larger(larger(by_time, by_pace), by_own);
+            ln_ways += (int64_t)larger(rsi_ln_q32(count - m), expected) - (int64_t)rsi_ln_q32(m);
+            int64_t nats = (int64_t)m * rsi_ln_ratio_q32(s->span, part) - ln_ways;
+            best[0] = nats > best[0] ? nats : best[0];
+            best[1] = nats > best[1] && m >= FOLLOWERS_MIN ? nats : best[1];
         }
     }
-    return best >> 12;
+    found->once = in_q20(best[0]);
+    found->surprise = in_q20(best[1]);
 }
 
 static rs_status note(seeker *s, burst found, rs_error *err)
@@ -170,14 +196,11 @@ static rs_status seek_payer(seeker *s, uint32_t rank, rs_error *err)
         for (end = i + 1; end < n && s->places[end] >> 32 == s->places[i] >> 32; end++) {
         }
         s->pairs++;
-        s->tried += end - i > 1;
-        uint64_t surprise = end - i > 1 ? best_run(s, s->places + i, end - i, n) : 0;
-        if (surprise > 0) {
-            RS_TRY(note(s,
-                        (burst){.payer = line->src_first + rank,
-                                .payee = (uint32_t)(s->places[i] >> 32),
-                                .surprise = surprise},
-                        err));
+        s->tried += end - i > FOLLOWERS_MIN;
+        burst found = {.payer = line->src_first + rank, .payee = (uint32_t)(s->places[i] >> 32)};
+        seek_runs(s, s->places + i, end - i, n, &found);
+        if (found.once > 0) {
+            RS_TRY(note(s, found, err));
         }
     }
 done:
@@ -199,10 +222,30 @@ static rs_status seek(seeker *s, rs_error *err)
     }
     measure_pace(s);
     for (uint32_t v = 0; v < line->src_count; v++) {
-        if (line->out_first[v + 1] - line->out_first[v] > 1) {
-            RS_TRY(seek_payer(s, v, err));
+        RS_TRY(seek_payer(s, v, err));
+    }
+done:
+    return status;
+}
+
+/* How surprising bursts are on this night. That two payments follow each other is seen so much
+ * oftener than thrice that it shows whether the null model holds. */
+static rs_status know_night(const seeker *s, uint64_t *values, rsi_night *night, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t count = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        values[i] = s->items[i].once;
+    }
+    RS_TRY(rsi_night_make(night, values, s->count, s->tried, s->pairs, err));
+    uint64_t median = night->median;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->items[i].surprise > 0) {
+            values[count++] = s->items[i].surprise;
         }
     }
+    RS_TRY(rsi_night_make(night, values, count, s->tried, s->pairs, err));
+    night->median = median;
 done:
     return status;
 }
@@ -212,27 +255,25 @@ static rs_status link_all(const seeker *s, const rsi_kind_input *input, rsi_link
 {
     rs_status status = RS_OK;
     uint64_t ln_all = rsi_ln_q32(rs_graph_subject_count(input->graph)) >> 12;
-    uint64_t *sorted = malloc((s->count + 1) * sizeof *sorted);
-    if (sorted == NULL) {
+    rsi_night night;
+    uint64_t *values = malloc((s->count + 1) * sizeof *values);
+    if (values == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu pairs of accounts)", s->count);
     }
+    RS_TRY(know_night(s, values, &night, err));
     for (size_t i = 0; i < s->count; i++) {
-        sorted[i] = s->items[i].surprise;
-    }
-    RS_TRY(rsi_sort_u64(sorted, s->count, NULL, err));
-    rsi_night night = {.sorted = sorted, .count = s->count, .tried = s->tried, .all = s->pairs};
-    for (size_t i = 0; i < s->count; i++) {
-        uint64_t weight = (rsi_night_surprise(&night, s->items[i].surprise, 1) << 20) / ln_all;
+        const burst *b = &s->items[i];
+        uint64_t weight = (rsi_night_surprise(&night, b->surprise, 1) << 20) / ln_all;
         weight = weight < UINT32_C(1) << 20 ? weight : UINT32_C(1) << 20;
-        rs_link link = {.a = s->items[i].payer,
-                        .b = s->items[i].payee,
-                        .thing = s->items[i].payee,
+        rs_link link = {.a = b->payer,
+                        .b = b->payee,
+                        .thing = b->payee,
                         .weight = (uint32_t)weight,
                         .users = 2};
         RS_TRY(rsi_link_add(out, input, link, err));
     }
 done:
-    free(sorted);
+    free(values);
     return status;
 }
 

@@ -5,7 +5,8 @@
  * threads. They are sorted by a counting sort by their smaller end, and there where they lie.
  *
  * Memory: who uses which thing (12 bytes a thing, 8 a use, twice as much for a moment) and the
- * links (28 bytes, twice as much while they are sorted) stay. Events in time (64 bytes each) stay
+ * links (28 bytes, twice as much while they are sorted) stay. Events in time (72 bytes each, with
+ * the passes and pairs that are found in them) stay
  * for whoever wants them, where the budget has room for those of all relations at once; else
  * relations follow one another, those in time first, and leave none.
  *
@@ -251,7 +252,7 @@ static void order_relations(const search *s)
 /* What all relations at once may need, links included: 0 for none of either sort. */
 static uint64_t most_bytes(const search *s)
 {
-    enum { TIMED = 64, TIED = 56 };
+    enum { TIMED = 72, TIED = 56 };
     uint64_t most = 0;
     for (size_t r = 0; r < s->out->relation_count; r++) {
         rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
