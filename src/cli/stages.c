@@ -125,6 +125,8 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     RS_TRY(rs_conflicts_find(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
                              rs_graph_subject_count(stages->graph), RSI_CONFLICTS_KEPT,
                              &stages->conflicts, err));
+    RS_TRY(rs_seeds_settle(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
+                           rs_graph_subject_count(stages->graph), stages->seed, err));
     RS_TRY(rsi_parallel(work, 2, use_evidence, stages, err));
     rs_evidence_forget_times(&stages->evidence);
     rsi_stages_time(stages, "evidence", start);
@@ -261,19 +263,18 @@ static rs_status middle_task(void *context, size_t index, unsigned worker, rs_er
     }
 }
 
-/* Side by side each of the tasks gets half of the threads, else all of them; the answer does not
- * depend on it. The caller sets each.context to the meter where it lies. */
+/* Each task gets all of the threads, though others run beside it: what one of them leaves idle,
+ * most of all when another is done, the system gives to the rest. The answer does not depend on it.
+ * The caller sets each.context to the meter where it lies. */
 static middle middle_of(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
                         rsi_plan plan)
 {
-    bool half = plan.side_by_side && work->threads > 1;
-    return (middle){.stages = stages,
-                    .settings = settings,
-                    .plan = plan,
-                    .meter = {.work = work, .busy = ATOMIC_FLAG_INIT},
-                    .each = {.threads = half ? work->threads / 2 : work->threads,
-                             .folder = work->folder,
-                             .progress = report_shared}};
+    return (middle){
+        .stages = stages,
+        .settings = settings,
+        .plan = plan,
+        .meter = {.work = work, .busy = ATOMIC_FLAG_INIT},
+        .each = {.threads = work->threads, .folder = work->folder, .progress = report_shared}};
 }
 
 /* One task after the other where they do not fit side by side. */
@@ -338,9 +339,12 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                             .collapsed = &stages->collapsed,
                             .label = stages->label,
                             .blacklist = &stages->blacklist,
+                            .whitelist = &stages->whitelist,
+                            .seed = stages->seed,
                             .spread = stages->spread,
                             .oddity = stages->oddity,
-                            .pairs_max = settings->evidence.pairs_max};
+                            .pairs_max = settings->evidence.pairs_max,
+                            .pass_window_s = settings->evidence.pass_window_s};
     RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
     rsi_stages_time(stages, "score", start);
     stages->findings.detect = stages->detect;
