@@ -62,7 +62,7 @@ typedef struct seeker {
     uint64_t *places;     /* of one payer: payee << 32 | place in `out` */
     burst *items;
     size_t count, room;
-    uint64_t tried, pairs;
+    uint64_t tried, pairs; /* of payers that could have a burst */
 } seeker;
 
 static bool counts(const seeker *s, const rs_event *event)
@@ -190,6 +190,9 @@ static rs_status seek_payer(seeker *s, uint32_t rank, rs_error *err)
         if (counts(s, &line->out[i])) {
             s->places[n++] = (uint64_t)line->out[i].node << 32 | i;
         }
+    }
+    if (n <= FOLLOWERS_MIN) { /* too few to tell a burst from all that it does */
+        goto done;
     }
     RS_TRY(rsi_sort_u64(s->places, n, NULL, err));
     for (size_t i = 0, end; i < n; i = end) {

@@ -236,7 +236,7 @@ static void expect_bursts(void)
         for (uint32_t b = 0; b < nodes; b++) {
             uint64_t c = count_paid(a, b, true);
             expect_pair(a, b, pace);
-            if (c > 0) {
+            if (c > 0 && count_paid(a, RS_NO_NODE, true) > 2) {
                 first[pairs] = once[a][b];
                 values[pairs++] = burst[a][b];
                 tried += c > 2;
