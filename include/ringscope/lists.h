@@ -80,6 +80,11 @@ typedef struct rs_conflicts {
 RS_API RS_MUST_USE rs_status rs_conflicts_find(const rs_list *blacklist, const rs_list *whitelist,
                                                const uint32_t *entity, uint32_t subject_count,
                                                size_t keep_max, rs_conflicts *out, rs_error *err);
+/* In rs_seeds's answer, forget the whitelisting of who is the same person as a blacklisted account:
+ * it holds nothing back. Entities as above. RS_ENOMEM. */
+RS_API RS_MUST_USE rs_status rs_seeds_settle(const rs_list *blacklist, const rs_list *whitelist,
+                                             const uint32_t *entity, uint32_t subject_count,
+                                             int64_t *seed, rs_error *err);
 RS_API void rs_conflicts_free(rs_conflicts *conflicts);
 
 #ifdef __cplusplus

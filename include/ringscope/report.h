@@ -157,7 +157,8 @@ typedef struct rs_cluster_member {
     uint32_t membership;
     rs_role role;
     bool known;
-    bool cleared; /* on the whitelist of that run */
+    bool cleared;  /* on the whitelist of that run */
+    bool disputed; /* on it, but the same person as somebody who is known */
 } rs_cluster_member;
 
 typedef struct rs_cluster_thing {

@@ -31,7 +31,9 @@ typedef struct rs_ring_member {
     uint32_t node;
     uint32_t membership; /* millionths: how tightly it belongs */
     rs_role role;
-    bool known; /* on the blacklist */
+    bool known;    /* on the blacklist */
+    bool cleared;  /* on the whitelist: the ring's score is no part of its risk */
+    bool disputed; /* on the whitelist, but the same person as somebody who is known */
 } rs_ring_member;
 
 typedef struct rs_ring_thing {
@@ -107,8 +109,10 @@ typedef struct rs_score_input {
     const rs_graph *graph;
     const rs_evidence *evidence;
     const rs_evidence_graph *collapsed;
-    const uint32_t *label; /* rs_detect's answer for `collapsed` */
-    const rs_list *blacklist;
+    const uint32_t *label;    /* rs_detect's answer for `collapsed` */
+    const rs_list *blacklist; /* NULL: nobody */
+    const rs_list *whitelist;
+    const int64_t *seed; /* rs_seeds's answer for both, one entry a node */
     const int64_t *spread;
     const uint32_t *oddity; /* rs_oddity's answer, one entry a subject */
     uint32_t pairs_max;     /* as the evidence was found with */

@@ -108,6 +108,16 @@ size_t rsi_json_offset(const rsi_json *json)
     return json->token_at;
 }
 
+void rsi_json_place(const rsi_json *json, size_t *line, size_t *column)
+{
+    *line = 1;
+    *column = 1;
+    for (size_t i = 0; i < json->token_at; i++) {
+        *column = json->bytes[i] == '\n' ? 1 : *column + 1;
+        *line += json->bytes[i] == '\n';
+    }
+}
+
 const char *rsi_json_token_name(rsi_json_token token)
 {
     static const char *const names[] = {
@@ -552,12 +562,9 @@ rs_status rsi_json_check(const char *name, const char *bytes, size_t length, rs_
     if (token == RSI_JSON_BAD && json->no_memory) {
         status = rs_fail(err, RS_ENOMEM, "%s: %s", name, json->problem);
     } else if (token == RSI_JSON_BAD) {
-        size_t line = 1;
-        size_t column = 1;
-        for (size_t i = 0; i < json->token_at; i++) {
-            column = bytes[i] == '\n' ? 1 : column + 1;
-            line += bytes[i] == '\n';
-        }
+        size_t line;
+        size_t column;
+        rsi_json_place(json, &line, &column);
         status = rs_fail(err, RS_EINPUT, "%s:%zu:%zu: %s", name, line, column, json->problem);
     }
     rsi_json_free(json);

@@ -51,6 +51,8 @@ bool rsi_json_skip(rsi_json *json, rsi_json_token token);
 const char *rsi_json_problem(const rsi_json *json); /* a constant text without place */
 bool rsi_json_no_memory(const rsi_json *json);      /* BAD because memory gave out */
 size_t rsi_json_offset(const rsi_json *json);       /* of the token or of the problem */
+/* The same as line and column, from 1, the column in bytes. O(offset). */
+void rsi_json_place(const rsi_json *json, size_t *line, size_t *column);
 
 /* "a string", "an object", ...: for messages. */
 const char *rsi_json_token_name(rsi_json_token token);

@@ -18,6 +18,7 @@ static const char DIGITS[] = "0123456789abcdefghjkmnpqrstvwxyz";
 static int compare_text(rs_text a, rs_text b)
 {
     size_t shared = a.length < b.length ? a.length : b.length;
+    shared = a.bytes == b.bytes ? 0 : shared; /* types mostly are the same text */
     int order = shared > 0 ? memcmp(a.bytes, b.bytes, shared) : 0;
     return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }

@@ -48,8 +48,10 @@ typedef enum rsi_value {
     RSI_TIME,  /* int64_t Unix seconds: Unix seconds or ISO 8601, UTC where no offset stands; a date
                   alone is the last second of its day, for every such option is an end */
     RSI_SPAN,  /* int64_t seconds: 90s, 30m, 6h, 7d, 2w; a plain number is seconds */
-    RSI_CHOICE, /* int: index into `choices` */
-    RSI_LIST    /* rsi_list: may be given again and again */
+    RSI_CHOICE,  /* int: index into `choices` */
+    RSI_SETTING, /* const char *, checked: the setting of that name (settings.h), which tells help,
+                    bounds and default */
+    RSI_LIST     /* rsi_list: may be given again and again */
 } rsi_value;
 
 typedef struct rsi_list {
@@ -62,7 +64,7 @@ typedef struct rsi_option {
     rsi_value value;
     const char *argument; /* "FILE" in the help; NULL for a flag; for a choice "text|json" */
     size_t offset;        /* of the field in the subcommand's struct */
-    const char *help;     /* one sentence, lower case; names the default */
+    const char *help;     /* one sentence, lower case; names the default; NULL: of a setting */
     double min, max; /* bounds for a count or a real; both 0: none; for a size only min, bytes */
     bool required;
 } rsi_option;

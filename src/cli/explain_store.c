@@ -360,7 +360,9 @@ static rs_status build_network(rsi_why *why, const char *store_path, const paths
 {
     rs_status status = RS_OK;
     rsi_stages *stages = why->stages;
-    RS_TRY(rsi_settings_read(settings, all->of[RS_RUN_SETTINGS], err));
+    rsi_setting_values values;
+    RS_TRY(rsi_settings_kept(&values, all->of[RS_RUN_SETTINGS], err));
+    *settings = rsi_settings_of(&values);
     settings->graph.as_of = info->as_of;
     RS_TRY(rsi_stages_evidence(stages, store_path, all->of[RS_RUN_BLACKLIST],
                                all->of[RS_RUN_WHITELIST], settings, work, err));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/settings.h"
 
 enum { WIDTH = 92, HELP_COLUMN = 30 };
 
@@ -26,6 +27,20 @@ static void wrap(FILE *out, const char *text, int at, int indent)
     fputc('\n', out);
 }
 
+/* What the table of settings says of an option that is one. */
+static void wrap_setting(FILE *out, const char *name)
+{
+    char text[400];
+    char low[32];
+    char high[32];
+    char preset[32];
+    const rsi_setting *row = &rsi_setting_rows[rsi_setting_named(rsi_text(name))];
+    snprintf(text, sizeof text, "%s; %s to %s, by default %s", row->reason,
+             rsi_setting_format(row, row->min, low), rsi_setting_format(row, row->max, high),
+             rsi_setting_format(row, row->preset, preset));
+    wrap(out, text, HELP_COLUMN, HELP_COLUMN);
+}
+
 static void print_options(FILE *out, const rsi_option *table)
 {
     for (const rsi_option *row = table; row != NULL && row->name != NULL; row++) {
@@ -38,7 +53,11 @@ static void print_options(FILE *out, const rsi_option *table)
             at = 0;
         }
         fprintf(out, "%*s", HELP_COLUMN - at, "");
-        wrap(out, row->help, HELP_COLUMN, HELP_COLUMN);
+        if (row->value == RSI_SETTING) {
+            wrap_setting(out, row->name);
+        } else {
+            wrap(out, row->help, HELP_COLUMN, HELP_COLUMN);
+        }
     }
 }
 

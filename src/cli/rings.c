@@ -213,8 +213,8 @@ static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limi
         cell(table, member->node.id, 0);
         rsi_table_cell(table, "%.3f", of_million(member->risk));
         rsi_table_cell(table, "%.3f", of_million(member->membership));
-        rsi_table_cell(table, "%s%s%s", roles[member->role], member->known ? ", known" : "",
-                       member->cleared ? ", cleared" : "");
+        rsi_table_cell(table, "%s%s%s%s", roles[member->role], member->known ? ", known" : "",
+                       member->cleared ? ", cleared" : "", member->disputed ? ", disputed" : "");
     }
     fputs("\nmembers\n", out);
     rs_status status = rsi_table_print(table, out, 2, err);

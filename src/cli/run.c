@@ -21,11 +21,12 @@ typedef struct options {
     const char *whitelist;
     const char *report;
     const char *risks;
+    const char *settings;
+    const char *min_score; /* this and the next three: over what the file of settings says */
+    const char *resolution;
+    const char *component_max;
+    const char *seed;
     int64_t as_of;
-    double min_score;
-    double resolution;
-    uint64_t component_max;
-    uint64_t seed;
     uint64_t top;
     uint64_t keep_runs;
     bool compact;
@@ -48,14 +49,14 @@ static const rsi_option table[] = {
      "event "
      "of the store",
      0, 0, false},
-    {"min-score", RSI_REAL, "SCORE", offsetof(options, min_score),
-     "report rings of at least this score; 0.5 and more is suspect; default 0.01", 0, 1, false},
-    {"resolution", RSI_REAL, "WEIGHT", offsetof(options, resolution),
-     "evidence that each pair of a ring must have on average; default 0.002", 0.000001, 1, false},
-    {"component-max", RSI_COUNT, "NODES", offsetof(options, component_max),
-     "split larger components before clustering; 0 takes the default", 0, 1e9, false},
-    {"seed", RSI_COUNT, "N", offsetof(options, seed),
-     "seed of the clustering's random order; default 1", 0, 4294967295.0, false},
+    {"settings", RSI_WORD, "FILE", offsetof(options, settings),
+     "a JSON object of settings that are not to be the default; ringscope settings lists them, and "
+     "the four options that follow are over what it says",
+     0, 0, false},
+    {"min-score", RSI_SETTING, "SCORE", offsetof(options, min_score), NULL, 0, 0, false},
+    {"resolution", RSI_SETTING, "WEIGHT", offsetof(options, resolution), NULL, 0, 0, false},
+    {"component-max", RSI_SETTING, "NODES", offsetof(options, component_max), NULL, 0, 0, false},
+    {"seed", RSI_SETTING, "N", offsetof(options, seed), NULL, 0, 0, false},
     {"top", RSI_COUNT, "N", offsetof(options, top),
      "print the N rings of the highest scores at the end; default 10", 0, 1e6, false},
     {"keep-runs", RSI_COUNT, "N", offsetof(options, keep_runs),
@@ -71,22 +72,29 @@ static const rsi_option table[] = {
     {0},
 };
 
-static const options defaults = {
-    .as_of = RS_NO_TIME, .min_score = 0.01, .resolution = 0.002, .seed = 1, .top = 10};
+static const options defaults = {.as_of = RS_NO_TIME, .top = 10};
 
-static rsi_settings settings_of(const options *o)
+/* The defaults, what the file says, what the command line says: the later wins. */
+static rs_status read_settings(const options *o, rsi_setting_values *values, rs_error *err)
 {
-    rsi_settings settings = rsi_default_settings;
-    settings.graph.as_of = o->as_of;
-    settings.detect.resolution = (uint32_t)(o->resolution * RS_WEIGHT_ONE);
-    settings.detect.resolution += settings.detect.resolution == 0;
-
-    if (o->component_max > 0) {
-        settings.detect.component_max = (uint32_t)o->component_max;
+    rs_status status = RS_OK;
+    *values = rsi_setting_presets();
+    if (o->settings != NULL) {
+        RS_TRY(rsi_settings_file(values, o->settings, err));
     }
-    settings.detect.random_seed = o->seed;
-    settings.score.min_score = (uint32_t)(o->min_score * RS_MILLION + 0.5);
-    return settings;
+    for (const rsi_option *option = table; option->name != NULL; option++) {
+        const char *word = NULL;
+        if (option->value == RSI_SETTING) {
+            memcpy(&word, (const char *)o + option->offset, sizeof word);
+        }
+        if (word != NULL) {
+            size_t row = rsi_setting_named(rsi_text(option->name));
+            RS_TRY(
+                rsi_setting_parse(&rsi_setting_rows[row], rsi_text(word), &values->of[row], err));
+        }
+    }
+done:
+    return status;
 }
 
 static uint64_t peak_memory(void)
@@ -299,17 +307,17 @@ static rs_status check_outputs(const rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
-    const char *inputs[] = {o->blacklist, o->whitelist, o->report};
+    const char *inputs[] = {o->blacklist, o->whitelist, o->settings, o->report};
     if (is_stdout(o->report) && is_stdout(o->risks)) {
         return rs_fail(err, RS_EUSAGE, "--report and --risks cannot both be standard output");
     }
     if (!is_stdout(o->report)) {
         RS_TRY(rsi_check_file(o->report, "--report", err));
-        RS_TRY(rsi_check_output(o->report, "--report", call->words[0], inputs, 2, err));
+        RS_TRY(rsi_check_output(o->report, "--report", call->words[0], inputs, 3, err));
     }
     if (!is_stdout(o->risks)) {
         RS_TRY(rsi_check_file(o->risks, "--risks", err));
-        RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], inputs, 3, err));
+        RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], inputs, 4, err));
     }
 done:
     return status;
@@ -319,7 +327,7 @@ static rs_status run(rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
-    rsi_settings settings = settings_of(o);
+    rsi_setting_values values;
     rsi_stages stages = {0};
     char *json = NULL;
     char *folder = NULL;
@@ -327,6 +335,10 @@ static rs_status run(rsi_call *call, rs_error *err)
     rs_work work = *call->work;
     uint64_t erasures_mark = 0;
     RS_TRY(check_outputs(call, err));
+    RS_TRY(read_settings(o, &values, err));
+    RS_TRY(rsi_settings_json(&values, &json, err));
+    rsi_settings settings = rsi_settings_of(&values);
+    settings.graph.as_of = o->as_of;
     RS_TRY(compact_first(call, &stages, err));
     RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
     RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
@@ -334,8 +346,16 @@ static rs_status run(rsi_call *call, rs_error *err)
                                &work, err));
     RS_TRY(rsi_run_folder(call->words[0], &folder, err));
     work.folder = folder;
+    rs_report_options report = RS_REPORT_DEFAULTS;
+    report.min_score = settings.score.min_score;
+    report.users_max = settings.users_max;
+    report.settings = json;
+    report.blacklist = o->blacklist != NULL ? &stages.blacklist : NULL;
+    report.whitelist = o->whitelist != NULL ? &stages.whitelist : NULL;
+    report.conflicts = &stages.conflicts;
     if (!o->no_network) {
-        RS_TRY(rsi_trace_new(&stages.trace, call->words[0], stages.graph, call->work, err));
+        RS_TRY(
+            rsi_trace_new(&stages.trace, call->words[0], stages.graph, &report, call->work, err));
     }
     RS_TRY(rsi_stages_middle(&stages, &settings, &work, err));
     rs_network_free(&stages.network);
@@ -343,14 +363,6 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(finish_trace(&stages, &settings, err));
     rs_evidence_free(&stages.evidence);
     rs_evidence_graph_free(&stages.collapsed);
-    settings.graph.as_of = rs_graph_as_of(stages.graph);
-    RS_TRY(rsi_settings_json(&settings, &json, err));
-    rs_report_options report = RS_REPORT_DEFAULTS;
-    report.min_score = settings.score.min_score;
-    report.settings = json;
-    report.blacklist = o->blacklist != NULL ? &stages.blacklist : NULL;
-    report.whitelist = o->whitelist != NULL ? &stages.whitelist : NULL;
-    report.conflicts = &stages.conflicts;
     RS_TRY(keep(call, &stages, &report, erasures_mark, &id, err));
     if (has_summary(call)) {
         RS_TRY(print_summary(call, &stages, &id, err));

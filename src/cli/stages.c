@@ -127,6 +127,8 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     RS_TRY(rs_conflicts_find(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
                              rs_graph_subject_count(stages->graph), RSI_CONFLICTS_KEPT,
                              &stages->conflicts, err));
+    RS_TRY(rs_seeds_settle(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
+                           rs_graph_subject_count(stages->graph), stages->seed, err));
     RS_TRY(rsi_parallel(work, 2, use_evidence, stages, err));
     rs_evidence_forget_times(&stages->evidence);
     rsi_stages_time(stages, "evidence", start);
@@ -371,6 +373,8 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                             .collapsed = &stages->collapsed,
                             .label = stages->label,
                             .blacklist = &stages->blacklist,
+                            .whitelist = &stages->whitelist,
+                            .seed = stages->seed,
                             .spread = stages->spread,
                             .oddity = stages->oddity,
                             .pairs_max = settings->evidence.pairs_max};

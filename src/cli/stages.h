@@ -4,31 +4,10 @@
 #ifndef RSI_CLI_STAGES_H
 #define RSI_CLI_STAGES_H
 
-#include "ringscope/detect.h"
-#include "ringscope/evidence.h"
-#include "ringscope/graph.h"
-#include "ringscope/lists.h"
+#include "cli/settings.h"
 #include "ringscope/network.h"
-#include "ringscope/propagate.h"
 #include "ringscope/report.h"
-#include "ringscope/score.h"
 #include "ringscope/store.h"
-
-/* Every setting that takes part in a run's answer. */
-typedef struct rsi_settings {
-    rs_graph_options graph;
-    rs_evidence_options evidence;
-    rs_detect_options detect;
-    rs_seed_options seeds;
-    rs_spread_options spread;
-    rs_score_options score;
-} rsi_settings;
-extern const rsi_settings rsi_default_settings;
-
-/* The settings as one JSON object, a fixed form: what their digest is taken of. Freed by free(). */
-RS_MUST_USE rs_status rsi_settings_json(const rsi_settings *settings, char **json, rs_error *err);
-/* Settings from such an object; RS_ECORRUPT names what is missing or out of range. */
-RS_MUST_USE rs_status rsi_settings_read(rsi_settings *settings, const char *path, rs_error *err);
 
 enum { RSI_STAGES_MAX = 12, RSI_CONFLICTS_KEPT = 100 };
 

@@ -8,6 +8,7 @@
 
 #include "base/timestamp.h"
 #include "cli/cli.h"
+#include "cli/settings.h"
 
 static rs_status wrong(const rsi_option *option, const char *text, const char *expected,
                        rs_error *err)
@@ -154,6 +155,16 @@ static rs_status parse_time(const rsi_option *option, const char *text, int64_t 
     return RS_OK;
 }
 
+static rs_status parse_setting(const rsi_option *option, const char *text, const char **word,
+                               rs_error *err)
+{
+    int64_t value;
+    size_t row = rsi_setting_named(rsi_text(option->name));
+    *word = text;
+    return rs_context(err, rsi_setting_parse(&rsi_setting_rows[row], rsi_text(text), &value, err),
+                      "\"--%s\"", option->name);
+}
+
 rs_status rsi_parse_value(const rsi_option *option, const char *text, void *field_pointer,
                           rs_error *err)
 {
@@ -176,6 +187,8 @@ rs_status rsi_parse_value(const rsi_option *option, const char *text, void *fiel
         return parse_span(option, text, field_pointer, err);
     case RSI_CHOICE:
         return parse_choice(option, text, field_pointer, err);
+    case RSI_SETTING:
+        return parse_setting(option, text, field_pointer, err);
     case RSI_LIST:
         break; /* the parser keeps lists itself */
     }

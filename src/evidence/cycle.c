@@ -207,6 +207,7 @@ const rsi_kind rsi_cycle = {
     .name = "cycle",
     .summary = "money comes back to its sender through others, nearly whole, within days",
     .in_time = true,
+    .of_passes = true,
     .reads = rsi_is_timed_payment,
     .find = cycle,
 };

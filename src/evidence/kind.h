@@ -39,7 +39,8 @@ typedef struct rsi_kind_input {
 typedef struct rsi_kind {
     const char *name;
     const char *summary;
-    bool in_time; /* what accounts do, rather than what they have: no household explains it */
+    bool in_time;   /* what accounts do, rather than what they have: no household explains it */
+    bool of_passes; /* looks at `passes` */
     /* Whether the kind has something to say about such a relation. */
     bool (*reads)(const rs_graph *graph, const rs_relation_info *info);
     rs_status (*find)(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,

@@ -142,10 +142,6 @@ static rs_status prepare(search *s, size_t r, const rs_relation_info *info, rs_e
     if (rsi_is_timed_act(s->graph, info)) {
         RS_TRY(rs_graph_timeline(s->graph, r, &s->out->timelines[r], &s->quiet, err));
     }
-    if (rsi_is_timed_payment(s->graph, info)) {
-        RS_TRY(rsi_passes_find(&s->out->timelines[r], s->options->pass_window_s,
-                               rs_graph_subject_count(s->graph), &s->quiet, &s->passes[r], err));
-    }
 done:
     return status;
 }
@@ -167,38 +163,80 @@ static void settle(search *s, size_t r)
     s->quiet.memory_bytes = s->quiet.memory_bytes > held ? s->quiet.memory_bytes - held : 1;
 }
 
+/* A relation whose kinds are asked, and what each may use. */
+typedef struct asking {
+    search *s;
+    size_t relation;
+    rs_relation_info info;
+    rs_work quiet;
+} asking;
+
+static rs_status ask_kind(const asking *a, size_t k, rs_error *err)
+{
+    size_t r = a->relation;
+    search *s = a->s;
+    rsi_kind_input input = {.graph = s->graph,
+                            .options = s->options,
+                            .info = a->info,
+                            .relation = (uint16_t)r,
+                            .kind = (uint16_t)k,
+                            .groups = &s->out->groups[r],
+                            .timeline = &s->out->timelines[r],
+                            .passes = &s->passes[r]};
+    if (!kinds[k]->reads(s->graph, &a->info)) {
+        return RS_OK;
+    }
+    rs_status status = kinds[k]->find(&input, &a->quiet, &s->lists[r * KIND_COUNT + k], err);
+    return rs_context(err, status, "evidence \"%s\" of relation \"%s\"", kinds[k]->name,
+                      a->info.name);
+}
+
+/* Kinds that look at what is passed on are asked one after the other, once that is found, beside
+ * all that do not. */
+static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const asking *a = context;
+    search *s = a->s;
+    bool passed_on = index == 0;
+    (void)worker;
+    if (passed_on && rsi_is_timed_payment(s->graph, &a->info)) {
+        RS_TRY(rsi_passes_find(&s->out->timelines[a->relation], s->options->pass_window_s,
+                               rs_graph_subject_count(s->graph), &a->quiet, &s->passes[a->relation],
+                               err));
+    }
+    for (size_t k = 0; k < KIND_COUNT; k++) {
+        if (passed_on == (kinds[k]->of_passes)) {
+            RS_TRY(ask_kind(a, k, err));
+        }
+    }
+done:
+    return status;
+}
+
+/* What finding out what is passed on takes of an event. */
+enum { PASSES_EVENT = 16 };
+
 static rs_status search_relation(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
     search *s = context;
     size_t r = s->order[index];
-    rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);
-    const char *kind = NULL;
+    asking a = {.s = s,
+                .relation = r,
+                .info = rs_store_relation(rs_graph_store(s->graph), r),
+                .quiet = s->quiet};
+    rs_work beside = {.threads = s->tight ? 1 : s->quiet.threads};
+    uint64_t times = 0;
     (void)worker;
-    RS_TRY(prepare(s, r, &info, err));
-    rs_work quiet = s->quiet;
-    uint64_t times = s->out->timelines[r].count * (2 * sizeof(rs_event));
-    quiet.memory_bytes =
-        quiet.memory_bytes > times ? quiet.memory_bytes - times : quiet.memory_bytes != 0;
-    for (size_t k = 0; k < KIND_COUNT; k++) {
-        rsi_kind_input input = {.graph = s->graph,
-                                .options = s->options,
-                                .info = info,
-                                .relation = (uint16_t)r,
-                                .kind = (uint16_t)k,
-                                .groups = &s->out->groups[r],
-                                .timeline = &s->out->timelines[r],
-                                .passes = &s->passes[r]};
-        if (kinds[k]->reads(s->graph, &info)) {
-            kind = kinds[k]->name;
-            RS_TRY(kinds[k]->find(&input, &quiet, &s->lists[r * KIND_COUNT + k], err));
-        }
-    }
+    RS_TRY(prepare(s, r, &a.info, err));
+    times = s->out->timelines[r].count * (2 * sizeof(rs_event) + PASSES_EVENT);
+    a.quiet.memory_bytes =
+        a.quiet.memory_bytes > times ? a.quiet.memory_bytes - times : a.quiet.memory_bytes != 0;
+    RS_TRY(rsi_parallel(&beside, 2, ask_some, &a, err));
     settle(s, r);
 done:
-    return kind == NULL
-               ? status
-               : rs_context(err, status, "evidence \"%s\" of relation \"%s\"", kind, info.name);
+    return status;
 }
 
 /* Those in time first, then by their edges, the most first: what takes longest, and most memory,

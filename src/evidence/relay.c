@@ -169,6 +169,7 @@ const rsi_kind rsi_relay = {
     .name = "relay",
     .summary = "accounts pass money on from one collector to one exit, nearly whole, within days",
     .in_time = true,
+    .of_passes = true,
     .reads = rsi_is_timed_payment,
     .find = relay,
 };

@@ -9,6 +9,7 @@
  * Cost: O(subjects + lists), 4 bytes a subject while it works.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "ringscope/lists.h"
@@ -84,6 +85,24 @@ rs_status rs_conflicts_find(const rs_list *blacklist, const rs_list *whitelist,
     if (status != RS_OK) {
         rs_conflicts_free(out);
     }
+    return status;
+}
+
+rs_status rs_seeds_settle(const rs_list *blacklist, const rs_list *whitelist,
+                          const uint32_t *entity, uint32_t subject_count, int64_t *seed,
+                          rs_error *err)
+{
+    uint32_t *first = NULL;
+    if (blacklist->count == 0 || whitelist->count == 0) {
+        return RS_OK;
+    }
+    rs_status status = first_blacklisted(blacklist, entity, subject_count, &first, err);
+    for (size_t i = 0; status == RS_OK && i < whitelist->count; i++) {
+        uint32_t node = whitelist->entries[i].node;
+        bool disputed = node < subject_count && first[entity[node]] != RS_NO_NODE;
+        seed[node] = disputed && seed[node] < 0 ? 0 : seed[node];
+    }
+    free(first);
     return status;
 }
 

@@ -1,15 +1,20 @@
 /* network_rows.c - the rows of a network in memory, whole or cut to what brings a node most of its
  * risk.
  *
- * What an end v brings to u is damping S(u,v) |p(v)|; within a row this orders as weight |p(v)| /
- * sqrt(d(v)). The order is that of 64-bit integers, so that it is the same everywhere.
+ * What an end v brings to u is damping S(u,v) |p(v)| = damping weight |p(v)| / sqrt(d(u) d(v)). Of
+ * that |p(v)| / sqrt(d(v)) is the same in all rows: the *pull* of v, 32 bits of the largest one, so
+ * that a row is cut by a product a link and one look-up of 4 bytes. The order is that of integers,
+ * so that it is the same everywhere.
  *
- * Memory: 8 bytes a node for roots; of a row 13 bytes a link.
- * Cost: a root a node once; a row is its links, and of a cut one a place among the kept for each.
+ * Memory: 12 bytes a node, where rows are cut; of a row 13 bytes a link, 16 more of those that may
+ * be kept.
+ * Cost: a root a node once; a row is its links, and of a cut one a link as it is told for each
+ * kept.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "base/try.h"
 #include "propagate/links.h"
 #include "propagate/roots.h"
@@ -24,17 +29,27 @@ struct rsi_network_rows {
     rsi_damping damping;
     uint32_t ground;
     bool cut;
-    uint64_t *root; /* of each node, NULL unless cut: 1/sqrt(d): mantissa, the lowest ROOT_BITS bits
-                       how often it is halved */
+    uint64_t *root;      /* of each node, as make_root has it; NULL unless cut */
+    uint32_t *pull;      /* of each node, in units of 2^(pull_shift - 62); the same */
+    unsigned pull_shift; /* at most 32 */
+    uint64_t least;      /* RSI_KEPT_PART / damping, in units of 2^-48 */
+    rsi_record *running; /* for a place in a cut row; `running_room` */
+    size_t running_room;
     size_t room;
     uint32_t *to;
     uint64_t *link;
     uint8_t *bits;
 };
 
-/* Two roots' mantissas make 1/sqrt(d d') within 2^-56, whatever the lowest bits of them are. */
-enum { ROOT_BITS = 5 };
+/* 1/sqrt(d): the mantissa, in whose lowest bits stand how often it is halved (5) and the bits of
+ * |risk| (6). Two roots' mantissas make 1/sqrt(d d') within 2^-50, whatever those are. */
+enum { HALVES_BITS = 5, ROOT_BITS = 11 };
 #define ROOT_MASK ((UINT64_C(1) << ROOT_BITS) - 1)
+
+static uint64_t size_of(int64_t x)
+{
+    return x < 0 ? -(uint64_t)x : (uint64_t)x;
+}
 
 static uint64_t make_root(const rsi_network_rows *rows, uint32_t node)
 {
@@ -43,12 +58,56 @@ static uint64_t make_root(const rsi_network_rows *rows, uint32_t node)
     if (total != 0) { /* 0 only where there is neither link nor ground */
         root = rsi_root_of(total);
     }
-    return (root.mantissa & ~ROOT_MASK) | root.halves;
+    uint64_t bits = rsi_bits(size_of(rows->risk[node])); /* at most 62, see spread.c */
+    return (root.mantissa & ~ROOT_MASK) | (bits << HALVES_BITS & ROOT_MASK) | root.halves;
+}
+
+static unsigned halves_of(uint64_t root)
+{
+    return root & ((1u << HALVES_BITS) - 1);
+}
+
+static uint8_t bits_of(uint64_t root)
+{
+    return (uint8_t)((root & ROOT_MASK) >> HALVES_BITS);
 }
 
 static uint64_t root_of(const rsi_network_rows *rows, uint32_t node)
 {
     return rows->root != NULL ? rows->root[node] : make_root(rows, node);
+}
+
+/* |p| / sqrt(d) in units of 2^-62, d counting 2^-20. */
+static uint64_t pull_of(const rsi_network_rows *rows, uint32_t node)
+{
+    uint64_t root = rows->root[node];
+    rsi_u128 pull = (rsi_u128)(root & ~ROOT_MASK) * size_of(rows->risk[node]);
+    pull >>= 64 - halves_of(root);
+    return pull < UINT64_MAX ? (uint64_t)pull : UINT64_MAX;
+}
+
+/* What cutting needs to know of each node. */
+static rs_status weigh_nodes(rsi_network_rows *rows, rs_error *err)
+{
+    uint32_t nodes = rows->graph->node_count;
+    uint64_t most = 0;
+    rows->root = malloc(((size_t)nodes + 1) * sizeof *rows->root);
+    rows->pull = malloc(((size_t)nodes + 1) * sizeof *rows->pull);
+    if (rows->root == NULL || rows->pull == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", nodes);
+    }
+    for (uint32_t v = 0; v < nodes; v++) {
+        bool linked = rows->graph->first[v] != rows->graph->first[v + 1];
+        rows->root[v] = linked ? make_root(rows, v) : 0; /* which nobody asks for */
+        uint64_t pull = pull_of(rows, v);
+        most = pull > most ? pull : most;
+    }
+    rows->pull_shift = rsi_bits(most) > 32 ? rsi_bits(most) - 32 : 0;
+    for (uint32_t v = 0; v < nodes; v++) {
+        rows->pull[v] = (uint32_t)(pull_of(rows, v) >> rows->pull_shift);
+    }
+    rows->least = (uint64_t)(((rsi_u128)RSI_KEPT_PART << 78) / rows->damping.part);
+    return RS_OK;
 }
 
 rs_status rsi_network_rows_new(rsi_network_rows **out, const rs_adjacency *graph,
@@ -68,15 +127,7 @@ rs_status rsi_network_rows_new(rsi_network_rows **out, const rs_adjacency *graph
                                .cut = cut};
     RS_TRY(rsi_damping_of(options, &rows->damping, err));
     if (cut) {
-        uint64_t *root = malloc(((size_t)graph->node_count + 1) * sizeof *root);
-        if (root == NULL) {
-            status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", graph->node_count);
-            goto done;
-        }
-        for (uint32_t v = 0; v < graph->node_count; v++) {
-            root[v] = make_root(rows, v);
-        }
-        rows->root = root;
+        RS_TRY(weigh_nodes(rows, err));
     }
     *out = rows;
     rows = NULL; /* moved to the caller */
@@ -90,6 +141,8 @@ void rsi_network_rows_free(rsi_network_rows *rows)
     if (rows != NULL) {
         rsi_window_free(&rows->window);
         free(rows->root);
+        free(rows->pull);
+        free(rows->running);
         free(rows->to);
         free(rows->link);
         free(rows->bits);
@@ -116,18 +169,13 @@ static rs_status row_room(rsi_network_rows *rows, size_t count, rs_error *err)
     return RS_OK;
 }
 
-static uint64_t size_of(int64_t x)
-{
-    return x < 0 ? -(uint64_t)x : (uint64_t)x;
-}
-
 /* damping * S between two nodes that a link of this weight joins; the same both ways. */
 static uint64_t link_of(const rsi_network_rows *rows, uint32_t a, uint32_t b, uint32_t weight)
 {
     /* weight 2^-20 times two roots of mantissa 2^(halves - 84) each, in units of 2^-62. */
     uint64_t left = root_of(rows, a), right = root_of(rows, b);
     uint64_t roots = (uint64_t)((rsi_u128)(left & ~ROOT_MASK) * (right & ~ROOT_MASK) >> 64);
-    unsigned halves = (unsigned)(left & ROOT_MASK) + (unsigned)(right & ROOT_MASK);
+    unsigned halves = halves_of(left) + halves_of(right);
     uint64_t share = (uint64_t)((rsi_u128)roots * weight >> (62 - halves));
     uint64_t link = (uint64_t)((rsi_u128)share * rows->damping.part >> 62);
     return link < RSI_LINK_ONE ? link : RSI_LINK_ONE - 1;
@@ -140,36 +188,65 @@ static uint64_t cut_link(uint64_t link)
     return link >> low << low;
 }
 
-/* A link in the running for a place in a cut row. */
-typedef struct candidate {
-    uint64_t brings; /* in units that are the same within a row */
-    uint64_t at;
-} candidate;
-
-static uint64_t brought(const rsi_network_rows *rows, uint32_t to, uint32_t weight)
+/* What a link of the row of `node` must bring, as weight * pull. */
+static uint64_t least_of(const rsi_network_rows *rows, uint32_t node)
 {
-    uint64_t root = rows->root[to];
-    uint64_t part = (uint64_t)((rsi_u128)(root & ~ROOT_MASK) * size_of(rows->risk[to]) >> 64);
-    /* Above 2^-31 of what may come, and weights have 20 bits behind their point. */
-    return (uint64_t)((rsi_u128)part * weight >> (31 - (unsigned)(root & ROOT_MASK)));
+    uint64_t total = rsi_total_of(rows->graph, rows->ground, node);
+    uint64_t inverse = rows->root[node];
+    /* sqrt(d) = d / sqrt(d), in units of 2^-30; times 2^-48 and what pull is less than 2^-62. */
+    rsi_u128 root = (rsi_u128)(inverse & ~ROOT_MASK) * total >> (64 - halves_of(inverse));
+    rsi_u128 least = root * rows->least >> (16 + rows->pull_shift);
+    return least == 0 ? 1 : least < UINT64_MAX ? (uint64_t)least : UINT64_MAX;
 }
 
-/* Put a link among the first ones, which descend. Links come in order of their ends. */
-static size_t keep(candidate *kept, size_t count, candidate made)
+static rs_status running_room(rsi_network_rows *rows, size_t count, rs_error *err)
 {
-    size_t at = count;
-    while (at > 0 && kept[at - 1].brings < made.brings) {
-        at--;
+    if (count > rows->running_room) {
+        free(rows->running);
+        rows->running_room = 0;
+        rows->running = malloc(count * sizeof *rows->running);
+        if (rows->running == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (a row of %zu links)", count);
+        }
+        rows->running_room = count;
     }
-    if (at >= RSI_KEPT_LINKS) {
-        return count;
+    return RS_OK;
+}
+
+/* The links that bring something: key what is left of 2^64, value the place in the row. */
+static size_t find_running(rsi_network_rows *rows, uint32_t node, const rsi_row *row)
+{
+    enum { AHEAD = 24 };
+    size_t count = 0, kept = 0;
+    uint64_t least = least_of(rows, node), most = 0;
+    for (size_t i = 0; i < row->count; i++) {
+        if (i + AHEAD < row->ahead) {
+            __builtin_prefetch(&rows->pull[row->to[i + AHEAD]]);
+        }
+        uint64_t brings = (uint64_t)row->weight[i] * rows->pull[row->to[i]];
+        rows->running[count] = (rsi_record){.key = ~brings, .value = i};
+        count += brings >= least;
+        most = brings > most ? brings : most;
     }
-    size_t last = count < RSI_KEPT_LINKS ? count : RSI_KEPT_LINKS - 1;
-    for (size_t i = last; i > at; i--) {
-        kept[i] = kept[i - 1];
+    for (size_t i = 0; i < count; i++) {
+        rows->running[kept] = rows->running[i];
+        kept += ~rows->running[i].key >= most / RSI_KEPT_LEAST;
     }
-    kept[at] = made;
-    return last + 1;
+    return kept;
+}
+
+/* Leave those that bring most, equal ones by their ends, as places do; in order of places. */
+static rs_status choose(rsi_record *running, size_t *count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(rsi_sort_records(running, *count, NULL, err));
+    *count = RSI_KEPT_LINKS;
+    for (size_t i = 0; i < *count; i++) {
+        running[i].key = running[i].value;
+    }
+    RS_TRY(rsi_sort_records(running, *count, NULL, err));
+done:
+    return status;
 }
 
 static void add(rsi_network_rows *rows, uint32_t node, uint32_t to, uint32_t weight, size_t *count)
@@ -180,39 +257,25 @@ static void add(rsi_network_rows *rows, uint32_t node, uint32_t to, uint32_t wei
     }
     rows->to[*count] = to;
     rows->link[*count] = rows->cut ? cut_link(link) : link;
-    rows->bits[(*count)++] = (uint8_t)rsi_bits(size_of(rows->risk[to]));
+    rows->bits[(*count)++] =
+        rows->cut ? bits_of(rows->root[to]) : (uint8_t)rsi_bits(size_of(rows->risk[to]));
 }
 
-static size_t fill_cut(rsi_network_rows *rows, uint32_t node, const rsi_row *row)
+static rs_status fill_cut(rsi_network_rows *rows, uint32_t node, const rsi_row *row, size_t *filled,
+                          rs_error *err)
 {
-    enum { AHEAD = 12 };
-    candidate kept[RSI_KEPT_LINKS];
-    size_t count = 0, filled = 0;
-    for (size_t i = 0; i < row->count; i++) {
-        if (i + AHEAD < row->ahead) {
-            __builtin_prefetch(&rows->risk[row->to[i + AHEAD]]);
-            __builtin_prefetch(&rows->root[row->to[i + AHEAD]]);
-        }
-        candidate made = {.brings = brought(rows, row->to[i], row->weight[i]), .at = i};
-        if (made.brings > 0) {
-            count = keep(kept, count, made);
-        }
-    }
-    while (count > 1 && kept[count - 1].brings < kept[0].brings / RSI_KEPT_LEAST) {
-        count--;
-    }
-    for (size_t i = 1; i < count; i++) { /* ends ascend as places do */
-        candidate one = kept[i];
-        size_t k = i;
-        for (; k > 0 && kept[k - 1].at > one.at; k--) {
-            kept[k] = kept[k - 1];
-        }
-        kept[k] = one;
+    rs_status status = RS_OK;
+    RS_TRY(running_room(rows, row->count + 1, err));
+    size_t count = find_running(rows, node, row);
+    if (count > RSI_KEPT_LINKS) {
+        RS_TRY(choose(rows->running, &count, err));
     }
     for (size_t i = 0; i < count; i++) {
-        add(rows, node, row->to[kept[i].at], row->weight[kept[i].at], &filled);
+        size_t at = (size_t)rows->running[i].value;
+        add(rows, node, row->to[at], row->weight[at], filled);
     }
-    return filled;
+done:
+    return status;
 }
 
 static rs_status see_row(void *context, uint32_t node, rsi_view_row *out, rs_error *err)
@@ -224,7 +287,7 @@ static rs_status see_row(void *context, uint32_t node, rsi_view_row *out, rs_err
     RS_TRY(rsi_window_row(&rows->window, node, rows->graph->node_count, &row, err));
     RS_TRY(row_room(rows, rows->cut ? RSI_KEPT_LINKS : row.count, err));
     if (rows->cut) {
-        count = fill_cut(rows, node, &row);
+        RS_TRY(fill_cut(rows, node, &row, &count, err));
     } else {
         for (size_t i = 0; i < row.count; i++) {
             add(rows, node, row.to[i], row.weight[i], &count);

@@ -16,10 +16,12 @@
 
 #define RSI_LINK_ONE (UINT64_C(1) << 62)
 
-/* Links of a row that is cut: those that bring the node most, ties by node, and none that brings
- * less than a 4096th of what the first one does: few links, or parts too small, tell a wrong story
- * of who is behind a risk. */
+/* Links of a row that is cut: those that bring the node most, ties by node; none that brings less
+ * than a 4096th of what the first one does, and none that brings less than 2^-17 of risk
+ * (.0000076): a tenth of what a risk is known to, and of what is told. Few links, or parts too
+ * small, tell a wrong story of who is behind a risk. */
 enum { RSI_KEPT_LINKS = 128, RSI_KEPT_LEAST = 4096 };
+#define RSI_KEPT_PART (RS_RISK_ONE >> 17)
 /* Of a link of a cut row this many bits are left, the others are 0: its part of a risk is told at
  * most 2^-11 of it too small, never too large. */
 enum { RSI_KEPT_LINK_BITS = 12 };

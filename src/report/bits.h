@@ -14,16 +14,6 @@ static inline unsigned rsi_width_of(uint64_t largest)
     return largest == 0 ? 0 : 64 - (unsigned)__builtin_clzll(largest);
 }
 
-/* Into bytes that are zero. */
-static inline void rsi_bits_put(uint8_t *bytes, uint64_t at, unsigned width, uint64_t value)
-{
-    for (unsigned done = 0; done < width;) {
-        unsigned shift = (unsigned)((at + done) % 8);
-        bytes[(at + done) / 8] |= (uint8_t)((value >> done) << shift);
-        done += 8 - shift;
-    }
-}
-
 static inline uint64_t rsi_bits_get(const uint8_t *bytes, uint64_t at, unsigned width)
 {
     uint64_t value = 0;

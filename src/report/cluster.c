@@ -53,8 +53,8 @@ static void write_member(rsi_out *out, const rsi_source *source, const rs_ring_m
     put_millionths(out, ",\"risk\":", source->findings->nodes[member->node].risk);
     put_millionths(out, ",\"membership\":", member->membership);
     put_flag(out, ",\"known\":", member->known);
-    if (rsi_list_has(source->options->whitelist, member->node)) {
-        put_flag(out, ",\"cleared\":", true);
+    if (member->cleared || member->disputed) {
+        put_flag(out, member->cleared ? ",\"cleared\":" : ",\"disputed\":", true);
     }
     rsi_out_string(out, ",\"role\":");
     rsi_out_json_string(out, roles[member->role]);

@@ -17,37 +17,67 @@
 
 enum { BUFFER = 64 * 1024 };
 
-struct rsi_out {
+/* A part has no file: its buffer grows. */
+typedef struct whole {
+    rsi_out room; /* first: what the caller holds */
+    bool is_part;
     rsi_newfile file;
     rs_error failure; /* the first; RS_OK while there is none */
-    uint64_t written;
+    uint64_t flushed; /* bytes that have left the buffer */
     rsi_hash_stream *hash;
-    size_t used;
-    char buffer[BUFFER];
-};
+    char *buffer;
+} whole;
+
+static whole *whole_of(rsi_out *out)
+{
+    return (whole *)(void *)out;
+}
 
 /* ---- opening --------------------------------------------------------------------------------- */
+
+static rs_status make(whole **out, rs_error *err)
+{
+    whole *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    w->file = (rsi_newfile)RSI_NO_NEWFILE;
+    w->buffer = malloc(BUFFER);
+    if (w->buffer == NULL) {
+        free(w);
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    w->room = (rsi_out){.at = w->buffer, .end = w->buffer + BUFFER};
+    *out = w;
+    return RS_OK;
+}
+
+rs_status rsi_out_open_part(rsi_out **part, rs_error *err)
+{
+    whole *w = NULL;
+    rs_status status = make(&w, err);
+    if (status == RS_OK) {
+        w->is_part = true;
+        *part = &w->room;
+    }
+    return status;
+}
 
 rs_status rsi_out_open(rsi_out **result, const char *path, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_out *out = malloc(sizeof *out);
-    if (out == NULL) {
+    whole *w = NULL;
+    RS_TRY(make(&w, err));
+    w->hash = rsi_hash_stream_new();
+    if (w->hash == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory");
         goto done;
     }
-    memset(out, 0, offsetof(rsi_out, buffer));
-    out->file = (rsi_newfile)RSI_NO_NEWFILE;
-    out->hash = rsi_hash_stream_new();
-    if (out->hash == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory");
-        goto done;
-    }
-    RS_TRY(rsi_newfile_open(&out->file, path, err));
-    *result = out;
-    out = NULL;
+    RS_TRY(rsi_newfile_open(&w->file, path, err));
+    *result = &w->room;
+    w = NULL;
 done:
-    rsi_out_close(out);
+    rsi_out_close(w != NULL ? &w->room : NULL);
     return rs_context(err, status, "\"%s\"", path);
 }
 
@@ -56,98 +86,140 @@ void rsi_out_close(rsi_out *out)
     if (out == NULL) {
         return;
     }
-    rsi_newfile_close(&out->file);
-    rsi_hash_stream_free(out->hash);
-    free(out);
+    whole *w = whole_of(out);
+    rsi_newfile_close(&w->file);
+    rsi_hash_stream_free(w->hash);
+    free(w->buffer);
+    free(w);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static bool is_good(const rsi_out *out)
+static bool is_good(const whole *w)
 {
-    return out->failure.status == RS_OK;
+    return w->failure.status == RS_OK;
 }
 
-static void flush(rsi_out *out)
+/* Into the file. */
+static void pass_on(whole *w, const char *bytes, size_t length)
 {
-    if (out->used > 0) {
-        rsi_hash_stream_add(out->hash, out->buffer, out->used);
-        if (is_good(out)) {
-            (void)!rsi_write_all(out->file.file, out->buffer, out->used, &out->failure);
-        }
-        out->used = 0;
+    rsi_hash_stream_add(w->hash, bytes, length);
+    if (is_good(w)) {
+        (void)!rsi_write_all(w->file.file, bytes, length, &w->failure);
+    }
+    w->flushed += length;
+}
+
+static void flush(whole *w)
+{
+    if (w->room.at > w->buffer && !w->is_part) {
+        pass_on(w, w->buffer, (size_t)(w->room.at - w->buffer));
+        w->room.at = w->buffer;
     }
 }
 
-void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length)
+/* Room for `length` more bytes in a part; without memory it starts anew, and has failed. */
+static void grow(whole *w, size_t length)
 {
-    out->written += length;
-    while (length >= sizeof out->buffer - out->used) {
-        size_t part = sizeof out->buffer - out->used;
-        memcpy(out->buffer + out->used, bytes, part);
-        out->used += part;
-        bytes += part;
-        length -= part;
-        flush(out);
+    size_t used = (size_t)(w->room.at - w->buffer);
+    size_t wanted = 2 * (size_t)(w->room.end - w->buffer) + length;
+    char *grown = realloc(w->buffer, wanted);
+    if (grown == NULL) {
+        (void)rs_fail(&w->failure, RS_ENOMEM, "out of memory (%zu bytes)", wanted);
+        w->room.at = w->buffer;
+        return;
     }
-    memcpy(out->buffer + out->used, bytes, length);
-    out->used += length;
+    w->buffer = grown;
+    w->room = (rsi_out){.at = grown + used, .end = grown + wanted};
+}
+
+void rsi_out_bytes_beyond(rsi_out *out, const char *bytes, size_t length)
+{
+    whole *w = whole_of(out);
+    if (w->is_part) {
+        grow(w, length);
+    } else {
+        flush(w);
+    }
+    if (length <= (size_t)(out->end - out->at)) {
+        memcpy(out->at, bytes, length);
+        out->at += length;
+    } else if (!w->is_part) {
+        pass_on(w, bytes, length);
+    }
+}
+
+void rsi_out_add_part(rsi_out *out, rsi_out *part)
+{
+    whole *to = whole_of(out);
+    whole *from = whole_of(part);
+    if (is_good(to)) {
+        to->failure = from->failure;
+    }
+    flush(to);
+    pass_on(to, from->buffer, (size_t)(part->at - from->buffer));
+    part->at = from->buffer;
 }
 
 bool rsi_out_file(rsi_out *out, int from)
 {
     static const size_t part = (size_t)1 << 30;
-    uint64_t before = out->written;
-    flush(out);
-    while (out->file.other != NULL && is_good(out)) {
-        ssize_t count = copy_file_range(from, NULL, out->file.file, NULL, part, 0);
+    whole *w = whole_of(out);
+    flush(w);
+    uint64_t before = w->flushed;
+    while (w->file.other != NULL && is_good(w)) {
+        ssize_t count = copy_file_range(from, NULL, w->file.file, NULL, part, 0);
         if (count > 0) {
-            out->written += (uint64_t)count;
-        } else if (count == 0 || out->written == before) {
+            w->flushed += (uint64_t)count;
+        } else if (count == 0 || w->flushed == before) {
             break; /* the end, or a file system that cannot */
         } else if (errno != EINTR) {
-            (void)rs_fail(&out->failure, RS_EIO, "write: %s", strerror(errno));
+            (void)rs_fail(&w->failure, RS_EIO, "write: %s", strerror(errno));
         }
     }
-    return out->written > before;
+    return w->flushed > before;
 }
 
 uint64_t rsi_out_written(const rsi_out *out)
 {
-    return out->written;
+    const whole *w = (const whole *)(const void *)out;
+    return w->flushed + (uint64_t)(out->at - w->buffer);
 }
 
 rsi_hash128 rsi_out_digest(const rsi_out *out)
 {
-    return rsi_hash_stream_end(out->hash);
+    const whole *w = (const whole *)(const void *)out;
+    return rsi_hash_stream_end(w->hash);
 }
 
 rsi_hash128 rsi_out_digest_so_far(rsi_out *out)
 {
-    flush(out);
-    return rsi_hash_stream_end(out->hash);
+    flush(whole_of(out));
+    return rsi_out_digest(out);
 }
 
 rs_status rsi_out_check(rsi_out *out, rs_error *err)
 {
-    if (is_good(out)) {
+    const whole *w = whole_of(out);
+    if (is_good(w)) {
         return RS_OK;
     }
-    return rs_fail(err, out->failure.status, "\"%s\": %s", out->file.path, out->failure.message);
+    return rs_fail(err, w->failure.status, "\"%s\": %s", w->file.path, w->failure.message);
 }
 
 rs_status rsi_out_commit(rsi_out *out, rs_error *err)
 {
-    flush(out);
+    whole *w = whole_of(out);
+    flush(w);
     rs_status status = rsi_out_check(out, err);
     if (status != RS_OK) {
         return status;
     }
-    status = rsi_newfile_sync(&out->file, err);
+    status = rsi_newfile_sync(&w->file, err);
     if (status == RS_OK) {
-        status = rsi_newfile_publish(&out->file, err);
+        status = rsi_newfile_publish(&w->file, err);
     }
-    return rs_context(err, status, "\"%s\"", out->file.path);
+    return rs_context(err, status, "\"%s\"", w->file.path);
 }
 
 /* ---- texts ----------------------------------------------------------------------------------- */
@@ -163,19 +235,30 @@ void rsi_out_count(rsi_out *out, uint64_t number)
     rsi_out_bytes(out, digits + at, sizeof digits - at);
 }
 
+/* `number` below 100 as two digits. */
+static void put_pair(char *to, uint32_t number)
+{
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    memcpy(to, pairs + 2 * (size_t)number, 2);
+}
+
 char *rsi_put_millionths(char *to, uint32_t millionths)
 {
-    uint32_t whole = millionths / 1000000;
+    uint32_t whole_part = millionths / 1000000;
     uint32_t rest = millionths % 1000000;
     for (uint32_t unit = 1000; unit > 0; unit /= 10) {
-        if (whole >= unit || unit == 1) {
-            *to++ = (char)('0' + whole / unit % 10);
+        if (whole_part >= unit || unit == 1) {
+            *to++ = (char)('0' + whole_part / unit % 10);
         }
     }
     *to = '.';
-    for (size_t i = 6; i > 0; i--, rest /= 10) {
-        to[i] = (char)('0' + rest % 10);
-    }
+    put_pair(to + 1, rest / 10000);
+    put_pair(to + 3, rest / 100 % 100);
+    put_pair(to + 5, rest % 100);
     return to + 7;
 }
 
@@ -254,15 +337,39 @@ static size_t put_character(rsi_out *out, const char *bytes, size_t left)
     return width;
 }
 
+/* Eight bytes at once; the usual tricks of "has a byte that is zero, or below n". */
+static bool all_plain(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t quotes = bytes ^ ones * '"';
+    uint64_t slashes = bytes ^ ones * '\\';
+    uint64_t odd = ((bytes - ones * 0x20) & ~bytes) | ((quotes - ones) & ~quotes) |
+                   ((slashes - ones) & ~slashes) | (bytes + ones) | bytes;
+    return (odd & ones * 0x80) == 0;
+}
+
+/* How many bytes from the start are plain. */
+static size_t plain_length(const char *bytes, size_t length)
+{
+    size_t at = 0;
+    for (uint64_t eight; length - at >= sizeof eight; at += sizeof eight) {
+        memcpy(&eight, bytes + at, sizeof eight);
+        if (!all_plain(eight)) {
+            break;
+        }
+    }
+    while (at < length && is_plain((unsigned char)bytes[at])) {
+        at++;
+    }
+    return at;
+}
+
 void rsi_out_json_part(rsi_out *out, rs_text text)
 {
     for (size_t at = 0; at < text.length;) {
-        size_t end = at;
-        while (end < text.length && is_plain((unsigned char)text.bytes[end])) {
-            end++;
-        }
-        rsi_out_bytes(out, text.bytes + at, end - at);
-        at = end;
+        size_t plain = plain_length(text.bytes + at, text.length - at);
+        rsi_out_bytes(out, text.bytes + at, plain);
+        at += plain;
         if (at < text.length) {
             at += put_character(out, text.bytes + at, text.length - at);
         }

@@ -5,7 +5,8 @@
  * Failure  the first failed write is kept; later puts do nothing and commit reports it, so that
  *          the many puts of a report need no check each. Long loops ask rsi_out_check.
  * Devices  what is there and is no plain file (/dev/stdout, a pipe) is written to as it is
- * Memory   64 KiB
+ * Parts    what several threads make goes into memory (rsi_out_open_part), and from there, in
+ * order, into the file (rsi_out_add_part) Memory   64 KiB; a part as much as is in it
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_REPORT_OUT_H
@@ -20,10 +21,18 @@
 #include "ringscope/error.h"
 #include "ringscope/text.h"
 
-typedef struct rsi_out rsi_out;
+/* Room for what comes next; all else is known to out.c alone. */
+typedef struct rsi_out {
+    char *at;
+    char *end;
+} rsi_out;
 
 /* Open `path` for writing. RS_EIO, RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_out_open(rsi_out **out, const char *path, rs_error *err);
+/* A part, of no file. It must not be committed. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_out_open_part(rsi_out **part, rs_error *err);
+/* Put all of the part, and leave it empty. */
+void rsi_out_add_part(rsi_out *out, rsi_out *part);
 /* The first failure so far, or RS_OK. */
 RS_MUST_USE rs_status rsi_out_check(rsi_out *out, rs_error *err);
 /* Publish. The handle stays to be closed. RS_EIO. */
@@ -40,7 +49,17 @@ rsi_hash128 rsi_out_digest_so_far(rsi_out *out);
 /* All that is left of an open file, by the system where it can copy (no byte passes through this
  * process then, and the digest does not cover it). False: nothing was copied, do it by hand. */
 bool rsi_out_file(rsi_out *out, int from);
-void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length);
+/* Where there is no room. */
+void rsi_out_bytes_beyond(rsi_out *out, const char *bytes, size_t length);
+static inline void rsi_out_bytes(rsi_out *out, const char *bytes, size_t length)
+{
+    if (length <= (size_t)(out->end - out->at)) {
+        memcpy(out->at, bytes, length);
+        out->at += length;
+    } else {
+        rsi_out_bytes_beyond(out, bytes, length);
+    }
+}
 /* As it stands; inlined, so that the length of a literal is a constant. */
 static inline void rsi_out_string(rsi_out *out, const char *string)
 {

@@ -267,6 +267,7 @@ static rs_status read_member(rs_report *report, rs_error *err)
         {"membership", read_millionths, offsetof(rs_cluster_member, membership), false},
         {"known", read_flag, offsetof(rs_cluster_member, known), false},
         {"cleared", read_flag, offsetof(rs_cluster_member, cleared), true},
+        {"disputed", read_flag, offsetof(rs_cluster_member, disputed), true},
         {"role", read_role, offsetof(rs_cluster_member, role), false},
         {NULL, NULL, 0, false},
     };

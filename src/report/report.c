@@ -14,6 +14,8 @@
  * fetched in one pass over the dictionary, the rings are written, and so on. The windows show in no
  * byte of the result.
  *
+ * Rings are made side by side and put in order.
+ *
  * Cost: O(what is written), and a pass over the dictionary and node_count bytes for each window.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -23,6 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lock.h"
+#include "base/parallel.h"
 #include "base/try.h"
 
 enum { HUBS_PER_TYPE = 5 };
@@ -187,19 +191,88 @@ static rs_status next_window(rsi_source *source, size_t first, size_t *end, rs_e
     return rs_graph_ids(source->graph, source->wanted, &source->ids, err);
 }
 
+/* ---- rings, side by side --------------------------------------------------------------------- */
+
+enum { RINGS_A_PART = 16 };
+
+/* Each thread writes RINGS_A_PART rings into a part of its own and then waits for its turn. */
+typedef struct ring_parts {
+    rsi_out *out;
+    const rsi_source *source;
+    size_t first;
+    size_t end;
+    rsi_out **parts; /* by worker */
+    rsi_lock *lock;  /* over `out` and the two below */
+    size_t next;     /* whose turn it is */
+    bool failed;
+} ring_parts;
+
+static rs_status put_in_turn(ring_parts *p, size_t index, rsi_out *part, rs_error *err)
+{
+    rsi_lock_take(p->lock);
+    while (p->next != index && !p->failed) {
+        rsi_lock_wait(p->lock);
+    }
+    if (!p->failed) {
+        rsi_out_add_part(p->out, part);
+    }
+    rs_status status = rsi_out_check(p->out, err);
+    p->failed = p->failed || status != RS_OK;
+    p->next++;
+    rsi_lock_wake(p->lock);
+    rsi_lock_give(p->lock);
+    return status;
+}
+
+/* Only the calling thread, which is worker 0, may tell where it is. */
+static rs_status write_part(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    ring_parts *p = context;
+    const rsi_source *source = p->source;
+    rsi_out *part = p->parts[worker];
+    size_t first = p->first + index * RINGS_A_PART;
+    size_t end = p->end - first < RINGS_A_PART ? p->end : first + RINGS_A_PART;
+    rs_status status = RS_OK;
+    if (worker == 0) {
+        status = rs_work_report(source->work, "report", "rings", first, source->ring_count, err);
+    }
+    for (size_t i = first; i < end && status == RS_OK; i++) {
+        rsi_write_cluster(part, source, &source->findings->rings[i]);
+        rsi_out_string(part, i + 1 < source->ring_count ? ",\n" : "\n");
+    }
+    if (status == RS_OK) {
+        return put_in_turn(p, index, part, err);
+    }
+    rsi_lock_take(p->lock);
+    p->failed = true; /* nobody need wait any more */
+    rsi_lock_wake(p->lock);
+    rsi_lock_give(p->lock);
+    return status;
+}
+
 static rs_status write_rings(rsi_out *out, const rsi_source *source, size_t first, size_t end,
                              rs_error *err)
 {
     rs_status status = RS_OK;
-    for (size_t i = first; i < end; i++) {
-        rsi_write_cluster(out, source, &source->findings->rings[i]);
-        rsi_out_string(out, i + 1 < source->ring_count ? ",\n" : "\n");
-        if (i % 1024 == 0) {
-            RS_TRY(rsi_out_check(out, err));
-            RS_TRY(rs_work_report(source->work, "report", "rings", i, source->ring_count, err));
-        }
+    unsigned workers = rsi_parallel_workers(source->work);
+    ring_parts p = {.out = out, .source = source, .first = first, .end = end};
+    p.parts = calloc(workers, sizeof *p.parts);
+    if (p.parts == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory");
+        goto done;
     }
+    for (unsigned i = 0; i < workers; i++) {
+        RS_TRY(rsi_out_open_part(&p.parts[i], err));
+    }
+    RS_TRY(rsi_lock_new(&p.lock, err));
+    RS_TRY(rsi_parallel(source->work, (end - first + RINGS_A_PART - 1) / RINGS_A_PART, write_part,
+                        &p, err));
 done:
+    for (unsigned i = 0; p.parts != NULL && i < workers; i++) {
+        rsi_out_close(p.parts[i]);
+    }
+    free(p.parts);
+    rsi_lock_free(p.lock);
     return status;
 }
 

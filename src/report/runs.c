@@ -343,7 +343,8 @@ static int ask_whether_to_stop(void *context, const rs_progress *now)
 static rs_status write_result(void *context, size_t index, unsigned worker, rs_error *err)
 {
     results *r = context;
-    rs_work quiet = {.threads = 1, .progress = ask_whether_to_stop, .context = r};
+    rs_work quiet = {
+        .threads = rsi_parallel_workers(r->work), .progress = ask_whether_to_stop, .context = r};
     const rs_work *work = worker == 0 ? r->work : &quiet;
     rs_status status = index == 0
                            ? rsi_report_write(r->graph, r->findings, r->options, work, r->report,
@@ -387,15 +388,18 @@ done:
     return status;
 }
 
-static rs_status write_inputs(const char *folder, const rs_graph *graph,
-                              const rs_report_options *options, rsi_file_note *notes, rs_error *err)
+rs_status rsi_run_inputs_write(const char *folder, const rs_graph *graph,
+                               const rs_report_options *options, rsi_run_inputs *inputs,
+                               rs_error *err)
 {
     rs_status status = RS_OK;
+    rsi_file_note *notes = inputs->notes;
     RS_TRY(write_list(folder, RS_RUN_BLACKLIST, graph, options->blacklist, &notes[RS_RUN_BLACKLIST],
                       err));
     RS_TRY(write_list(folder, RS_RUN_WHITELIST, graph, options->whitelist, &notes[RS_RUN_WHITELIST],
                       err));
     RS_TRY(write_text(folder, RS_RUN_SETTINGS, options->settings, &notes[RS_RUN_SETTINGS], err));
+    RS_TRY(digest_run(graph, options, notes, &inputs->id, err));
 done:
     return status;
 }
@@ -474,14 +478,16 @@ rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_f
     rs_status status = RS_OK;
     rsi_making own = RSI_NO_MAKING;
     const rsi_making *made = trace != NULL ? rsi_trace_folder(trace) : &own;
-    rsi_file_note notes[RSI_RUN_FILES] = {{0}};
+    rsi_run_inputs inputs = {.notes = {{0}}};
     if (trace == NULL) {
         RS_TRY(rsi_making_begin(&own, store_path, work, err));
+        RS_TRY(rsi_run_inputs_write(made->path, graph, options, &inputs, err));
+    } else {
+        inputs = *rsi_trace_inputs(trace);
     }
-    RS_TRY(write_inputs(made->path, graph, options, notes, err));
-    RS_TRY(digest_run(graph, options, notes, id, err));
-    RS_TRY(write_results(made->path, graph, findings, options, work, trace, notes, err));
-    RS_TRY(write_sidecar(made->path, graph, record, notes, id, err));
+    *id = inputs.id;
+    RS_TRY(write_results(made->path, graph, findings, options, work, trace, inputs.notes, err));
+    RS_TRY(write_sidecar(made->path, graph, record, inputs.notes, id, err));
     RS_TRY(publish_run(store_path, graph, made, record, work, id, err));
 done:
     rsi_making_close(&own);

@@ -86,6 +86,15 @@ RS_MUST_USE rs_status rsi_run_publish(const rsi_making *made, const rsi_runs *ru
 
 /* ---- the files of a run ---------------------------------------------------------------------- */
 
+/* What a run was made from, as far as it keeps it, and the id that follows from it. */
+typedef struct rsi_run_inputs {
+    rsi_file_note notes[RSI_RUN_FILES]; /* of the lists and the settings */
+    rs_run_id id;
+} rsi_run_inputs;
+RS_MUST_USE rs_status rsi_run_inputs_write(const char *folder, const rs_graph *graph,
+                                           const rs_report_options *options, rsi_run_inputs *inputs,
+                                           rs_error *err);
+
 struct rsi_trace;
 /* rs_run_keep with what explains the run, all but the places of lines; NULL: left out. */
 RS_MUST_USE rs_status rsi_run_keep(const char *store_path, const rs_graph *graph,

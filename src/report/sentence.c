@@ -4,7 +4,7 @@
  * adding a kind of evidence needs no line here. Nouns are the names that the mapping gives to
  * types.
  *
- *     %M  "14 of 17 accounts", "all 17 accounts"     %N  "17 accounts"
+ *     %M  "14 of 17 accounts", "all 17 accounts"
  *     %T  "2 devices", "1 device"                    %c  "2"        %t  "devices"
  *     %K  the kind in words
  *     %{one|many}   the first where it is about one member, else the second
@@ -30,15 +30,9 @@ templates[] = {
     {"relay", "%M are on ways on which money is passed on within days, nearly whole, to %c "
               "%[account|accounts]"},
     {"cycle", "%M sent money round that came back within days, nearly whole"},
-    {"hard_", "%M %{is|are} tied by %c verified %t"},
     {"identity", "%M %{is|are} tied by %c verified %t"},
     {"known_members", "%M %{is|are} on the blacklist"},
-    {"known_things", "%T that the ring uses %[is|are] on the blacklist"},
-    {"risk", "risk reaches %M from the blacklist"},
-    {"spread", "risk reaches %M from the blacklist"},
-    {"size", "%N hang together, which is more than usual"},
-    {"density", "%N are tied to each other unusually closely"},
-    {"oddity", "%M %{has|have} counts that are out of the ordinary"},
+    {"known_things", "%M %{uses|use} %T that %[is|are] on the blacklist"},
 };
 
 /* The words that a template may speak of. */
@@ -126,9 +120,6 @@ static const char *put_part(rsi_out *out, const char *at, const wording *words)
     switch (*at) {
     case 'M':
         put_members(out, words);
-        break;
-    case 'N':
-        put_counted(out, words->all, words->member, "member");
         break;
     case 'T':
         put_counted(out, words->things, words->thing, "thing");

@@ -56,16 +56,17 @@ enum {
     RSI_TRACE_ODD_HEAD = 8,
 };
 
-/* What identifies both files: what the run looked at. */
-uint64_t rsi_trace_identity(const char *store_digest, int64_t as_of);
+/* What identifies both files: the run, and so all that it was made from. */
+uint64_t rsi_trace_identity(const rs_run_id *id);
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
 typedef struct rsi_trace rsi_trace;
 
-/* Begin a run of the store, and both files in it. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
+/* Begin a run of the store, its inputs and both files in it. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. */
 RS_MUST_USE rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph *graph,
-                                    const rs_work *work, rs_error *err);
+                                    const rs_report_options *options, const rs_work *work,
+                                    rs_error *err);
 /* Removes what was not published. NULL is fine. */
 void rsi_trace_free(rsi_trace *trace);
 
@@ -77,7 +78,8 @@ RS_MUST_USE rs_status rsi_trace_network(rsi_trace *trace, const rs_adjacency *ad
 /* For rsi_oddity's columns, with the trace as context, and then what was counted of all relations;
  * beside the other calls, from one thread. */
 RS_MUST_USE rs_status rsi_trace_column(void *trace, const char *name, unsigned decimals,
-                                       const int64_t *values, rs_error *err);
+                                       const int64_t *values, const uint32_t *at_least,
+                                       rs_error *err);
 RS_MUST_USE rs_status rsi_trace_counts(rsi_trace *trace, const rsi_numbers *numbers, rs_error *err);
 
 /* Last: what was found. `risk` as rs_network_things left it. */
@@ -93,6 +95,7 @@ RS_MUST_USE rs_status rsi_trace_finish(rsi_trace *trace, const rsi_trace_end *en
 
 /* The folder of the run, for its other files. */
 const rsi_making *rsi_trace_folder(const rsi_trace *trace);
+const rsi_run_inputs *rsi_trace_inputs(const rsi_trace *trace);
 /* Pieces of a file of risks. */
 size_t rsi_trace_piece_count(uint32_t nodes);
 /* Where each piece stands in the file `risks` (piece_ends as rsi_risks_write made them), and the

@@ -9,6 +9,7 @@
 struct rsi_trace {
     const rs_graph *graph;
     rsi_making made; /* the run that both files are to be part of */
+    rsi_run_inputs inputs;
     rsi_file_ref refs[2];
     rsi_pages_writer *network;
     rsi_pages_writer *counts;

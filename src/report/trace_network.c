@@ -20,14 +20,28 @@ rs_status rsi_trace_pack(rsi_buffer *page, const uint64_t *values, size_t count,
 {
     size_t bytes = rsi_bits_bytes(count, width);
     rs_status status = rsi_buffer_reserve(page, bytes, err);
-    if (status == RS_OK) {
-        memset(page->bytes + page->length, 0, bytes);
-        for (size_t i = 0; i < count; i++) {
-            rsi_bits_put(page->bytes + page->length, i * width, width, values[i]);
-        }
-        page->length += bytes;
+    if (status != RS_OK || bytes == 0) {
+        return status;
     }
-    return status;
+    uint8_t *out = page->bytes + page->length;
+    uint64_t held = 0; /* the lowest `used` bits, of less than 64 */
+    unsigned used = 0;
+    for (size_t i = 0; i < count; i++) {
+        held |= values[i] << used;
+        used += width;
+        if (used >= 64) {
+            rsi_store_u64le(out, held);
+            out += 8;
+            used -= 64;
+            held = used > 0 ? values[i] >> (width - used) : 0;
+        }
+    }
+    for (; used > 0; used -= used < 8 ? used : 8) {
+        *out++ = (uint8_t)held;
+        held >>= 8;
+    }
+    page->length += bytes;
+    return RS_OK;
 }
 
 unsigned rsi_trace_width(const uint64_t *values, size_t count)
@@ -165,6 +179,32 @@ done:
     return status;
 }
 
+/* Keep what ties the ends of the links of a page, whose nodes are `first` and on. Looking for it
+ * waits for memory twice: all of that is asked for first. */
+static void keep_ties(ties *t, const row_page *page, uint32_t first, uint8_t *met)
+{
+    for (int pass = 0; pass < 3; pass++) {
+        size_t at = 0;
+        for (size_t i = 0; i < page->count; i++) {
+            uint32_t node = first + (uint32_t)i;
+            for (size_t end = at + page->degrees[i] - (page->degrees[i] > 0); at < end; at++) {
+                uint32_t other = (uint32_t)page->ends[at];
+                uint32_t a = node < other ? node : other;
+                if (a >= t->subjects) {
+                    continue;
+                }
+                if (pass == 0) {
+                    __builtin_prefetch(&t->first[a]);
+                } else if (pass == 1) {
+                    __builtin_prefetch(&t->evidence->links[t->first[a]]);
+                } else {
+                    keep_tie(t, node, other, met);
+                }
+            }
+        }
+    }
+}
+
 static rs_status put_all_rows(rsi_trace *trace, const rsi_view *view, ties *t, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -181,10 +221,8 @@ static rs_status put_all_rows(rsi_trace *trace, const rsi_view *view, ties *t, r
             RS_TRY(view->row(view->context, u, &row, err));
             add_row(&page, &row);
             met[u] |= row.risk != 0 || row.seed != 0;
-            for (size_t i = 0; i < row.count; i++) {
-                keep_tie(t, u, row.to[i], met);
-            }
         }
+        keep_ties(t, &page, v, met);
         RS_TRY(put_rows(trace, &page, v, err));
     }
 done:

@@ -186,7 +186,7 @@ rs_status rsi_traced_open(rsi_traced **out, const char *store_path, const rs_run
         return rs_fail(err, RS_ENOMEM, "out of memory (the run's network)");
     }
     traced->risks = -1;
-    uint64_t identity = rsi_trace_identity(info.store_digest, info.as_of);
+    uint64_t identity = rsi_trace_identity(id);
     traced->identity = identity;
     RS_TRY(open_risks(traced, store_path, id, err));
     RS_TRY(open_pages(&traced->network, store_path, id, RS_RUN_NETWORK, &notes[RS_RUN_NETWORK],

@@ -3,7 +3,7 @@
  * Columns of counts come while the network is still being spread over, so they have a file of their
  * own.
  *
- * Memory: a byte a node; a column needs 8 bytes a subject while it is looked at.
+ * Memory: a byte a node.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
@@ -14,22 +14,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/sort.h"
 #include "base/try.h"
 #include "report/bits.h"
 #include "report/report.h"
 #include "report/trace_internal.h"
 #include "store/intcodec.h"
 
-uint64_t rsi_trace_identity(const char *store_digest, int64_t as_of)
+uint64_t rsi_trace_identity(const rs_run_id *id)
 {
-    return rsi_hash64(store_digest, strlen(store_digest), (uint64_t)as_of);
+    return rsi_hash64(id->text, strlen(id->text), 0);
 }
 
 /* ---- the files ------------------------------------------------------------------------------- */
 
 rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph *graph,
-                        const rs_work *work, rs_error *err)
+                        const rs_report_options *options, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_trace *trace = calloc(1, sizeof *trace);
@@ -38,15 +37,14 @@ rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph 
     }
     trace->made = (rsi_making)RSI_NO_MAKING;
     trace->graph = graph;
-    uint64_t identity =
-        rsi_trace_identity(rs_store_digest(rs_graph_store(graph)), rs_graph_as_of(graph));
-    trace->identity = identity;
     trace->met = calloc((size_t)rs_graph_node_count(graph) + 1, 1);
     if (trace->met == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", rs_graph_node_count(graph));
         goto done;
     }
     RS_TRY(rsi_making_begin(&trace->made, store_path, work, err));
+    RS_TRY(rsi_run_inputs_write(trace->made.path, graph, options, &trace->inputs, err));
+    uint64_t identity = trace->identity = rsi_trace_identity(&trace->inputs.id);
     RS_TRY(rsi_pages_create(&trace->network, trace->made.folder, rsi_run_file_name(RS_RUN_NETWORK),
                             identity, err));
     RS_TRY(rsi_pages_create(&trace->counts, trace->made.folder, rsi_run_file_name(RS_RUN_COUNTS),
@@ -77,6 +75,11 @@ void rsi_trace_free(rsi_trace *trace)
 const rsi_making *rsi_trace_folder(const rsi_trace *trace)
 {
     return &trace->made;
+}
+
+const rsi_run_inputs *rsi_trace_inputs(const rsi_trace *trace)
+{
+    return &trace->inputs;
 }
 
 /* ---- relations of subjects ------------------------------------------------------------------- */
@@ -122,45 +125,6 @@ done:
 
 /* ---- odd counts ------------------------------------------------------------------------------ */
 
-/* The values that at most `most` subjects reach, and some that more do, ascending. */
-static rs_status find_top(rsi_trace *trace, const int64_t *values, uint32_t subjects, uint64_t most,
-                          size_t *count, rs_error *err)
-{
-    rs_status status = RS_OK;
-    uint64_t by_bits[65] = {0}, seen = 0;
-    unsigned lowest = 64;
-    for (uint32_t v = 0; v < subjects; v++) {
-        by_bits[values[v] > 0 ? rsi_width_of((uint64_t)values[v]) : 0]++;
-    }
-    for (; lowest > 1 && seen <= most; lowest--) {
-        seen += by_bits[lowest];
-    }
-    *count = 0;
-    trace->values.length = 0;
-    RS_TRY(rsi_buffer_reserve(&trace->values, (size_t)(seen + by_bits[1] + 1) * sizeof(uint64_t),
-                              err));
-    uint64_t *top = (uint64_t *)(void *)trace->values.bytes;
-    for (uint32_t v = 0; v < subjects; v++) {
-        if (values[v] > 0 && rsi_width_of((uint64_t)values[v]) > lowest - (lowest == 1)) {
-            top[(*count)++] = (uint64_t)values[v];
-        }
-    }
-    RS_TRY(rsi_sort_u64(top, *count, NULL, err));
-done:
-    return status;
-}
-
-/* How many of the sorted values are at least `value`. */
-static size_t at_least(const uint64_t *sorted, size_t count, uint64_t value)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        *(sorted[middle] < value ? &low : &high) = sorted[middle] < value ? middle + 1 : middle;
-    }
-    return count - low;
-}
-
 /* [ entries u32 ][ bits of a value, of a share u8 ][ 0 u16 ], then places among the page's subjects
  * (12 bits), values and shares, each packed. */
 static rs_status put_odd_page(rsi_trace *trace, uint32_t first, const uint64_t *places,
@@ -183,29 +147,23 @@ done:
     return status;
 }
 
-static rs_status put_odd(rsi_trace *trace, const int64_t *values, uint32_t subjects,
+static rs_status put_odd(rsi_trace *trace, const int64_t *values, const uint32_t *at_least,
                          uint32_t section, rs_error *err)
 {
     rs_status status = RS_OK;
     uint64_t places[RSI_TRACE_ODD_PAGE], kept[RSI_TRACE_ODD_PAGE], shares[RSI_TRACE_ODD_PAGE];
-    size_t count = 0;
-    RS_TRY(find_top(trace, values, subjects, (uint64_t)subjects * RSI_TRACE_ODD_MAX / RS_MILLION,
-                    &count, err));
-    const uint64_t *top = (const uint64_t *)(const void *)trace->values.bytes;
+    uint32_t subjects = rs_graph_subject_count(trace->graph);
+    /* What is still a share of RSI_TRACE_ODD_MAX millionths, cut off. */
+    uint64_t most = ((RSI_TRACE_ODD_MAX + 1) * (uint64_t)subjects - 1) / RS_MILLION;
     RS_TRY(rsi_pages_section(trace->counts, section, err));
     for (uint32_t v = 0, end; v < subjects; v = end) {
         size_t filled = 0;
         end = subjects - v < RSI_TRACE_ODD_PAGE ? subjects : v + RSI_TRACE_ODD_PAGE;
         for (uint32_t i = v; i < end; i++) {
-            uint64_t value = values[i] > 0 ? (uint64_t)values[i] : 0;
-            if (count == 0 || value < top[0]) {
-                continue;
-            }
-            uint64_t share = at_least(top, count, value) * (uint64_t)RS_MILLION / subjects;
-            if (share <= RSI_TRACE_ODD_MAX) {
+            if (at_least[i] - 1 < most) { /* 0 is none */
                 places[filled] = i - v;
-                kept[filled] = value;
-                shares[filled++] = share;
+                kept[filled] = (uint64_t)values[i];
+                shares[filled++] = at_least[i] * (uint64_t)RS_MILLION / subjects;
             }
         }
         RS_TRY(put_odd_page(trace, v, places, kept, shares, filled, err));
@@ -215,7 +173,7 @@ done:
 }
 
 rs_status rsi_trace_column(void *context, const char *name, unsigned decimals,
-                           const int64_t *values, rs_error *err)
+                           const int64_t *values, const uint32_t *at_least, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_trace *trace = context;
@@ -226,7 +184,7 @@ rs_status rsi_trace_column(void *context, const char *name, unsigned decimals,
     }
     RS_TRY(rsi_buffer_add(&trace->names_of_columns, &digits, 1, err));
     RS_TRY(rsi_buffer_add(&trace->names_of_columns, name, strlen(name) + 1, err));
-    RS_TRY(put_odd(trace, values, rs_graph_subject_count(trace->graph), section, err));
+    RS_TRY(put_odd(trace, values, at_least, section, err));
     trace->column_count++;
 done:
     return rs_context(err, status, "what explains the run");

@@ -166,15 +166,31 @@ static size_t trim_once(const trimming *t, uint32_t c)
     return low;
 }
 
-/* The communities of a block of nodes; no two write to the same node. */
+/* The first community whose nodes begin at `place` or after it. */
+static size_t community_at(const trimming *t, size_t place)
+{
+    size_t low = 0;
+    size_t high = t->input->collapsed->node_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->b->node_first[middle] < place) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The communities whose nodes begin in a block of places; no two write to the same node. Named by
+ * their smallest nodes, nearly all of them have low numbers. */
 static rs_status trim_block(void *context, size_t block, unsigned worker, rs_error *err)
 {
     const trimming *t = context;
-    size_t nodes = t->input->collapsed->node_count;
-    size_t end = (block + 1) * NODES_A_BLOCK < nodes ? (block + 1) * NODES_A_BLOCK : nodes;
+    size_t end = community_at(t, (block + 1) * NODES_A_BLOCK);
     (void)worker;
     (void)err;
-    for (size_t c = block * NODES_A_BLOCK; c < end; c++) {
+    for (size_t c = community_at(t, block * NODES_A_BLOCK); c < end; c++) {
         bool empty = t->b->node_first[c] == t->b->node_first[c + 1];
         for (int round = 0; !empty && round < TRIM_ROUNDS_MAX && trim_once(t, (uint32_t)c) > 0;
              round++) {

@@ -11,6 +11,11 @@
 typedef rs_status (*rsi_visit_column)(void *context, const char *name, unsigned decimals,
                                       const int64_t *values, rs_error *err);
 
+/* The same, and how many subjects have at least as much as each; 0 where its value is 0 or less. */
+typedef rs_status (*rsi_visit_tails)(void *context, const char *name, unsigned decimals,
+                                     const int64_t *values, const uint32_t *at_least,
+                                     rs_error *err);
+
 /* The counts and peaks of relations, as far as they are known; made where they are not. */
 typedef struct rsi_numbers rsi_numbers;
 /* Those of relations that a timeline tells whole: `timelines` has one entry for each relation of
@@ -30,7 +35,7 @@ RS_MUST_USE rs_status rsi_columns_walk(const rs_graph *graph, rsi_numbers *known
 
 /* rs_oddity; `visit` (may be NULL) sees each column that has a value above 0. */
 RS_MUST_USE rs_status rsi_oddity(const rs_graph *graph, rsi_numbers *known, const rs_work *work,
-                                 rsi_visit_column visit, void *context, uint32_t *oddity,
+                                 rsi_visit_tails visit, void *context, uint32_t *oddity,
                                  rs_error *err);
 
 #endif

@@ -30,90 +30,123 @@ enum { HISTOGRAM_MAX = 1 << 16 };
 typedef struct join {
     uint32_t subjects;
     size_t columns;
-    rsi_record *sorted;
-    rsi_record *scratch;
-    uint64_t *sum; /* of 1/tail, in 2^-16 */
-    rsi_visit_column visit;
+    uint64_t *sorted;
+    uint64_t *scratch;
+    uint32_t *at_least; /* of the column at hand; 0 where the value is 0 */
+    uint64_t *sum;      /* of 1/tail, in 2^-16 */
+    rsi_visit_tails visit;
     void *context;
 } join;
 
-/* The inverse of each tail up to `largest` by counting. */
+static uint64_t inverse_tail(const join *j, size_t at_least)
+{
+    return at_least == 0 ? UINT64_C(1) << 16 : ((uint64_t)j->subjects << 16) / at_least;
+}
+
+/* What each value up to `largest` stands for is counted once. */
 static rs_status add_small_column(join *j, const int64_t *values, size_t largest, rs_error *err)
 {
-    uint64_t *at_least = calloc(largest + 2, sizeof *at_least);
-    if (at_least == NULL) {
+    uint64_t *inverse = malloc((largest + 2) * sizeof *inverse);
+    uint32_t *at_least = calloc(largest + 2, sizeof *at_least);
+    if (inverse == NULL || at_least == NULL) {
+        free(inverse);
+        free(at_least);
         return rs_fail(err, RS_ENOMEM, "out of memory (a column of counts)");
     }
     for (uint32_t v = 0; v < j->subjects; v++) {
         at_least[values[v] > 0 ? values[v] : 0]++;
     }
+    at_least[0] = 0;
     for (size_t value = largest; value-- > 1;) {
         at_least[value] += at_least[value + 1];
     }
-    for (size_t value = 1; value <= largest; value++) { /* one division a value, not a subject */
-        at_least[value] = ((uint64_t)j->subjects << 16) / at_least[value];
+    for (size_t value = 0; value <= largest; value++) { /* one division a value, not a subject */
+        inverse[value] = inverse_tail(j, at_least[value]);
     }
-    at_least[0] = UINT64_C(1) << 16;
     for (uint32_t v = 0; v < j->subjects; v++) {
-        j->sum[v] += at_least[values[v] > 0 ? values[v] : 0];
+        size_t value = values[v] > 0 ? (size_t)values[v] : 0;
+        j->at_least[v] = at_least[value];
+        j->sum[v] += inverse[value];
     }
+    free(inverse);
     free(at_least);
     return RS_OK;
 }
 
-static uint64_t inverse_tail(const join *j, size_t at_least)
+/* Values above 0, ascending, each with the low `shift` bits of its subject's number behind it. */
+static rs_status sort_column(join *j, const int64_t *values, unsigned shift, size_t *count,
+                             rs_error *err)
 {
-    return ((uint64_t)j->subjects << 16) / at_least;
-}
-
-/* The same by sorting. Ties share their tail. */
-static rs_status add_large_column(join *j, const int64_t *values, rs_error *err)
-{
-    size_t count = 0;
+    size_t n = 0;
+    uint64_t mask = (UINT64_C(1) << shift) - 1;
     for (uint32_t v = 0; v < j->subjects; v++) {
         if (values[v] > 0) {
-            j->sorted[count++] = (rsi_record){.key = (uint64_t)values[v], .value = v};
+            j->sorted[n++] = (uint64_t)values[v] << shift | (v & mask);
+        } else {
+            j->at_least[v] = 0;
+            j->sum[v] += inverse_tail(j, 0);
         }
-        j->sum[v] += values[v] > 0 ? 0 : UINT64_C(1) << 16; /* a tail of 1 */
     }
-    rs_status status = rsi_sort_records(j->sorted, count, j->scratch, err);
-    if (status != RS_OK) {
-        return status;
-    }
-    size_t first = 0; /* of the values that equal the one at hand */
-    for (size_t i = 0; i < count; i++) {
-        first = j->sorted[i].key == j->sorted[first].key ? first : i;
-        j->sum[j->sorted[i].value] += inverse_tail(j, count - first);
-    }
-    return RS_OK;
+    *count = n;
+    return rsi_sort_u64(j->sorted, n, j->scratch, err);
 }
 
-/* Value and subject in one number: half of the memory to move. */
+/* By sorting values and subjects in one number. Ties share their tail. */
 static rs_status add_packed_column(join *j, const int64_t *values, unsigned shift, rs_error *err)
 {
+    enum { AHEAD = 16 };
     size_t count = 0;
-    uint64_t *keys = (uint64_t *)(void *)j->sorted;
-    for (uint32_t v = 0; v < j->subjects; v++) {
-        if (values[v] > 0) {
-            keys[count++] = (uint64_t)values[v] << shift | v;
-        }
-        j->sum[v] += values[v] > 0 ? 0 : UINT64_C(1) << 16; /* a tail of 1 */
-    }
-    rs_status status = rsi_sort_u64(keys, count, (uint64_t *)(void *)j->scratch, err);
+    uint64_t *keys = j->sorted;
+    uint64_t mask = (UINT64_C(1) << shift) - 1;
+    rs_status status = sort_column(j, values, shift, &count, err);
     if (status != RS_OK) {
         return status;
     }
-    enum { AHEAD = 16 };
-    size_t first = 0; /* of the values that equal the one at hand */
-    uint64_t mask = (UINT64_C(1) << shift) - 1;
+    uint32_t at_least = 0;
+    uint64_t inverse = 0;
     for (size_t i = 0; i < count; i++) {
         if (i + AHEAD < count) {
             __builtin_prefetch(&j->sum[keys[i + AHEAD] & mask], 1);
+            __builtin_prefetch(&j->at_least[keys[i + AHEAD] & mask], 1);
         }
-        first = keys[i] >> shift == keys[first] >> shift ? first : i;
-        j->sum[keys[i] & mask] += inverse_tail(j, count - first);
+        if (i == 0 || keys[i] >> shift != keys[i - 1] >> shift) {
+            at_least = (uint32_t)(count - i);
+            inverse = inverse_tail(j, at_least);
+        }
+        j->at_least[keys[i] & mask] = at_least;
+        j->sum[keys[i] & mask] += inverse;
     }
     return RS_OK;
+}
+
+/* How many of the sorted values are at least `value`. */
+static size_t count_at_least(const uint64_t *sorted, size_t count, uint64_t value)
+{
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sorted[middle] < value) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return count - low;
+}
+
+/* Values that leave the number of a subject no room, as sums of money hardly ever are. */
+static rs_status add_large_column(join *j, const int64_t *values, rs_error *err)
+{
+    size_t count = 0;
+    rs_status status = sort_column(j, values, 0, &count, err);
+    for (uint32_t v = 0; status == RS_OK && v < j->subjects; v++) {
+        if (values[v] > 0) {
+            j->at_least[v] = (uint32_t)count_at_least(j->sorted, count, (uint64_t)values[v]);
+            j->sum[v] += inverse_tail(j, j->at_least[v]);
+        }
+    }
+    return status;
 }
 
 static unsigned bits_of(uint64_t number)
@@ -125,6 +158,7 @@ static unsigned bits_of(uint64_t number)
 static rs_status add_column(void *context, const char *name, unsigned decimals,
                             const int64_t *values, rs_error *err)
 {
+    rs_status status = RS_OK;
     join *j = context;
     int64_t largest = 0;
     for (uint32_t v = 0; v < j->subjects; v++) {
@@ -133,19 +167,20 @@ static rs_status add_column(void *context, const char *name, unsigned decimals,
     if (largest == 0) {
         return RS_OK;
     }
-    if (j->visit != NULL && largest > 0) {
-        rs_status status = j->visit(j->context, name, decimals, values, err);
-        if (status != RS_OK) {
-            return status;
-        }
+    unsigned shift = bits_of(j->subjects);
+    if (largest < HISTOGRAM_MAX) {
+        RS_TRY(add_small_column(j, values, (size_t)largest, err));
+    } else if (bits_of((uint64_t)largest) + shift <= 64) {
+        RS_TRY(add_packed_column(j, values, shift, err));
+    } else {
+        RS_TRY(add_large_column(j, values, err));
     }
     j->columns++;
-    if (largest < HISTOGRAM_MAX) {
-        return add_small_column(j, values, (size_t)largest, err);
+    if (j->visit != NULL) {
+        RS_TRY(j->visit(j->context, name, decimals, values, j->at_least, err));
     }
-    unsigned shift = bits_of(j->subjects);
-    return bits_of((uint64_t)largest) + shift <= 64 ? add_packed_column(j, values, shift, err)
-                                                    : add_large_column(j, values, err);
+done:
+    return status;
 }
 
 static uint32_t oddity_of(const join *j, uint32_t subject)
@@ -164,14 +199,15 @@ rs_status rs_oddity(const rs_graph *graph, const rs_work *work, uint32_t *oddity
 }
 
 rs_status rsi_oddity(const rs_graph *graph, rsi_numbers *known, const rs_work *work,
-                     rsi_visit_column visit, void *context, uint32_t *oddity, rs_error *err)
+                     rsi_visit_tails visit, void *context, uint32_t *oddity, rs_error *err)
 {
     rs_status status = RS_OK;
     join j = {.subjects = rs_graph_subject_count(graph), .visit = visit, .context = context};
     j.sorted = malloc(((size_t)j.subjects + 1) * sizeof *j.sorted);
     j.scratch = malloc(((size_t)j.subjects + 1) * sizeof *j.scratch);
+    j.at_least = malloc(((size_t)j.subjects + 1) * sizeof *j.at_least);
     j.sum = calloc((size_t)j.subjects + 1, sizeof *j.sum);
-    if (j.sorted == NULL || j.scratch == NULL || j.sum == NULL) {
+    if (j.sorted == NULL || j.scratch == NULL || j.at_least == NULL || j.sum == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", j.subjects);
         goto done;
     }
@@ -182,6 +218,7 @@ rs_status rsi_oddity(const rs_graph *graph, rsi_numbers *known, const rs_work *w
 done:
     free(j.sorted);
     free(j.scratch);
+    free(j.at_least);
     free(j.sum);
     return status;
 }

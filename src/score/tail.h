@@ -8,6 +8,10 @@
 
 #include "ringscope/error.h"
 
+/* A tail is fitted to five values and more beyond the 0.8 quantile: to so many in all. Among fewer
+ * only their order is known. */
+enum { RSI_TAIL_GROUPS_MIN = 25 };
+
 /* out[i] = -log10 of the share of all values that are at least values[i]; 0 for a value of 0.
  * Values are 0 or above. Beyond the 0.8 quantile of the positive ones the share is that of a Pareto
  * tail fitted to the data (tail.c), so that what is far off the scale counts as that. RS_ENOMEM.

@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+
+sys.dont_write_bytecode = True
+import moments  # noqa: E402 pylint: disable=wrong-import-position
 
 COMMAND = os.path.abspath(sys.argv[1])
 failures = []
@@ -123,31 +125,46 @@ def listing(folder):
     return found
 
 
+class Feeder:
+    """Writes rows into a child as fast as it takes them, without end."""
+
+    def __init__(self, pipe):
+        self.pipe, self.written = pipe.fileno(), 0
+        self.rows = b"account,device,ts\n" + b"".join(b"z%d,y%d,1700000000\n" % (i, i) for i in range(20000))
+        os.set_blocking(self.pipe, False)
+
+    def write(self):
+        """False where nobody reads any more."""
+        try:
+            count = os.write(self.pipe, self.rows)
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            return False
+        self.rows, self.written = self.rows[count:] or b"z,y,1700000000\n" * 10000, self.written + count
+        return True
+
+
 def interrupted(store, mapping, number):
     """A signal in the middle of rows that come in without end: the store is as it was."""
     before = listing(store)
-    with subprocess.Popen([COMMAND, "ingest", store, "--mapping", mapping, "--progress", "json", "-"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        os.set_blocking(child.stdin.fileno(), False)
-        rows = b"account,device,ts\n" + b"".join(b"z%d,y%d,1700000000\n" % (i, i) for i in range(20000))
-        until, sent = time.monotonic() + 60, None
-        while child.poll() is None and time.monotonic() < until:
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen([COMMAND, "ingest", store, "--mapping", mapping, "--progress", "json", "-"],
+                              stdin=subprocess.PIPE, stdout=said, stderr=said) as child:
+            feeder = Feeder(child.stdin)
+            # A pipe holds 64 KiB: the rest is with the child.
+            moments.until(lambda: not feeder.write() or
+                          (feeder.written > 4 << 20 and moments.catches(child.pid, number)))
+            child.send_signal(number)
+            if not moments.until(lambda: not feeder.write() or child.poll() is not None):
+                child.kill()
             try:
-                rows = rows[os.write(child.stdin.fileno(), rows):] or b"z,y,1700000000\n" * 10000
-            except BlockingIOError:
-                time.sleep(0.01)
+                child.stdin.close()
             except BrokenPipeError:
-                break
-            if sent is None and time.monotonic() > until - 59:
-                child.send_signal(number)
-                sent = time.monotonic()
-        child.kill() if child.poll() is None and time.monotonic() >= until else None
-        try:
-            child.stdin.close()
-        except BrokenPipeError:
-            pass
-        status = child.wait()
-        errors = child.stderr.read().decode()
+                pass
+            status = child.wait()
+        said.seek(0)
+        errors = said.read().decode()
     if status != 128 + number:
         failures.append(f"signal {number}: exit status {status}, {errors[-300:]!r}")
     if listing(store) != before:
@@ -157,18 +174,19 @@ def interrupted(store, mapping, number):
 def interrupted_in_silence(store, mapping, rows):
     """A signal while standard input stays silent is heard, too, whichever thread waits for it."""
     with subprocess.Popen([COMMAND, "ingest", store, "--mapping", mapping, "-"], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         child.stdin.write(b"account,device,ts\n" + b"z,y,1700000000\n" * rows)
         child.stdin.flush()
-        time.sleep(1)
+        waits = moments.until(lambda: moments.catches(child.pid, signal.SIGTERM) and
+                              moments.unread(child.stdin.fileno()) == 0 and moments.sleeps(child.pid))
         child.terminate()
         try:
-            status = child.wait(timeout=30)
+            status = child.wait(timeout=moments.LIMIT_S)
         except subprocess.TimeoutExpired:
             child.kill()
             status = "none: it went on waiting"
-    if status != 143:
-        failures.append(f"signal in silence: exit status {status}")
+    if status != 143 or not waits:
+        failures.append(f"signal in silence: exit status {status}, {waits}")
 
 
 def main():

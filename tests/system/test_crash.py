@@ -42,7 +42,7 @@ def run(words, shim=None):
     if shim is not None:
         environment.update({"LD_PRELOAD": SHIM, **{f"RS_FAULT_{key}": str(value) for key, value in shim.items()}})
     return subprocess.run([COMMAND, *words], capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                          env=environment, timeout=120)
+                          env=environment, timeout=900)
 
 
 def read(path):

@@ -25,7 +25,7 @@ HEADER, FOOTER = 32, 40
 
 
 def answers(words):
-    done = subprocess.run([COMMAND, *words], check=False, capture_output=True, timeout=300)
+    done = subprocess.run([COMMAND, *words], check=False, capture_output=True, timeout=900)
     return done.returncode, done.stdout, done.stderr
 
 

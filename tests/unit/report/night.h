@@ -165,7 +165,8 @@ static inline void make_ring(test_night *night, uint32_t ring_number, uint32_t r
                       .reason_count = 2};
     for (uint32_t i = 0; i < PER_RING; i++) {
         uint32_t node = ring_number * PER_RING + i;
-        f->members[node] = (rs_ring_member){node, 1000000 - i, (rs_role)(i % 3), i == 0};
+        f->members[node] = (rs_ring_member){
+            .node = node, .membership = 1000000 - i, .role = (rs_role)(i % 3), .known = i == 0};
         f->fact_users[node] = node;
         f->nodes[node] = (rs_node_risk){990000 - i, 1, 20 * i, ring->score, ring_number};
     }

@@ -1,7 +1,7 @@
 /* test_out.c - texts as JSON and CSV have them, and files that come whole or not at all.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-/* WRAP: write fsync rename malloc strdup asprintf */
+/* WRAP: write fsync rename malloc calloc realloc strdup asprintf */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -87,6 +87,20 @@ void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
     return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return may_allocate() ? __real_calloc(count, size) : NULL;
+}
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return may_allocate() ? __real_realloc(memory, size) : NULL;
 }
 
 char *__real_strdup(const char *string);
@@ -303,6 +317,60 @@ static void writes_all_bytes_whatever_the_pieces(void **state)
     }
 }
 
+/* Three parts, the second beyond any buffer, between pieces of the file's own. */
+static rs_status write_parts(rs_error *err)
+{
+    static char piece[200000];
+    rsi_out *out = NULL;
+    rsi_out *part = NULL;
+    memset(piece, 'y', sizeof piece);
+    rs_status status = rsi_out_open(&out, path, err);
+    if (status == RS_OK) {
+        status = rsi_out_open_part(&part, err);
+    }
+    for (size_t i = 0; i < 3 && status == RS_OK; i++) {
+        rsi_out_string(out, "<");
+        rsi_out_string(part, "(");
+        rsi_out_bytes(part, piece, i == 1 ? sizeof piece : 0);
+        rsi_out_string(part, ")");
+        rsi_out_add_part(out, part);
+        rsi_out_string(out, ">");
+    }
+    if (status == RS_OK) {
+        status = rsi_out_commit(out, err);
+    }
+    if (status == RS_OK) {
+        assert_int_equal(rsi_out_written(out), sizeof piece + 12);
+    }
+    rsi_out_close(part);
+    rsi_out_close(out);
+    return status;
+}
+
+static void puts_parts_in_the_order_in_which_they_are_added(void **state)
+{
+    (void)state;
+    static char found[400000];
+    assert_int_equal(write_parts(NULL), RS_OK);
+    assert_int_equal(read_file(found, sizeof found), 200012);
+    assert_memory_equal(found, "<()><(y", 7);
+    assert_memory_equal(found + 200003, "yyy)><()>", 9);
+}
+
+static void tells_of_a_part_that_had_no_memory(void **state)
+{
+    (void)state;
+    rs_status status = RS_ENOMEM;
+    int allowed = 0;
+    for (; status == RS_ENOMEM; allowed++) {
+        allocations_left = allowed;
+        status = write_parts(NULL);
+        allocations_left = -1;
+    }
+    assert_int_equal(status, RS_OK);
+    assert_true(allowed > 4);
+}
+
 static void leaves_the_old_file_where_a_call_fails(void **state)
 {
     (void)state;
@@ -432,6 +500,8 @@ int main(void)
         cmocka_unit_test(writes_all_bytes_whatever_the_pieces),
         cmocka_unit_test(leaves_the_old_file_where_a_call_fails),
         cmocka_unit_test(leaves_the_old_file_where_the_process_is_killed),
+        cmocka_unit_test(puts_parts_in_the_order_in_which_they_are_added),
+        cmocka_unit_test(tells_of_a_part_that_had_no_memory),
         cmocka_unit_test(survives_every_failed_allocation),
         cmocka_unit_test(tells_why_a_file_cannot_be_made),
         cmocka_unit_test(writes_into_devices_and_through_links),

@@ -8,6 +8,7 @@
 
 #include "../evidence/failing.h"
 #include "ringscope/detect.h"
+#include "ringscope/report.h"
 #include "ringscope/score.h"
 #include "score/candidates.h"
 #include "score/sharing.h"
@@ -24,7 +25,8 @@ typedef struct night {
     uint32_t label[NODES_MAX];
     uint32_t oddity[NODES_MAX];
     int64_t spread[NODES_MAX];
-    rs_list blacklist;
+    int64_t seed[NODES_MAX];
+    rs_list blacklist, whitelist;
     rs_score_input input;
 } night;
 
@@ -51,6 +53,8 @@ static void open_night(uint32_t others)
                                .collapsed = &n.graph,
                                .label = n.label,
                                .blacklist = &n.blacklist,
+                               .whitelist = &n.whitelist,
+                               .seed = n.seed,
                                .spread = n.spread,
                                .oddity = n.oddity,
                                .pairs_max = options.pairs_max};
@@ -61,15 +65,20 @@ static void close_night(void)
     rs_evidence_graph_free(&n.graph);
     rs_evidence_free(&n.evidence);
     free(n.blacklist.entries);
+    free(n.whitelist.entries);
     small_close(&n.small);
+}
+
+static void list(rs_list *into, uint32_t node, int64_t seed)
+{
+    into->entries = realloc(into->entries, (into->count + 1) * sizeof *into->entries);
+    into->entries[into->count++] = (rs_list_entry){.node = node, .strength = 1000000};
+    n.seed[node] = seed;
 }
 
 static void blacklist(const char *id)
 {
-    n.blacklist.entries =
-        realloc(n.blacklist.entries, (n.blacklist.count + 1) * sizeof *n.blacklist.entries);
-    n.blacklist.entries[n.blacklist.count++] =
-        (rs_list_entry){.node = small_account(&n.small, id), .strength = 1000000};
+    list(&n.blacklist, small_account(&n.small, id), RS_RISK_ONE);
 }
 
 /* ---- sharing ----------------------------------------------------------------------------------
@@ -261,7 +270,7 @@ static void check_ring(const rs_findings *found, size_t r)
 /* All groups are reported: base is the score of one with no decades among so many. */
 static void check_beyond_chance(const rs_findings *found)
 {
-    double base = 1 / (1 + pow(10, (log10((double)found->ring_count) + 1) / 2));
+    double base = 1 / (1 + pow(10, (log10(fmax(25, (double)found->ring_count)) + 1) / 2));
     for (size_t r = 0; r < found->ring_count; r++) {
         const rs_ring *ring = &found->rings[r];
         double beyond = fmax(0, (ring->score / 1e6 - base) / (1 - base));
@@ -326,20 +335,47 @@ static void suspects_nobody_among_equals(void **state)
     close_night();
 }
 
+/* ---- lists ------------------------------------------------------------------------------------
+ */
+
+/* What lists and evidence come to, of a score among so few groups that 25 are reckoned with. */
+static double decades_of(uint32_t score_now)
+{
+    double odds = score_now / 1e6 / (1 - score_now / 1e6);
+    return 2 * log10(odds) + log10(25) + 1;
+}
+
+/* The decades of the ring with the most members. */
+static double decades_now(void)
+{
+    rs_findings found = score(0, 12);
+    size_t largest = 0;
+    for (size_t r = 1; r < found.ring_count; r++) {
+        largest = found.rings[r].member_count > found.rings[largest].member_count ? r : largest;
+    }
+    double decades = decades_of(found.rings[largest].score);
+    rs_findings_free(&found);
+    return decades;
+}
+
+/* One group, which is like any other: all that lists say brings it nearer to the threshold. */
+static double towards(double listed)
+{
+    double threshold = log10(25) + 1;
+    return listed * threshold / (listed + threshold);
+}
+
 /* P(at least one of n is among K of N) by the product, and by all ways to choose. */
 static void weighs_known_members_by_their_exact_chance(void **state)
 {
     (void)state;
     rows.count = 0;
     small_share(&rows, USES_DEVICE, 'a', 3, "d");
-    open_night(17); /* N = 20; one group: T = 2 */
-    double plain[4] = {0};
+    open_night(17); /* N = 20, one group */
+    double found[4];
     static const char *const names[] = {"a0", "a1", "a2"};
     for (int known = 0; known <= 3; known++) {
-        rs_findings found = score(0, 12);
-        double score_now = found.rings[0].score / 1e6;
-        plain[known] = 2 * log10(score_now / (1 - score_now)) + 1; /* decades */
-        rs_findings_free(&found);
+        found[known] = decades_now();
         if (known < 3) {
             blacklist(names[known]);
         }
@@ -351,8 +387,168 @@ static void weighs_known_members_by_their_exact_chance(void **state)
     const double expected[] = {0, -log10(one), -log10(two), -log10(three)};
     for (int known = 0; known <= 3; known++) {
         double most = fmin(expected[known], 1.5 * known);
-        assert_true(fabs(plain[known] - plain[0] - most) < 1e-4);
+        assert_true(fabs(found[known] - towards(most)) < 1e-4);
     }
+    close_night();
+}
+
+static void believes_a_listing_as_far_as_it_is_strong(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'a', 3, "d");
+    open_night(17);
+    blacklist("a0");
+    double whole = -log10(3 / 20.0);
+    assert_true(fabs(decades_now() - towards(whole)) < 1e-4);
+    n.seed[small_account(&n.small, "a0")] = RS_RISK_ONE / 4;
+    assert_true(fabs(decades_now() - towards(1.5 / 4)) < 1e-4);
+    n.seed[small_account(&n.small, "a0")] = 0; /* faded away */
+    assert_true(fabs(decades_now()) < 1e-4);
+    close_night();
+}
+
+/* Twelve who share much of their own get all of what a listing says; families nothing that makes
+ * one of them a suspect. */
+static void makes_nobody_a_suspect_by_lists_alone(void **state)
+{
+    (void)state;
+    fill_night(20, false);
+    open_night(300);
+    for (int f = 0; f < 20; f++) {
+        for (int i = 0; i < 3; i++) {
+            char id[12];
+            snprintf(id, sizeof id, "x%d.%d", f, i);
+            if (f % 7 == 0) {
+                blacklist(id);
+            }
+        }
+    }
+    rs_findings found = score(0, 12);
+    assert_int_equal(found.ring_count, 20);
+    assert_true(found.rings[0].score < RS_SUSPECT && found.rings[0].score > found.rings[9].score);
+    rs_findings_free(&found);
+    close_night();
+}
+
+/* The chance that the one listed of the three things that groups share is the group's own. */
+static void counts_things_that_are_known(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'a', 4, "d");
+    small_share(&rows, USES_DEVICE, 'b', 3, "e");
+    small_share(&rows, HAS_CARD, 'b', 3, "f");
+    open_night(40);
+    double without = decades_now();
+    uint32_t device = rs_graph_subject_count(n.small.graph);
+    rs_findings found = score(0, 12);
+    for (size_t r = 0; r < found.ring_count; r++) {
+        device = found.rings[r].member_count == 4 ? found.things[found.rings[r].thing_first].node
+                                                  : device;
+    }
+    rs_findings_free(&found);
+    list(&n.blacklist, device, RS_RISK_ONE);
+    double own = without; /* at most that much counts whole */
+    double listed = -log10(1 / 3.0);
+    double whole = fmin(own, listed);
+    double rest = listed - whole;
+    double missing = log10(25) + 1 - own - whole;
+    assert_true(fabs(decades_now() - (own + whole + rest * missing / (rest + missing))) < 1e-4);
+    found = score(0, 12);
+    size_t reasons = 0;
+    for (size_t r = 0; r < found.ring_count; r++) {
+        const rs_ring *ring = &found.rings[r];
+        for (size_t i = 0; i < ring->reason_count; i++) {
+            const rs_reason *reason = &found.reasons[ring->reason_first + i];
+            if (strcmp(reason->kind, "known_things") == 0) {
+                assert_int_equal(ring->member_count, 4);
+                assert_int_equal(reason->member_count, 4);
+                assert_int_equal(reason->thing_count, 1);
+                assert_int_equal(reason->fact_count, 1);
+                assert_int_equal(found.facts[reason->fact_first].thing, device);
+                reasons++;
+            }
+        }
+    }
+    assert_int_equal(reasons, 1);
+    rs_findings_free(&found);
+    close_night();
+}
+
+/* A ring of twelve, `known` of which are known and `cleared` cleared. */
+static rs_findings clear_ring(int known, int cleared)
+{
+    fill_night(60, true);
+    open_night(1200);
+    for (int i = 0; i < 12; i++) {
+        char id[12];
+        snprintf(id, sizeof id, "r%d", i);
+        if (i < known) {
+            blacklist(id);
+        } else if (i < known + cleared) {
+            list(&n.whitelist, small_account(&n.small, id), -RS_RISK_ONE);
+        }
+    }
+    return score(0, 12);
+}
+
+static void clears_members_of_the_rings_part_of_risk(void **state)
+{
+    (void)state;
+    rs_findings found = clear_ring(3, 0);
+    uint32_t before = found.rings[0].score;
+    assert_true(before > RS_SUSPECT);
+    rs_findings_free(&found);
+    close_night();
+    found = clear_ring(3, 2);
+    assert_int_equal(found.rings[0].member_count, 12);
+    assert_true(found.rings[0].score < before);
+    int cleared = 0;
+    for (size_t i = 0; i < 12; i++) {
+        const rs_ring_member *member = &found.members[found.rings[0].member_first + i];
+        assert_int_equal(found.nodes[member->node].ring_score == 0, member->cleared);
+        cleared += member->cleared;
+    }
+    assert_int_equal(cleared, 2);
+    rs_findings_free(&found);
+    close_night();
+}
+
+static void suspects_no_ring_whose_members_are_known_or_cleared(void **state)
+{
+    (void)state;
+    for (int known = 0; known <= 10; known += 5) {
+        rs_findings found = clear_ring(known, 12 - known);
+        for (size_t r = 0; r < found.ring_count; r++) {
+            assert_true(found.rings[r].score < RS_SUSPECT);
+        }
+        rs_findings_free(&found);
+        close_night();
+    }
+}
+
+/* r1 is cleared, but the same person as r0, who is known. */
+static void disputes_who_is_the_same_person_as_a_known_one(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'r', 5, "d");
+    small_add(&rows, HAS_DOCUMENT, "r0", "p");
+    small_add(&rows, HAS_DOCUMENT, "r1", "p");
+    open_night(60);
+    blacklist("r0");
+    list(&n.whitelist, small_account(&n.small, "r1"), 0);
+    list(&n.whitelist, small_account(&n.small, "r2"), -RS_RISK_ONE);
+    rs_findings found = score(0, 12);
+    assert_int_equal(found.ring_count, 1);
+    for (size_t i = 0; i < found.rings[0].member_count; i++) {
+        const rs_ring_member *member = &found.members[found.rings[0].member_first + i];
+        assert_int_equal(member->known, member->node == small_account(&n.small, "r0"));
+        assert_int_equal(member->disputed, member->node == small_account(&n.small, "r1"));
+        assert_int_equal(member->cleared, member->node == small_account(&n.small, "r2"));
+    }
+    rs_findings_free(&found);
     close_night();
 }
 
@@ -409,6 +605,12 @@ int main(void)
         cmocka_unit_test(gives_every_ring_reasons_that_are_whole),
         cmocka_unit_test(suspects_nobody_among_equals),
         cmocka_unit_test(weighs_known_members_by_their_exact_chance),
+        cmocka_unit_test(believes_a_listing_as_far_as_it_is_strong),
+        cmocka_unit_test(makes_nobody_a_suspect_by_lists_alone),
+        cmocka_unit_test(counts_things_that_are_known),
+        cmocka_unit_test(clears_members_of_the_rings_part_of_risk),
+        cmocka_unit_test(suspects_no_ring_whose_members_are_known_or_cleared),
+        cmocka_unit_test(disputes_who_is_the_same_person_as_a_known_one),
         cmocka_unit_test(survives_failed_allocations_and_stops_when_asked_to),
         cmocka_unit_test(scores_nothing_of_nothing),
     };
