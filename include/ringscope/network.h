@@ -28,8 +28,8 @@ typedef struct rs_network {
 /* Evidence links with their weight; each pair of subjects that a relation ties (payments, links,
  * actions) with an eighth of ln(N/d)/ln N, d the larger of their numbers of partners in that
  * relation. Weights of one pair add up. Hard links weigh 1. A thing with a seed (`seed` has an
- * entry a node, or is NULL) is tied to its users even where it is no evidence. RS_ENOMEM,
- * RS_EINTERRUPTED, and the store's. */
+ * entry a node, or is NULL) is tied to its users even where it is no evidence. Where nobody has a
+ * seed nothing can spread, and all rows are empty. RS_ENOMEM, RS_EINTERRUPTED, and the store's. */
 RS_API RS_MUST_USE rs_status rs_network_build(const rs_graph *graph, const rs_evidence *evidence,
                                               const rs_evidence_graph *collapsed,
                                               const int64_t *seed, const rs_work *work,
@@ -40,7 +40,8 @@ RS_API void rs_network_free(rs_network *network);
  * relations of kind shared and identity; 0 at least, and never less than what `risk` has. So a
  * device that a known account used twice and nobody else has more than one that it used once among
  * a hundred. The one thing that nobody but one account uses gets its risk here: it links nobody, so
- * the spread need not know it. One streamed pass over these relations, 12 bytes a node. */
+ * the spread need not know it. One streamed pass over these relations, 12 bytes a node; none where
+ * no subject has a risk. */
 RS_API RS_MUST_USE rs_status rs_network_things(const rs_graph *graph, double damping,
                                                const rs_work *work, int64_t *risk, rs_error *err);
 

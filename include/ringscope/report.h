@@ -190,6 +190,23 @@ typedef struct rs_cluster_reason {
     size_t fact_count;
 } rs_cluster_reason;
 
+/* Somebody who only paid the ring. */
+typedef struct rs_cluster_victim {
+    rs_named node;
+    uint32_t payment_count;
+    rs_text amount; /* length 0: not known */
+} rs_cluster_victim;
+
+/* All who only paid it through one relation. */
+typedef struct rs_cluster_paid {
+    rs_text relation;
+    uint32_t victim_count;
+    uint64_t payment_count;
+    rs_text amount, currency;         /* lengths 0: not known, none */
+    const rs_cluster_victim *victims; /* those that are named */
+    size_t listed_count;
+} rs_cluster_paid;
+
 /* One ring of the report, and all that it holds. */
 typedef struct rs_cluster {
     rs_text id;
@@ -202,6 +219,8 @@ typedef struct rs_cluster {
     size_t thing_count;
     const rs_cluster_reason *reasons;
     size_t reason_count;
+    const rs_cluster_paid *paid; /* by relation; none where nobody only paid it */
+    size_t paid_count;
     rs_text json; /* the object as it stands in the file */
 } rs_cluster;
 

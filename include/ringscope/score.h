@@ -25,7 +25,16 @@ extern "C" {
 #define RS_MILLION UINT32_C(1000000)
 #define RS_NO_RING UINT32_MAX
 
-typedef enum rs_role { RS_ROLE_CORE, RS_ROLE_MEMBER, RS_ROLE_BRIDGE } rs_role;
+typedef enum rs_role {
+    RS_ROLE_CORE,
+    RS_ROLE_MEMBER,
+    RS_ROLE_BRIDGE,
+    RS_ROLE_COLLECTOR, /* takes money together: of several members, or to hand it to them */
+    RS_ROLE_EXIT,      /* what members pass on ends with it */
+    RS_ROLE_HUB        /* takes from several members and pays several */
+} rs_role;
+#define RS_ROLE_COUNT 6
+RS_API const char *rs_role_name(rs_role role); /* "core", "member", ... */
 
 typedef struct rs_ring_member {
     uint32_t node;
@@ -40,6 +49,23 @@ typedef struct rs_ring_thing {
     uint32_t node;
     uint32_t shared_by; /* members that use it */
 } rs_ring_thing;
+
+/* Somebody who only paid a ring, through one relation. */
+typedef struct rs_ring_victim {
+    uint32_t node;
+    uint32_t payment_count;
+    int64_t amount; /* their sum in the relation's smallest units, or RS_NO_AMOUNT */
+} rs_ring_victim;
+
+/* All who only paid a ring through one relation. They are no members. */
+typedef struct rs_ring_paid {
+    uint16_t relation;
+    uint32_t victim_count;
+    uint64_t payment_count;
+    int64_t amount;      /* or RS_NO_AMOUNT */
+    size_t victim_first; /* in rs_findings.victims: by amount, then payments, then node */
+    uint32_t listed_count;
+} rs_ring_paid;
 
 /* One thing, and the members that use it through one relation. */
 typedef struct rs_fact {
@@ -67,6 +93,7 @@ typedef struct rs_ring {
     size_t member_first, member_count; /* by membership, ties by node */
     size_t thing_first, thing_count;   /* by shared_by, ties by node */
     size_t reason_first, reason_count; /* by weight, ties by kind */
+    size_t paid_first, paid_count;     /* by relation; none where it has no victims */
 } rs_ring;
 
 typedef struct rs_node_risk {
@@ -85,6 +112,9 @@ typedef struct rs_findings {
     rs_reason *reasons;
     rs_fact *facts;
     uint32_t *fact_users;
+    size_t paid_count, victim_count;
+    rs_ring_paid *paid;
+    rs_ring_victim *victims;
     rs_node_risk *nodes; /* one for each node of the graph */
     rs_detect_counts detect;
     uint64_t *evidence_by_kind; /* links, rs_evidence_kind_count() entries */
@@ -116,6 +146,7 @@ typedef struct rs_score_input {
     const int64_t *spread;
     const uint32_t *oddity; /* rs_oddity's answer, one entry a subject */
     uint32_t pairs_max;     /* as the evidence was found with */
+    uint32_t pass_window_s; /* the same */
 } rs_score_input;
 
 /* Communities -> rings with scores and reasons, and the risk of every node

@@ -64,6 +64,10 @@ static bool is_thing(const rsi_why *why)
 /* What a subject has beside its spread; a thing has nothing else. */
 static void print_own_parts(FILE *out, const rsi_why *why)
 {
+    static const char *const parts[RS_ROLE_COUNT] = {
+        [RS_ROLE_CORE] = "in its core", [RS_ROLE_MEMBER] = "a member",
+        [RS_ROLE_BRIDGE] = "a bridge",  [RS_ROLE_COLLECTOR] = "its collector",
+        [RS_ROLE_EXIT] = "its exit",    [RS_ROLE_HUB] = "its hub"};
     fprintf(out, "  oddity %.3f  how unusual its own counts are\n", of_million(why->line.oddity));
     fprintf(out, "  ring   %.3f  ", of_million(why->line.ring_score));
     if (why->line.ring[0] == '\0') {
@@ -71,9 +75,7 @@ static void print_own_parts(FILE *out, const rsi_why *why)
     } else {
         fprintf(out, "%s of %zu members: score %.3f, membership %.3f, %s\n", why->line.ring,
                 why->ring_members, of_million(why->ring_score), of_million(why->membership),
-                why->role == RS_ROLE_CORE     ? "in its core"
-                : why->role == RS_ROLE_BRIDGE ? "a bridge"
-                                              : "a member");
+                parts[why->role]);
     }
     fputs("  risk = 1 - (1 - spread)(1 - oddity)(1 - ring)\n", out);
 }

@@ -190,8 +190,6 @@ static int compare_members(const void *one, const void *other)
 
 static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limit, rs_error *err)
 {
-    static const char *const roles[] = {
-        [RS_ROLE_CORE] = "core", [RS_ROLE_MEMBER] = "member", [RS_ROLE_BRIDGE] = "bridge"};
     size_t shown = shown_of(cluster->member_count, limit);
     const rs_cluster_member **members = calloc(cluster->member_count + 1, sizeof(void *));
     if (members == NULL) {
@@ -213,8 +211,9 @@ static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limi
         cell(table, member->node.id, 0);
         rsi_table_cell(table, "%.3f", of_million(member->risk));
         rsi_table_cell(table, "%.3f", of_million(member->membership));
-        rsi_table_cell(table, "%s%s%s%s", roles[member->role], member->known ? ", known" : "",
-                       member->cleared ? ", cleared" : "", member->disputed ? ", disputed" : "");
+        rsi_table_cell(table, "%s%s%s%s", rs_role_name(member->role),
+                       member->known ? ", known" : "", member->cleared ? ", cleared" : "",
+                       member->disputed ? ", disputed" : "");
     }
     fputs("\nmembers\n", out);
     rs_status status = rsi_table_print(table, out, 2, err);
@@ -433,6 +432,7 @@ rs_status rsi_print_ring(FILE *out, const rs_store *store, const rs_cluster *clu
     RS_TRY(print_reasons(out, store, cluster, limit, err));
     RS_TRY(print_members(out, cluster, limit, err));
     RS_TRY(print_things(out, cluster, limit, err));
+    RS_TRY(rsi_print_victims(out, cluster, limit, err));
 done:
     return status;
 }

@@ -104,24 +104,6 @@ static uint64_t peak_memory(void)
     return (uint64_t)own.ru_maxrss * 1024;
 }
 
-/* What explain will ask for, while all of it is in memory. */
-static rs_status finish_trace(rsi_stages *stages, const rsi_settings *settings, rs_error *err)
-{
-    uint64_t start = rsi_clock_us();
-    rsi_trace_end end = {.evidence = &stages->evidence,
-                         .risk = stages->spread,
-                         .findings = &stages->findings,
-                         .min_score = settings->score.min_score,
-                         .blacklist = &stages->blacklist,
-                         .whitelist = &stages->whitelist};
-    if (stages->trace == NULL) {
-        return RS_OK;
-    }
-    rs_status status = rsi_trace_finish(stages->trace, &end, err);
-    rsi_stages_time(stages, "network file", start);
-    return status;
-}
-
 static bool is_stdout(const char *path)
 {
     return path != NULL && strcmp(path, "-") == 0;
@@ -188,8 +170,14 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .timing_count = stages->timing_count,
                             .erasures_mark = erasures_mark,
                             .keep_runs = o->keep_runs};
+    rsi_trace_end end = {.evidence = &stages->evidence,
+                         .risk = stages->spread,
+                         .findings = &stages->findings,
+                         .min_score = report->min_score,
+                         .blacklist = &stages->blacklist,
+                         .whitelist = &stages->whitelist};
     RS_TRY(rsi_run_keep(call->words[0], stages->graph, &stages->findings, report, &record,
-                        stages->trace, call->work, id, err));
+                        stages->trace, &end, call->work, id, err));
     copies c = {.store = call->words[0], .id = id, .to = {o->report, o->risks}};
     RS_TRY(rsi_parallel(call->work, 2, copy_result, &c, err));
     rsi_stages_time(stages, "report", start);
@@ -360,9 +348,10 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rsi_stages_middle(&stages, &settings, &work, err));
     rs_network_free(&stages.network);
     RS_TRY(rsi_stages_score(&stages, &settings, &work, err));
-    RS_TRY(finish_trace(&stages, &settings, err));
-    rs_evidence_free(&stages.evidence);
     rs_evidence_graph_free(&stages.collapsed);
+    if (stages.trace == NULL) {
+        rs_evidence_free(&stages.evidence);
+    }
     RS_TRY(keep(call, &stages, &report, erasures_mark, &id, err));
     if (has_summary(call)) {
         RS_TRY(print_summary(call, &stages, &id, err));

@@ -264,19 +264,18 @@ static rs_status middle_task(void *context, size_t index, unsigned worker, rs_er
     }
 }
 
-/* Side by side each of the tasks gets half of the threads, else all of them; the answer does not
- * depend on it. The caller sets each.context to the meter where it lies. */
+/* Each task gets all of the threads, though others run beside it: what one of them leaves idle,
+ * most of all when another is done, the system gives to the rest. The answer does not depend on it.
+ * The caller sets each.context to the meter where it lies. */
 static middle middle_of(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
                         rsi_plan plan)
 {
-    bool half = plan.side_by_side && work->threads > 1;
-    return (middle){.stages = stages,
-                    .settings = settings,
-                    .plan = plan,
-                    .meter = {.work = work, .busy = ATOMIC_FLAG_INIT},
-                    .each = {.threads = half ? work->threads / 2 : work->threads,
-                             .folder = work->folder,
-                             .progress = report_shared}};
+    return (middle){
+        .stages = stages,
+        .settings = settings,
+        .plan = plan,
+        .meter = {.work = work, .busy = ATOMIC_FLAG_INIT},
+        .each = {.threads = work->threads, .folder = work->folder, .progress = report_shared}};
 }
 
 /* ---- or one after the other
@@ -377,7 +376,8 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                             .seed = stages->seed,
                             .spread = stages->spread,
                             .oddity = stages->oddity,
-                            .pairs_max = settings->evidence.pairs_max};
+                            .pairs_max = settings->evidence.pairs_max,
+                            .pass_window_s = settings->evidence.pass_window_s};
     RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
     rsi_stages_time(stages, "score", start);
     stages->findings.detect = stages->detect;

@@ -5,6 +5,7 @@
 #define RSI_DETECT_ARCS_H
 
 #include "detect/layout.h"
+#include "ringscope/work.h"
 
 /* 12 bytes side by side: a list of neighbours is read from end to end, and written anywhere. */
 typedef struct __attribute__((packed, aligned(4))) rsi_arc {
@@ -20,15 +21,18 @@ typedef struct rsi_arcs {
     rsi_arc *list;
 } rsi_arcs;
 
-/* RS_ENOMEM, here and below; { 0 } is empty, what is made is freed by rsi_arcs_free. */
-RS_MUST_USE rs_status rsi_arcs_make(rsi_arcs *arcs, const rsi_piece *piece, rs_error *err);
+/* RS_ENOMEM, here and below; { 0 } is empty, what is made is freed by rsi_arcs_free. All three run
+ * on work->threads (work may be NULL), which changes nothing of the answer. */
+RS_MUST_USE rs_status rsi_arcs_make(rsi_arcs *arcs, const rsi_piece *piece, const rs_work *work,
+                                    rs_error *err);
 /* Vertex order[v] becomes v; number is the reverse. */
 RS_MUST_USE rs_status rsi_arcs_renumber(const rsi_arcs *arcs, const uint32_t *number,
-                                        const uint32_t *order, rsi_arcs *out, rs_error *err);
+                                        const uint32_t *order, rsi_arcs *out, const rs_work *work,
+                                        rs_error *err);
 /* One vertex for every label; labels are renumbered 0, 1, ... in order of the smallest vertex.
  * Neighbours come in the order in which they are met. */
 RS_MUST_USE rs_status rsi_arcs_contract(const rsi_arcs *arcs, uint32_t *label, rsi_arcs *out,
-                                        rs_error *err);
+                                        const rs_work *work, rs_error *err);
 void rsi_arcs_free(rsi_arcs *arcs);
 
 #endif

@@ -14,8 +14,11 @@
 
 #include <stdlib.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 #include "detect/ahead.h"
+
+enum { RUNS_A_BLOCK = 64 };
 
 /* Side by side, because both are wanted at the same moment and each look-up is a cache miss. */
 struct tally {
@@ -289,33 +292,71 @@ done:
     return status;
 }
 
-rs_status rsi_move_within(const rsi_arcs *arcs, uint32_t resolution, const uint32_t *first,
-                          uint32_t run_count, uint32_t *label, rs_error *err)
+typedef struct runs {
+    const rsi_arcs *arcs;
+    uint32_t resolution;
+    const uint32_t *first;
+    uint32_t count;
+    uint32_t size_max;
+    uint32_t *label;
+    struct mover *movers; /* by worker */
+} runs;
+
+static void move_run(struct mover *mover, const runs *r, uint32_t run)
+{
+    uint32_t from = r->first[run];
+    uint32_t size = r->first[run + 1] - from;
+    all_alone(size, r->label + from);
+    settle(mover, from, size, r->label + from);
+    look_outside(mover);
+    (void)move_all(mover, false);
+    for (uint32_t v = from; v < from + size; v++) {
+        r->label[v] += from;
+    }
+}
+
+static rs_status move_runs(void *context, size_t block, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
-    struct mover mover = {.arcs = arcs, .resolution = resolution};
-    uint32_t size_max = 0;
-    for (uint32_t r = 0; r < run_count; r++) {
-        uint32_t size = first[r + 1] - first[r];
-        size_max = size > size_max ? size : size_max;
-    }
-    RS_TRY(mover_make(&mover, size_max, err));
-    mover.outside = malloc(((size_t)size_max + 1) * sizeof *mover.outside);
-    if (mover.outside == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes to move)", size_max);
-        goto done;
-    }
-    for (uint32_t r = 0; r < run_count; r++) {
-        uint32_t size = first[r + 1] - first[r];
-        all_alone(size, label + first[r]);
-        settle(&mover, first[r], size, label + first[r]);
-        look_outside(&mover);
-        (void)move_all(&mover, false);
-        for (uint32_t v = first[r]; v < first[r + 1]; v++) {
-            label[v] += first[r];
+    const runs *r = context;
+    struct mover *mover = &r->movers[worker];
+    uint32_t from = (uint32_t)(block * RUNS_A_BLOCK);
+    uint32_t to = r->count - from < RUNS_A_BLOCK ? r->count : from + RUNS_A_BLOCK;
+    if (mover->arcs == NULL) {
+        *mover = (struct mover){.arcs = r->arcs, .resolution = r->resolution};
+        RS_TRY(mover_make(mover, r->size_max, err));
+        mover->outside = malloc(((size_t)r->size_max + 1) * sizeof *mover->outside);
+        if (mover->outside == NULL) {
+            status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes to move)", r->size_max);
+            goto done;
         }
     }
+    for (uint32_t run = from; run < to; run++) {
+        move_run(mover, r, run);
+    }
 done:
-    mover_free(&mover);
+    return status;
+}
+
+rs_status rsi_move_within(const rsi_arcs *arcs, uint32_t resolution, const uint32_t *first,
+                          uint32_t run_count, uint32_t *label, const rs_work *work, rs_error *err)
+{
+    runs r = {
+        .arcs = arcs, .resolution = resolution, .first = first, .count = run_count, .label = label};
+    unsigned workers = rsi_parallel_workers(work);
+    r.movers = calloc(workers, sizeof *r.movers);
+    if (r.movers == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (nodes to move)");
+    }
+    for (uint32_t run = 0; run < run_count; run++) {
+        uint32_t size = first[run + 1] - first[run];
+        r.size_max = size > r.size_max ? size : r.size_max;
+    }
+    size_t blocks = ((size_t)run_count + RUNS_A_BLOCK - 1) / RUNS_A_BLOCK;
+    rs_status status = rsi_parallel(work, blocks, move_runs, &r, err);
+    for (unsigned i = 0; i < workers; i++) {
+        mover_free(&r.movers[i]);
+    }
+    free(r.movers);
     return status;
 }

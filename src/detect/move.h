@@ -22,9 +22,9 @@ RS_MUST_USE rs_status rsi_move_once(const rsi_arcs *arcs, uint32_t resolution, u
 
 /* From single vertices, inside each run of vertices first[r] .. first[r+1]-1 as if there were no
  * other. Only what is well connected to the rest of its run joins or is joined: a part that would
- * better leave stays apart. */
+ * better leave stays apart. Runs are moved side by side, on work->threads. */
 RS_MUST_USE rs_status rsi_move_within(const rsi_arcs *arcs, uint32_t resolution,
                                       const uint32_t *first, uint32_t run_count, uint32_t *label,
-                                      rs_error *err);
+                                      const rs_work *work, rs_error *err);
 
 #endif

@@ -46,7 +46,8 @@ static bool hardly_smaller(uint32_t count, uint32_t before)
 /* ---- the first guess ------------------------------------------------------------------------ */
 
 /* label[v]: of the bottom vertices, below their count. */
-static rs_status guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t *label, rs_error *err)
+static rs_status guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t *label,
+                       const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     uint32_t n = bottom->vertex_count;
@@ -65,7 +66,7 @@ static rs_status guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t *la
         const rsi_arcs *at_hand = count == n ? bottom : &arcs;
         before = count;
         RS_TRY(rsi_move_once(at_hand, resolution, joined, err));
-        RS_TRY(rsi_arcs_contract(at_hand, joined, &next, err));
+        RS_TRY(rsi_arcs_contract(at_hand, joined, &next, work, err));
         for (uint32_t v = 0; v < n; v++) {
             label[v] = joined[label[v]];
         }
@@ -93,6 +94,7 @@ struct climb {
     uint32_t community_count;
     rsi_random random;
     bool moved;
+    const rs_work *work;
 };
 
 static void level_free(rsi_level *level)
@@ -115,12 +117,12 @@ static rs_status add_level(rsi_split *split, rsi_arcs *arcs, rs_error *err)
 }
 
 /* The top level, contracted by *part, which the split takes over, becomes the new top. */
-static rs_status step_up(rsi_split *split, uint32_t **part, rs_error *err)
+static rs_status step_up(rsi_split *split, uint32_t **part, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_level *top = &split->levels[split->level_count - 1];
     rsi_arcs next = {0};
-    RS_TRY(rsi_arcs_contract(&top->arcs, *part, &next, err));
+    RS_TRY(rsi_arcs_contract(&top->arcs, *part, &next, work, err));
     top->part = *part;
     *part = NULL;
     RS_TRY(add_level(split, &next, err));
@@ -183,7 +185,7 @@ static rs_status renumber(struct climb *climb, rs_error *err)
         goto done;
     }
     order_by_community(climb, order, number);
-    RS_TRY(rsi_arcs_renumber(bottom, number, order, &out, err));
+    RS_TRY(rsi_arcs_renumber(bottom, number, order, &out, climb->work, err));
     rsi_arcs_free(bottom);
     *bottom = out;
     out = (rsi_arcs){0};
@@ -213,8 +215,9 @@ static rs_status climb_up(struct climb *climb, rs_error *err)
         if (part == NULL) {
             return no_memory(before, err);
         }
-        RS_TRY(rsi_move_within(arcs, climb->resolution, first, climb->community_count, part, err));
-        RS_TRY(step_up(split, &part, err));
+        RS_TRY(rsi_move_within(arcs, climb->resolution, first, climb->community_count, part,
+                               climb->work, err));
+        RS_TRY(step_up(split, &part, climb->work, err));
         count = split->levels[split->level_count - 1].arcs.vertex_count;
         const uint32_t *up = split->levels[split->level_count - 2].part;
         for (uint32_t c = 0; c < climb->community_count; c++) {
@@ -244,7 +247,7 @@ static rs_status merge_on_top(struct climb *climb, rs_error *err)
     }
     RS_TRY(rsi_move(arcs, climb->resolution, climb->label, &climb->moved, err));
     memcpy(part, climb->label, arcs->vertex_count * sizeof *part);
-    RS_TRY(step_up(split, &part, err));
+    RS_TRY(step_up(split, &part, climb->work, err));
     arcs = &split->levels[split->level_count - 1].arcs;
     for (uint32_t v = 0; v < arcs->vertex_count; v++) {
         climb->label[v] = v;
@@ -321,7 +324,7 @@ static rs_status run_rounds(struct climb *climb, const rs_detect_options *option
     uint32_t kept = 0;
     bool last = false;
     RS_TRY(rs_work_report(work, "splitting", "rounds", 0, rounds, err));
-    RS_TRY(guess(&split->levels[0].arcs, options->resolution, climb->label, err));
+    RS_TRY(guess(&split->levels[0].arcs, options->resolution, climb->label, work, err));
     RS_TRY(rsi_move(&split->levels[0].arcs, options->resolution, climb->label, &climb->moved, err));
     for (unsigned round = 1; !last; round++) {
         climb->moved = false;
@@ -477,7 +480,7 @@ rs_status rsi_split_make(rsi_split *split, const rsi_piece *piece, const rs_dete
     rs_status status = RS_OK;
     uint32_t n = piece->vertex_count;
     rsi_arcs bottom = {0};
-    struct climb climb = {.split = split, .resolution = options->resolution};
+    struct climb climb = {.split = split, .resolution = options->resolution, .work = work};
     split->vertex_count = n;
     split->number = array(n, sizeof *split->number);
     climb.label = array(n, sizeof *climb.label);
@@ -490,7 +493,7 @@ rs_status rsi_split_make(rsi_split *split, const rsi_piece *piece, const rs_dete
     for (uint32_t v = 0; v < n; v++) {
         split->number[v] = v;
     }
-    RS_TRY(rsi_arcs_make(&bottom, piece, err));
+    RS_TRY(rsi_arcs_make(&bottom, piece, work, err));
     RS_TRY(add_level(split, &bottom, err));
     RS_TRY(run_rounds(&climb, options, rounds_for(piece->link_count, options), work, err));
     rsi_piece_canonical(split->part_count, split->start, climb.label);

@@ -271,6 +271,30 @@ static rs_status take_row(builder *b, uint32_t v, rs_error *err)
     return status;
 }
 
+/* A network of nodes without rows, to which at most so many links are written. */
+static rs_status begin_rows(builder *b, uint64_t most, uint64_t memory_bytes, const rs_work *work,
+                            rs_error *err)
+{
+    rs_network *out = b->out;
+    out->first = calloc((size_t)b->nodes + 1, sizeof *out->first);
+    out->total = calloc((size_t)b->nodes + 1, sizeof *out->total);
+    out->links = calloc(1, sizeof *out->links);
+    if (out->first == NULL || out->total == NULL || out->links == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (network of %u nodes)", b->nodes);
+    }
+    return rsi_links_begin(out->links, most, memory_bytes, true, work, err);
+}
+
+static rs_status end_rows(builder *b, rs_error *err)
+{
+    rs_network *out = b->out;
+    rs_status status = rsi_links_end(out->links, err);
+    out->adjacency =
+        (rs_adjacency){.node_count = b->nodes, .first = out->first, .total = out->total};
+    rsi_links_show(out->links, &out->adjacency);
+    return status;
+}
+
 static rs_status write_rows(builder *b, uint64_t memory_bytes, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -279,13 +303,7 @@ static rs_status write_rows(builder *b, uint64_t memory_bytes, const rs_work *wo
     for (size_t r = 0; r < b->relation_count; r++) {
         most += b->relations[r].first[b->subjects];
     }
-    out->first = malloc(((size_t)b->nodes + 1) * sizeof *out->first);
-    out->total = malloc(((size_t)b->nodes + 1) * sizeof *out->total);
-    out->links = calloc(1, sizeof *out->links);
-    if (out->first == NULL || out->total == NULL || out->links == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (network of %u nodes)", b->nodes);
-    }
-    RS_TRY(rsi_links_begin(out->links, most, memory_bytes, true, work, err));
+    RS_TRY(begin_rows(b, most, memory_bytes, work, err));
     for (uint32_t v = 0; v < b->nodes; v++) {
         if (v % (1 << 20) == 0) {
             RS_TRY(rs_work_report(work, "network", "nodes", v, b->nodes, err));
@@ -293,12 +311,18 @@ static rs_status write_rows(builder *b, uint64_t memory_bytes, const rs_work *wo
         RS_TRY(take_row(b, v, err));
     }
     out->first[b->nodes] = out->links->written + out->links->count;
-    RS_TRY(rsi_links_end(out->links, err));
-    out->adjacency =
-        (rs_adjacency){.node_count = b->nodes, .first = out->first, .total = out->total};
-    rsi_links_show(out->links, &out->adjacency);
+    RS_TRY(end_rows(b, err));
 done:
     return status;
+}
+
+static bool any_seed(const int64_t *seed, uint32_t nodes)
+{
+    uint32_t v = 0;
+    while (v < nodes && seed[v] == 0) {
+        v++;
+    }
+    return v < nodes;
 }
 
 static bool between_subjects(const rs_graph *graph, size_t relation)
@@ -386,6 +410,11 @@ rs_status rs_network_build(const rs_graph *graph, const rs_evidence *evidence,
                  .out = out};
     *out = (rs_network){0};
     uint64_t share = share_of(&b, collapsed, work);
+    if (seed != NULL && !any_seed(seed, b.nodes)) {
+        RS_TRY(begin_rows(&b, 0, 0, work, err));
+        RS_TRY(end_rows(&b, err));
+        goto done;
+    }
     RS_TRY(chain_entities(&b, err));
     RS_TRY(read_relations(&b, share, work, err));
     RS_TRY(evidence_rows(graph, collapsed, &b.hard, err));

@@ -59,6 +59,15 @@ done:
     return status;
 }
 
+static bool any_at_risk(const int64_t *risk, uint32_t subjects)
+{
+    uint32_t v = 0;
+    while (v < subjects && risk[v] <= 0) {
+        v++;
+    }
+    return v < subjects;
+}
+
 rs_status rs_network_things(const rs_graph *graph, double damping, const rs_work *work,
                             int64_t *risk, rs_error *err)
 {
@@ -73,7 +82,8 @@ rs_status rs_network_things(const rs_graph *graph, double damping, const rs_work
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u things)", things);
         goto done;
     }
-    size_t relations = rs_store_relation_count(rs_graph_store(graph));
+    size_t relations =
+        any_at_risk(risk, subjects) ? rs_store_relation_count(rs_graph_store(graph)) : 0;
     for (size_t r = 0; r < relations; r++) {
         RS_TRY(rs_work_report(work, "things", "relations", r, relations, err));
         rs_kind kind = rs_store_relation(rs_graph_store(graph), r).kind;

@@ -47,8 +47,6 @@ static void put_number(rsi_out *out, const char *key, uint64_t number)
 
 static void write_member(rsi_out *out, const rsi_source *source, const rs_ring_member *member)
 {
-    static const char *const roles[] = {
-        [RS_ROLE_CORE] = "core", [RS_ROLE_MEMBER] = "member", [RS_ROLE_BRIDGE] = "bridge"};
     rsi_write_node(out, source, member->node);
     put_millionths(out, ",\"risk\":", source->findings->nodes[member->node].risk);
     put_millionths(out, ",\"membership\":", member->membership);
@@ -57,7 +55,7 @@ static void write_member(rsi_out *out, const rsi_source *source, const rs_ring_m
         put_flag(out, member->cleared ? ",\"cleared\":" : ",\"disputed\":", true);
     }
     rsi_out_string(out, ",\"role\":");
-    rsi_out_json_string(out, roles[member->role]);
+    rsi_out_json_string(out, rs_role_name(member->role));
     rsi_out_string(out, "}");
 }
 
@@ -72,10 +70,26 @@ static void write_thing(rsi_out *out, const rsi_source *source, const rs_ring_th
 
 /* ---- facts ----------------------------------------------------------------------------------- */
 
+/* A sum of what a relation brought, if it has any. */
+static void write_amount(rsi_out *out, const rsi_source *source, uint16_t relation, int64_t amount)
+{
+    rs_relation_info info = rs_store_relation(rs_graph_store(source->graph), relation);
+    char digits[32];
+    if (amount == RS_NO_AMOUNT) {
+        return;
+    }
+    rsi_out_string(out, ",\"amount\":\"");
+    rsi_out_bytes(out, digits, rsi_decimal_format(amount, info.decimals, digits));
+    rsi_out_string(out, "\"");
+    if (info.currency[0] != '\0') {
+        rsi_out_string(out, ",\"currency\":");
+        rsi_out_json_string(out, info.currency);
+    }
+}
+
 /* When it happened, and what it came to. */
 static void write_when(rsi_out *out, const rsi_source *source, const rs_fact *fact)
 {
-    rs_relation_info info = rs_store_relation(rs_graph_store(source->graph), fact->relation);
     if (fact->first != RS_NO_TIME) {
         rsi_out_string(out, ",\"first\":\"");
         rsi_out_time(out, fact->first);
@@ -83,17 +97,7 @@ static void write_when(rsi_out *out, const rsi_source *source, const rs_fact *fa
         rsi_out_time(out, fact->last);
         rsi_out_string(out, "\"");
     }
-    if (fact->amount == RS_NO_AMOUNT) {
-        return;
-    }
-    char amount[32];
-    rsi_out_string(out, ",\"amount\":\"");
-    rsi_out_bytes(out, amount, rsi_decimal_format(fact->amount, info.decimals, amount));
-    rsi_out_string(out, "\"");
-    if (info.currency[0] != '\0') {
-        rsi_out_string(out, ",\"currency\":");
-        rsi_out_json_string(out, info.currency);
-    }
+    write_amount(out, source, fact->relation, fact->amount);
 }
 
 /* Users `first` .. `end`-1 of a fact: all of one type. */
@@ -176,6 +180,40 @@ static void write_reason(rsi_out *out, const rsi_source *source, const rs_ring *
     rsi_out_string(out, "]}");
 }
 
+/* ---- who only paid it ------------------------------------------------------------------------ */
+
+static void write_paid(rsi_out *out, const rsi_source *source, const rs_ring_paid *paid)
+{
+    const rs_ring_victim *victims = source->findings->victims + paid->victim_first;
+    rsi_out_string(out, "{\"relation\":");
+    rsi_out_json_string(out, source->labels[paid->relation]);
+    put_number(out, ",\"count\":", paid->victim_count);
+    put_number(out, ",\"payments\":", paid->payment_count);
+    write_amount(out, source, paid->relation, paid->amount);
+    rsi_out_string(out, ",\"people\":[");
+    for (uint32_t i = 0; i < paid->listed_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        rsi_write_node(out, source, victims[i].node);
+        put_number(out, ",\"payments\":", victims[i].payment_count);
+        write_amount(out, source, paid->relation, victims[i].amount);
+        rsi_out_string(out, "}");
+    }
+    rsi_out_string(out, "]}");
+}
+
+static void write_victims(rsi_out *out, const rsi_source *source, const rs_ring *ring)
+{
+    if (ring->paid_count == 0) {
+        return;
+    }
+    rsi_out_string(out, ",\"victims\":[");
+    for (size_t i = 0; i < ring->paid_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_paid(out, source, &source->findings->paid[ring->paid_first + i]);
+    }
+    rsi_out_string(out, "]");
+}
+
 /* ---- the ring -------------------------------------------------------------------------------- */
 
 static bool weights_sum_to_one(const rs_findings *findings, const rs_ring *ring)
@@ -230,5 +268,7 @@ void rsi_write_cluster(rsi_out *out, const rsi_source *source, const rs_ring *ri
         rsi_out_string(out, i == 0 ? "" : ",");
         write_reason(out, source, ring, &findings->reasons[ring->reason_first + i]);
     }
-    rsi_out_string(out, "]}");
+    rsi_out_string(out, "]");
+    write_victims(out, source, ring);
+    rsi_out_string(out, "}");
 }

@@ -221,20 +221,18 @@ static rs_status read_flag(rs_report *report, const char *key, void *to, rs_erro
 
 static rs_status read_role(rs_report *report, const char *key, void *to, rs_error *err)
 {
-    static const struct {
-        const char *name;
-        rs_role role;
-    } roles[] = {{"core", RS_ROLE_CORE}, {"member", RS_ROLE_MEMBER}, {"bridge", RS_ROLE_BRIDGE}};
     rs_text text;
     rs_status status = rsi_expect(report, key, RSI_JSON_STRING, &text, err);
-    for (size_t i = 0; status == RS_OK && i < sizeof roles / sizeof *roles; i++) {
-        if (text.length == strlen(roles[i].name) &&
-            memcmp(text.bytes, roles[i].name, text.length) == 0) {
-            *(rs_role *)to = roles[i].role;
+    for (rs_role role = RS_ROLE_CORE; status == RS_OK && role < RS_ROLE_COUNT; role++) {
+        const char *name = rs_role_name(role);
+        if (text.length == strlen(name) && memcmp(text.bytes, name, text.length) == 0) {
+            *(rs_role *)to = role;
             return RS_OK;
         }
     }
-    return status != RS_OK ? status : rsi_damaged_at(report, key, "core, member or bridge", err);
+    return status != RS_OK
+               ? status
+               : rsi_damaged_at(report, key, "core, member, bridge, collector, exit or hub", err);
 }
 
 static const field named_fields[] = {
@@ -373,6 +371,49 @@ static rs_status read_reasons(rs_report *report, const char *key, void *to, rs_e
     return read_objects(report, key, read_reason, err);
 }
 
+static rs_status read_victim(rs_report *report, rs_error *err)
+{
+    static const field fields[] = {
+        {"type", read_text, offsetof(rs_cluster_victim, node.type), false},
+        {"id", read_text, offsetof(rs_cluster_victim, node.id), false},
+        {"payments", read_u32, offsetof(rs_cluster_victim, payment_count), false},
+        {"amount", read_text, offsetof(rs_cluster_victim, amount), true},
+        {NULL, NULL, 0, false},
+    };
+    rs_cluster_victim *victim = add(&report->victims, sizeof *victim);
+    return victim == NULL ? no_memory(err) : read_fields(report, fields, victim, err);
+}
+
+/* Victims of all relations stand in one array; a relation's count is what its array added. */
+static rs_status read_people(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    size_t before = report->victims.count;
+    rs_status status = read_objects(report, key, read_victim, err);
+    *(size_t *)to = report->victims.count - before;
+    return status;
+}
+
+static rs_status read_one_paid(rs_report *report, rs_error *err)
+{
+    static const field fields[] = {
+        {"relation", read_text, offsetof(rs_cluster_paid, relation), false},
+        {"count", read_u32, offsetof(rs_cluster_paid, victim_count), false},
+        {"payments", read_u64, offsetof(rs_cluster_paid, payment_count), false},
+        {"amount", read_text, offsetof(rs_cluster_paid, amount), true},
+        {"currency", read_text, offsetof(rs_cluster_paid, currency), true},
+        {"people", read_people, offsetof(rs_cluster_paid, listed_count), false},
+        {NULL, NULL, 0, false},
+    };
+    rs_cluster_paid *paid = add(&report->paid, sizeof *paid);
+    return paid == NULL ? no_memory(err) : read_fields(report, fields, paid, err);
+}
+
+static rs_status read_paid(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    (void)to;
+    return read_objects(report, key, read_one_paid, err);
+}
+
 static rs_status read_lineage(rs_report *report, const char *key, void *to, rs_error *err)
 {
     static const field fields[] = {
@@ -393,14 +434,21 @@ static void settle(rs_report *report)
     rs_cluster_reason *reasons = report->reasons.items;
     rs_cluster_fact *facts = report->facts.items;
     const rs_text *users = report->users.items;
+    rs_cluster_paid *paid = report->paid.items;
+    const rs_cluster_victim *victims = report->victims.items;
     cluster->members = report->members.items;
     cluster->member_count = report->members.count;
     cluster->things = report->things.items;
     cluster->thing_count = report->things.count;
     cluster->reasons = reasons;
     cluster->reason_count = report->reasons.count;
+    cluster->paid = paid;
+    cluster->paid_count = report->paid.count;
     for (size_t i = 0, at = 0; i < report->facts.count; at += facts[i++].user_count) {
         facts[i].users = facts[i].user_count > 0 ? users + at : NULL;
+    }
+    for (size_t i = 0, at = 0; i < report->paid.count; at += paid[i++].listed_count) {
+        paid[i].victims = paid[i].listed_count > 0 ? victims + at : NULL;
     }
     for (size_t i = 0, at = 0; i < report->reasons.count; at += reasons[i++].fact_count) {
         reasons[i].facts = reasons[i].fact_count > 0 ? facts + at : NULL;
@@ -417,12 +465,13 @@ rs_status rsi_read_cluster(rs_report *report, rs_text line, rs_error *err)
         {"members", read_members, 0, false},
         {"things", read_things, 0, false},
         {"reasons", read_reasons, 0, false},
+        {"victims", read_paid, 0, true},
         {NULL, NULL, 0, false},
     };
     rs_status status = RS_OK;
     rs_text ignored;
     rsi_vector *vectors[] = {&report->members, &report->things, &report->reasons, &report->facts,
-                             &report->users};
+                             &report->users,   &report->paid,   &report->victims};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         vectors[i]->count = 0;
     }

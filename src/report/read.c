@@ -246,6 +246,8 @@ void rs_report_close(rs_report *report)
     free(report->reasons.items);
     free(report->facts.items);
     free(report->users.items);
+    free(report->paid.items);
+    free(report->victims.items);
     free(report->buffer);
     free(report->path);
     free(report);

@@ -36,6 +36,8 @@ struct rs_report {
     rsi_vector reasons;
     rsi_vector facts;
     rsi_vector users;
+    rsi_vector paid;
+    rsi_vector victims;
 };
 
 /* RS_ECORRUPT with the report's path and line. */

@@ -164,6 +164,11 @@ static uint64_t want_ring(const rsi_source *source, const rs_ring *ring)
             }
         }
     }
+    for (size_t i = ring->paid_first; i < ring->paid_first + ring->paid_count; i++) {
+        for (size_t k = 0; k < findings->paid[i].listed_count; k++) {
+            count += want(source, findings->victims[findings->paid[i].victim_first + k].node);
+        }
+    }
     return count;
 }
 

@@ -319,12 +319,15 @@ done:
 
 /* ---- keeping a run --------------------------------------------------------------------------- */
 
-/* The report and the risks, side by side where there are threads for it. */
+/* The report, the risks and what is left of the trace, side by side where there are threads for it.
+ */
 typedef struct results {
     const rs_graph *graph;
     const rs_findings *findings;
     const rs_report_options *options;
     const rs_work *work;
+    struct rsi_trace *trace; /* NULL: left out */
+    const struct rsi_trace_end *end;
     rsi_file_note *notes;
     char *report;
     char *risks;
@@ -339,52 +342,57 @@ static int ask_whether_to_stop(void *context, const rs_progress *now)
     return atomic_load(&r->stop);
 }
 
+static rs_status write_some(results *r, size_t index, const rs_work *work, rs_error *err)
+{
+    switch (index) {
+    case 0:
+        return rsi_report_write(r->graph, r->findings, r->options, work, r->report,
+                                &r->notes[RS_RUN_REPORT], err);
+    case 1:
+        return r->trace == NULL ? RS_OK : rsi_trace_finish(r->trace, r->end, err);
+    default:
+        return rsi_risks_write(r->graph, r->findings, r->options, work, r->risks, r->piece_ends,
+                               &r->notes[RS_RUN_RISKS], err);
+    }
+}
+
 /* Only the calling thread, which is worker 0, may tell where it is. */
 static rs_status write_result(void *context, size_t index, unsigned worker, rs_error *err)
 {
     results *r = context;
     rs_work quiet = {
         .threads = rsi_parallel_workers(r->work), .progress = ask_whether_to_stop, .context = r};
-    const rs_work *work = worker == 0 ? r->work : &quiet;
-    rs_status status = index == 0
-                           ? rsi_report_write(r->graph, r->findings, r->options, work, r->report,
-                                              &r->notes[RS_RUN_REPORT], err)
-                           : rsi_risks_write(r->graph, r->findings, r->options, work, r->risks,
-                                             r->piece_ends, &r->notes[RS_RUN_RISKS], err);
+    rs_status status = write_some(r, index, worker == 0 ? r->work : &quiet, err);
     if (status != RS_OK) {
         atomic_store(&r->stop, true);
     }
     return status;
 }
 
-static rs_status write_results(const char *folder, const rs_graph *graph,
-                               const rs_findings *findings, const rs_report_options *options,
-                               const rs_work *work, struct rsi_trace *trace, rsi_file_note *notes,
-                               rs_error *err)
+/* The caller has set what there is to write from, and where it is noted. */
+static rs_status write_results(results *r, const char *folder, rs_error *err)
 {
     rs_status status = RS_OK;
-    results r = {
-        .graph = graph, .findings = findings, .options = options, .work = work, .notes = notes};
-    if (trace != NULL) {
-        size_t pieces = rsi_trace_piece_count(rs_graph_node_count(graph));
-        r.piece_ends = calloc(pieces + 1, sizeof *r.piece_ends);
-        if (r.piece_ends == NULL) {
+    if (r->trace != NULL) {
+        size_t pieces = rsi_trace_piece_count(rs_graph_node_count(r->graph));
+        r->piece_ends = calloc(pieces + 1, sizeof *r->piece_ends);
+        if (r->piece_ends == NULL) {
             return no_memory(err);
         }
     }
-    if (make_path(&r.report, "%s/%s", folder, rsi_run_file_name(RS_RUN_REPORT)) != RS_OK ||
-        make_path(&r.risks, "%s/%s", folder, rsi_run_file_name(RS_RUN_RISKS)) != RS_OK) {
+    if (make_path(&r->report, "%s/%s", folder, rsi_run_file_name(RS_RUN_REPORT)) != RS_OK ||
+        make_path(&r->risks, "%s/%s", folder, rsi_run_file_name(RS_RUN_RISKS)) != RS_OK) {
         status = no_memory(err);
         goto done;
     }
-    RS_TRY(rsi_parallel(work, 2, write_result, &r, err));
-    if (trace != NULL) {
-        RS_TRY(rsi_trace_keep(trace, findings, r.piece_ends, r.risks, notes, err));
+    RS_TRY(rsi_parallel(r->work, 3, write_result, r, err));
+    if (r->trace != NULL) {
+        RS_TRY(rsi_trace_keep(r->trace, r->findings, r->piece_ends, r->risks, r->notes, err));
     }
 done:
-    free(r.piece_ends);
-    free(r.report);
-    free(r.risks);
+    free(r->piece_ends);
+    free(r->report);
+    free(r->risks);
     return status;
 }
 
@@ -468,17 +476,25 @@ rs_status rs_run_keep(const char *store_path, const rs_graph *graph, const rs_fi
                       const rs_report_options *options, const rs_run_record *record,
                       const rs_work *work, rs_run_id *id, rs_error *err)
 {
-    return rsi_run_keep(store_path, graph, findings, options, record, NULL, work, id, err);
+    return rsi_run_keep(store_path, graph, findings, options, record, NULL, NULL, work, id, err);
 }
 
 rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_findings *findings,
                        const rs_report_options *options, const rs_run_record *record,
-                       struct rsi_trace *trace, const rs_work *work, rs_run_id *id, rs_error *err)
+                       struct rsi_trace *trace, const struct rsi_trace_end *end,
+                       const rs_work *work, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_making own = RSI_NO_MAKING;
     const rsi_making *made = trace != NULL ? rsi_trace_folder(trace) : &own;
     rsi_run_inputs inputs = {.notes = {{0}}};
+    results r = {.graph = graph,
+                 .findings = findings,
+                 .options = options,
+                 .work = work,
+                 .trace = trace,
+                 .end = end,
+                 .notes = inputs.notes};
     if (trace == NULL) {
         RS_TRY(rsi_making_begin(&own, store_path, work, err));
         RS_TRY(rsi_run_inputs_write(made->path, graph, options, &inputs, err));
@@ -486,7 +502,7 @@ rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_f
         inputs = *rsi_trace_inputs(trace);
     }
     *id = inputs.id;
-    RS_TRY(write_results(made->path, graph, findings, options, work, trace, inputs.notes, err));
+    RS_TRY(write_results(&r, made->path, err));
     RS_TRY(write_sidecar(made->path, graph, record, inputs.notes, id, err));
     RS_TRY(publish_run(store_path, graph, made, record, work, id, err));
 done:

@@ -96,11 +96,14 @@ RS_MUST_USE rs_status rsi_run_inputs_write(const char *folder, const rs_graph *g
                                            rs_error *err);
 
 struct rsi_trace;
-/* rs_run_keep with what explains the run, all but the places of lines; NULL: left out. */
+struct rsi_trace_end;
+/* rs_run_keep with what explains the run so far, which is finished with `end` while the rest is
+ * written; NULL: left out. */
 RS_MUST_USE rs_status rsi_run_keep(const char *store_path, const rs_graph *graph,
                                    const rs_findings *findings, const rs_report_options *options,
                                    const rs_run_record *record, struct rsi_trace *trace,
-                                   const rs_work *work, rs_run_id *id, rs_error *err);
+                                   const struct rsi_trace_end *end, const rs_work *work,
+                                   rs_run_id *id, rs_error *err);
 
 /* The sidecar of a run, and its note of each file; one that the run left out has
  * an empty digest. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */

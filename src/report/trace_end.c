@@ -207,7 +207,7 @@ done:
 
 typedef struct member {
     uint32_t node;
-    uint32_t belongs; /* membership * 4 + role */
+    uint32_t belongs; /* membership * 8 + role */
 } member;
 
 static int compare_members(const void *a, const void *b)
@@ -247,7 +247,7 @@ static size_t gather_members(const rs_findings *findings, size_t rings, member *
             const rs_ring_member *one = &findings->members[i];
             if (findings->nodes[one->node].ring == r) {
                 members[count++] = (member){.node = one->node,
-                                            .belongs = one->membership * 4 + (uint32_t)one->role};
+                                            .belongs = one->membership * 8 + (uint32_t)one->role};
             }
         }
     }

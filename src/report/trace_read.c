@@ -232,9 +232,11 @@ static rs_status find_member(rsi_traced *traced, uint32_t node, rsi_traced_findi
         for (size_t i = 0; i < page->counts[0] && i < page->counts[1] && at <= node; i++) {
             at += page->columns[0][i];
             if (at == node) {
-                out->membership = (uint32_t)(page->columns[1][i] / 4);
-                out->role = (rs_role)(page->columns[1][i] % 4);
-                return RS_OK;
+                out->membership = (uint32_t)(page->columns[1][i] / 8);
+                out->role = (rs_role)(page->columns[1][i] % 8);
+                return out->role < RS_ROLE_COUNT
+                           ? RS_OK
+                           : rs_fail(err, RS_ECORRUPT, "node %u has no role of a ring", node);
             }
         }
     }

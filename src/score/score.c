@@ -24,10 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "base/ringid.h"
 #include "base/try.h"
+#include "score/roles.h"
 #include "score/scorer.h"
 #include "score/tail.h"
+#include "score/victims.h"
 
 #define THRESHOLD_EXTRA 1.0
 /* A thing below it has none: that little the spread does not know. Millionths. */
@@ -217,8 +220,35 @@ static int by_score(const void *left, const void *right)
     return strcmp(a->id, b->id);
 }
 
+enum { NAMES_A_BLOCK = 16 };
+
+/* What the threads share when they name rings. */
+typedef struct naming {
+    const rs_graph *graph;
+    const rs_ids *ids;
+    const rsi_candidates *candidates;
+    entry *entries;
+    size_t count;
+} naming;
+
+static rs_status name_block(void *context, size_t block, unsigned worker, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const naming *n = context;
+    size_t first = block * NAMES_A_BLOCK;
+    size_t end = n->count - first < NAMES_A_BLOCK ? n->count : first + NAMES_A_BLOCK;
+    (void)worker;
+    for (size_t i = first; i < end; i++) {
+        entry *one = &n->entries[i];
+        RS_TRY(find_id(n->graph, n->ids, n->candidates, one->group, one->id, err));
+    }
+done:
+    return status;
+}
+
 /* The groups that are rings, in their order. */
-static rs_status choose(rsi_scorer *s, entry **out, size_t *count, rs_error *err)
+static rs_status choose(rsi_scorer *s, const rs_work *work, entry **out, size_t *count,
+                        rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_candidates *c = &s->candidates;
@@ -240,9 +270,8 @@ static rs_status choose(rsi_scorer *s, entry **out, size_t *count, rs_error *err
         }
     }
     RS_TRY(rs_graph_ids(graph, wanted, &ids, err));
-    for (size_t i = 0; i < *count; i++) {
-        RS_TRY(find_id(graph, ids, c, entries[i].group, entries[i].id, err));
-    }
+    naming n = {.graph = graph, .ids = ids, .candidates = c, .entries = entries, .count = *count};
+    RS_TRY(rsi_parallel(work, (*count + NAMES_A_BLOCK - 1) / NAMES_A_BLOCK, name_block, &n, err));
     qsort(entries, *count, sizeof *entries, by_score);
     *out = entries;
     entries = NULL; /* moved to the caller */
@@ -277,14 +306,10 @@ static rs_status make_arrays(rsi_scorer *s, const entry *entries, size_t count, 
     return RS_OK;
 }
 
-static rs_status make_rings(rsi_scorer *s, uint32_t *ring_of, rs_error *err)
+static rs_status fill_rings(rsi_scorer *s, const entry *entries, size_t count, rs_error *err)
 {
     rs_status status = RS_OK;
-    entry *entries = NULL;
-    size_t count = 0;
     rsi_cursor at = {0};
-    RS_TRY(choose(s, &entries, &count, err));
-    RS_TRY(make_arrays(s, entries, count, err));
     for (size_t i = 0; i < count; i++) {
         rs_ring *ring = &s->out->rings[i];
         ring->score = entries[i].score;
@@ -292,11 +317,9 @@ static rs_status make_rings(rsi_scorer *s, uint32_t *ring_of, rs_error *err)
         fill_members(s, entries[i].group, ring, &at.members);
         fill_things(s, entries[i].group, ring, &at.things);
         RS_TRY(rsi_reasons_fill(s, entries[i].group, ring, &at, err));
-        ring_of[entries[i].group] = (uint32_t)i;
     }
     s->out->ring_count = count;
 done:
-    free(entries);
     return status;
 }
 
@@ -366,6 +389,61 @@ static rs_status fill_nodes(rsi_scorer *s, const uint32_t *ring_of, rs_error *er
     return RS_OK;
 }
 
+/* ---- both together
+ * ------------------------------------------------------------------------------- */
+
+typedef struct filling {
+    rsi_scorer *s;
+    const entry *entries;
+    size_t count;
+    uint32_t *ring_of; /* by group */
+} filling;
+
+static rs_status fill_one(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    const filling *f = context;
+    (void)worker;
+    return index == 0 ? fill_rings(f->s, f->entries, f->count, err)
+                      : fill_nodes(f->s, f->ring_of, err);
+}
+
+static rs_status fill_findings(rsi_scorer *s, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    entry *entries = NULL;
+    filling f = {.s = s};
+    RS_TRY(choose(s, work, &entries, &f.count, err));
+    RS_TRY(make_arrays(s, entries, f.count, err));
+    f.entries = entries;
+    f.ring_of = malloc((s->candidates.count + 1) * sizeof *f.ring_of);
+    if (f.ring_of == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", s->candidates.count);
+        goto done;
+    }
+    memset(f.ring_of, 0xff, (s->candidates.count + 1) * sizeof *f.ring_of);
+    for (size_t i = 0; i < f.count; i++) {
+        f.ring_of[entries[i].group] = (uint32_t)i;
+    }
+    RS_TRY(rsi_parallel(work, 2, fill_one, &f, err));
+done:
+    free(f.ring_of);
+    free(entries);
+    return status;
+}
+
+/* What members of the first rings do with money, and whose they take. */
+static rs_status follow_money(const rsi_scorer *s, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_payments inside = {0};
+    const rs_score_input *input = s->input;
+    RS_TRY(rsi_roles_find(input->graph, input->pass_window_s, work, s->out, &inside, err));
+    RS_TRY(rsi_victims_find(input, s->listed, &inside, work, s->out, err));
+done:
+    rsi_payments_free(&inside);
+    return status;
+}
+
 static void scorer_free(rsi_scorer *s)
 {
     rsi_candidates_free(&s->candidates);
@@ -381,11 +459,11 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
 {
     rs_status status = RS_OK;
     rsi_scorer s = {.input = input, .options = options, .out = out};
-    uint32_t *ring_of = NULL;
     *out = (rs_findings){0};
     RS_TRY(rs_work_report(work, "score", "steps", 0, 4, err));
     RS_TRY(rsi_candidates_find(input, options->trim, work, &s.candidates, err));
     RS_TRY(rs_work_report(work, "score", "steps", 1, 4, err));
+    RS_TRY(rsi_payers_drop(input, &s.candidates, work, err));
     RS_TRY(rsi_sharing_find(input, &s.candidates, work, &s.sharing, err));
     RS_TRY(rs_work_report(work, "score", "steps", 2, 4, err));
     s.seen = calloc((size_t)rs_graph_node_count(input->graph) + 1, sizeof *s.seen);
@@ -397,18 +475,11 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     s.threshold = threshold_of(s.candidates.count);
     RS_TRY(rsi_lists_judge(&s, err));
     RS_TRY(score_groups(&s, err));
-    ring_of = malloc((s.candidates.count + 1) * sizeof *ring_of);
-    if (ring_of == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", s.candidates.count);
-        goto done;
-    }
-    memset(ring_of, 0xff, (s.candidates.count + 1) * sizeof *ring_of);
-    RS_TRY(make_rings(&s, ring_of, err));
     RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
-    RS_TRY(fill_nodes(&s, ring_of, err));
+    RS_TRY(fill_findings(&s, work, err));
+    RS_TRY(follow_money(&s, work, err));
 done:
     scorer_free(&s);
-    free(ring_of);
     if (status != RS_OK) {
         rs_findings_free(out);
     }
@@ -423,6 +494,8 @@ void rs_findings_free(rs_findings *findings)
     free(findings->reasons);
     free(findings->facts);
     free(findings->fact_users);
+    free(findings->paid);
+    free(findings->victims);
     free(findings->nodes);
     free(findings->evidence_by_kind);
     free(findings->hubs);

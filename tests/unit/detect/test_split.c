@@ -18,7 +18,7 @@ static rsi_arcs arcs_of(const test_graph *graph)
 {
     rsi_arcs arcs = {0};
     rsi_piece piece = piece_of_graph(graph);
-    assert_int_equal(rsi_arcs_make(&arcs, &piece, NULL), RS_OK);
+    assert_int_equal(rsi_arcs_make(&arcs, &piece, NULL, NULL), RS_OK);
     return arcs;
 }
 
@@ -97,8 +97,8 @@ static void moves_within_runs(void **state)
         }
         rsi_arcs arcs = arcs_of(&graph);
         rsi_arcs cut = arcs_of(&inside);
-        assert_int_equal(rsi_move_within(&arcs, 20, first, 3, label, NULL), RS_OK);
-        assert_int_equal(rsi_move_within(&cut, 20, first, 3, again, NULL), RS_OK);
+        assert_int_equal(rsi_move_within(&arcs, 20, first, 3, label, NULL, NULL), RS_OK);
+        assert_int_equal(rsi_move_within(&cut, 20, first, 3, again, NULL, NULL), RS_OK);
         assert_memory_equal(label, again, n * sizeof *label);
         assert_true(worth(&graph, 20, label) >= 0);
         for (uint32_t v = 0; v < n; v++) {
@@ -159,7 +159,7 @@ static void contracts_masses_and_weights(void **state)
         }
         rsi_arcs arcs = arcs_of(&graph);
         rsi_arcs small = {0};
-        assert_int_equal(rsi_arcs_contract(&arcs, label, &small, NULL), RS_OK);
+        assert_int_equal(rsi_arcs_contract(&arcs, label, &small, NULL, NULL), RS_OK);
         memset(weight, 0, sizeof weight);
         for (size_t k = 0; k < graph.link_count; k++) {
             uint32_t a = label[graph.a[k]];
@@ -197,7 +197,7 @@ static void renumbers_without_loss(void **state)
     }
     rsi_arcs arcs = arcs_of(&graph);
     rsi_arcs out = {0};
-    assert_int_equal(rsi_arcs_renumber(&arcs, number, order, &out, NULL), RS_OK);
+    assert_int_equal(rsi_arcs_renumber(&arcs, number, order, &out, NULL, NULL), RS_OK);
     for (uint32_t v = 0; v < 50; v++) {
         assert_int_equal(out.mass[number[v]], graph.mass[v]);
         for (uint32_t u = 0; u < 50; u++) {

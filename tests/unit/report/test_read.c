@@ -241,7 +241,7 @@ static void names_the_place_of_damage(void **state)
         {HEAD "{\"members\":[7]}\n]}\n", "\"members\": expected an object"},
         {HEAD "{\"members\":[{\"known\":0}]}\n]}\n", "\"known\": expected true or false"},
         {HEAD "{\"members\":[{\"role\":\"boss\"}]}\n]}\n",
-         "\"role\": expected core, member or bridge"},
+         "\"role\": expected core, member, bridge, collector, exit or hub"},
         {HEAD "{\"things\":[{\"shared_by\":4294967296}]}\n]}\n", "\"shared_by\": expected a count"},
         {HEAD "{\"reasons\":[{\"facts\":[{\"users\":[1]}]}]}\n]}\n",
          "\"users\": expected a string"},

@@ -1,0 +1,64 @@
+/* ring_money.c - who only paid a ring, printed for a person.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/try.h"
+#include "cli/cli.h"
+#include "cli/rings.h"
+
+static void print_sum(FILE *out, const rs_cluster_paid *paid)
+{
+    if (paid->amount.length > 0) {
+        fputs(", ", out);
+        rsi_print_text(out, paid->amount);
+        fputs(paid->currency.length > 0 ? " " : "", out);
+        rsi_print_text(out, paid->currency);
+        fputs(" in all", out);
+    }
+}
+
+static rs_status print_people(FILE *out, const rs_cluster_paid *paid, size_t shown, rs_error *err)
+{
+    static const char *const heads[] = {"type", "id", "payments", "amount"};
+    rsi_table *table = rsi_table_new("llrr");
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        rsi_table_cell(table, "%s", heads[i]);
+    }
+    for (size_t i = 0; i < shown; i++) {
+        const rs_cluster_victim *victim = &paid->victims[i];
+        rs_text texts[] = {victim->node.type, victim->node.id};
+        for (size_t k = 0; k < 2; k++) {
+            char *safe = rsi_safe(texts[k], 0);
+            rsi_table_cell(table, "%s", safe != NULL ? safe : "(out of memory)");
+            free(safe);
+        }
+        rsi_table_cell(table, "%" PRIu32, victim->payment_count);
+        rsi_table_cell(table, "%.*s", (int)victim->amount.length, victim->amount.bytes);
+    }
+    rs_status status = rsi_table_print(table, out, 2, err);
+    rsi_table_free(table);
+    return status;
+}
+
+rs_status rsi_print_victims(FILE *out, const rs_cluster *cluster, size_t limit, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (size_t i = 0; i < cluster->paid_count; i++) {
+        const rs_cluster_paid *paid = &cluster->paid[i];
+        size_t shown = limit > 0 && limit < paid->listed_count ? limit : paid->listed_count;
+        fprintf(out, "\nvictims: %" PRIu32 " who only paid it, %" PRIu64 " payment%s (",
+                paid->victim_count, paid->payment_count, paid->payment_count == 1 ? "" : "s");
+        rsi_print_text(out, paid->relation);
+        fputc(')', out);
+        print_sum(out, paid);
+        fputc('\n', out);
+        RS_TRY(print_people(out, paid, shown, err));
+        if (shown < paid->victim_count) {
+            fprintf(out, "  and %zu more\n", paid->victim_count - shown);
+        }
+    }
+done:
+    return status;
+}

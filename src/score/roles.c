@@ -1,0 +1,339 @@
+/* roles.c - collectors, exits and hubs: read from who pays whom inside a ring.
+ *
+ * A way is a payment inside the ring that its payee passes on inside the ring, nearly whole,
+ * within the window (payments.h), to somebody else than the payer: it has a start, a middle and an
+ * end. Where two middles and more lead from one start to one end there is a relay, the same that
+ * the evidence of that name asks for; there chance was asked already.
+ *
+ *     exit       ends relays, and is oftener the end of a way than its start or middle
+ *     collector  starts relays, and is oftener the start of a way than its end or middle: it took
+ *                money from outside and hands it to those who pass it on
+ *
+ * In money that goes round everybody starts or is in the middle of as many ways as end with him:
+ * a cycle has neither.
+ *
+ * Who is neither is held against chance. Null model: each of the ring's pairs of payer and payee
+ * has its payee among the other members at random, with a member's share p of the payments that all
+ * of them get from outside, or 1 / (n - 1) where that is more: a shop is paid by everybody. That k
+ * of the m pairs which are not its own have it as their payee has the probability P(X >= k), X
+ * binomial of m and p; below one in twenty among all n members (P n <= 1 / 20), and with half of
+ * all members that pay one at all (that are paid), it
+ *
+ *     collects, and is a collector      the same of payees: it hands out;      both: it is a hub
+ *
+ * Of four members who pay one another, chance leaves nothing that could be told: they have no
+ * roles but by relays. Two who pay a third neither.
+ *
+ * Look-alikes: a mother whom four children pay is the collector of a family. That is true of her,
+ * and says nothing of fraud: roles enter no score.
+ *
+ * Cost: O(payments log); of a payment the first REACH later ones of its payee are looked at, of
+ * which EACH_MAX make ways.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "score/roles.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+
+enum { REACH = 64, EACH_MAX = 8, MIDDLES_MIN = 2, ONE_IN = 20 };
+
+typedef struct way {
+    uint32_t start, end, middle;
+} way;
+
+/* What a member does with money; entries stand as the ring's members. */
+typedef struct dealings {
+    uint32_t payers, payees;        /* different members */
+    uint32_t starts, middles, ends; /* of ways */
+    bool starts_relay, ends_relay;
+} dealings;
+
+typedef struct roles {
+    rs_findings *out;
+    uint32_t window_s;
+    uint32_t *ring;  /* by subject, among the first rings; else RSI_NO_PAYMENTS */
+    uint32_t *place; /* by subject: its entry of out->members */
+    uint32_t *from_outside, *to_outside; /* by subject: payments */
+    dealings *dealings;                  /* of the ring at hand, by entry - first */
+    rsi_payment *by_payer;
+    way *ways;
+    size_t way_room;
+} roles;
+
+/* ---- ways ------------------------------------------------------------------------------------ */
+
+static int compare_ways(const void *left, const void *right)
+{
+    const way *a = left;
+    const way *b = right;
+    if (a->start != b->start) {
+        return a->start < b->start ? -1 : 1;
+    }
+    if (a->end != b->end) {
+        return a->end < b->end ? -1 : 1;
+    }
+    return (a->middle > b->middle) - (a->middle < b->middle);
+}
+
+/* The ways that begin with `in`, added behind the `count` that are there. */
+static size_t follow(const roles *r, const rsi_payment *in, size_t payments, size_t count)
+{
+    size_t at = rsi_payments_later(r->by_payer, payments, in->dst, in->relation, in->time);
+    size_t end = payments - at > REACH ? at + REACH : payments;
+    size_t most = count + EACH_MAX;
+    if (in->time == RS_NO_TIME) {
+        return count;
+    }
+    for (; at < end && r->by_payer[at].src == in->dst && count < most; at++) {
+        if (rsi_payment_passes(in, &r->by_payer[at], r->window_s)) {
+            r->ways[count++] =
+                (way){.start = in->src, .end = r->by_payer[at].dst, .middle = in->dst};
+        }
+    }
+    return count;
+}
+
+static dealings *of(const roles *r, size_t first, uint32_t node)
+{
+    return &r->dealings[r->place[node] - first];
+}
+
+/* Each way once: who stands where, and where relays are. */
+static void count_ways(const roles *r, size_t first, size_t count)
+{
+    size_t kept = 0;
+    qsort(r->ways, count, sizeof *r->ways, compare_ways);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || compare_ways(&r->ways[i], &r->ways[kept - 1]) != 0) {
+            r->ways[kept++] = r->ways[i];
+        }
+    }
+    for (size_t i = 0, end; i < kept; i = end) {
+        const way *one = &r->ways[i];
+        for (end = i;
+             end < kept && r->ways[end].start == one->start && r->ways[end].end == one->end;
+             end++) {
+            of(r, first, one->start)->starts++;
+            of(r, first, r->ways[end].middle)->middles++;
+            of(r, first, one->end)->ends++;
+        }
+        if (end - i >= MIDDLES_MIN) {
+            of(r, first, one->start)->starts_relay = true;
+            of(r, first, one->end)->ends_relay = true;
+        }
+    }
+}
+
+static rs_status find_ways(roles *r, size_t first, const rsi_payment *items, size_t count,
+                           rs_error *err)
+{
+    size_t found = 0;
+    if (r->way_room < count * EACH_MAX) {
+        way *ways = realloc(r->ways, count * EACH_MAX * sizeof *ways);
+        if (ways == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)", count);
+        }
+        r->ways = ways;
+        r->way_room = count * EACH_MAX;
+    }
+    for (size_t i = 0; i < count; i++) {
+        found = follow(r, &items[i], count, found);
+    }
+    if (found > 0) {
+        count_ways(r, first, found);
+    }
+    return RS_OK;
+}
+
+/* ---- chance ---------------------------------------------------------------------------------- */
+
+/* Whether `hits` of `tries`, each with probability p, is more than one of `members` has by chance.
+ */
+static bool is_rare(uint32_t hits, uint32_t tries, double p, size_t members)
+{
+    int sign; /* lgamma_r, because lgamma writes a global */
+    if (hits < MIDDLES_MIN || hits <= p * tries || p >= 1) {
+        return false;
+    }
+    double ways = lgamma_r(tries + 1.0, &sign) - lgamma_r(hits + 1.0, &sign) -
+                  lgamma_r((double)(tries - hits) + 1.0, &sign);
+    double term = exp(ways + hits * log(p) + (tries - hits) * log1p(-p));
+    double sum = 0;
+    for (uint32_t k = hits; k <= tries && term > sum * 1e-12; k++) {
+        sum += term;
+        term *= (double)(tries - k) / (k + 1.0) * p / (1 - p);
+    }
+    return sum * (double)members * ONE_IN <= 1;
+}
+
+static int by_pair(const void *left, const void *right)
+{
+    const rsi_payment *a = left;
+    const rsi_payment *b = right;
+    if (a->src != b->src) {
+        return a->src < b->src ? -1 : 1;
+    }
+    return (a->dst > b->dst) - (a->dst < b->dst);
+}
+
+/* Different payers and payees of each member; returns how many pairs there are. */
+static uint32_t count_pairs(const roles *r, size_t first, size_t count)
+{
+    uint32_t pairs = 0;
+    qsort(r->by_payer, count, sizeof *r->by_payer, by_pair);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || by_pair(&r->by_payer[i], &r->by_payer[i - 1]) != 0) {
+            of(r, first, r->by_payer[i].src)->payees++;
+            of(r, first, r->by_payer[i].dst)->payers++;
+            pairs++;
+        }
+    }
+    return pairs;
+}
+
+/* A member's share of what comes from outside (or goes there) for one of `members`. */
+static double share_of(uint32_t own, uint64_t all, size_t members)
+{
+    double even = 1 / ((double)members - 1);
+    double share = ((double)own + 1) / ((double)all + (double)members);
+    return share > even ? share : even;
+}
+
+/* Of all members of a ring. */
+typedef struct sums {
+    uint32_t pairs;                    /* of payer and payee */
+    uint32_t paying, paid;             /* members that pay one, that one pays */
+    uint64_t from_outside, to_outside; /* payments */
+} sums;
+
+static bool collects(const roles *r, const rs_ring_member *member, const dealings *d,
+                     const sums *all, size_t members)
+{
+    double share = share_of(r->from_outside[member->node], all->from_outside, members);
+    return 2 * d->payers >= all->paying - (d->payees > 0) &&
+           is_rare(d->payers, all->pairs - d->payees, share, members);
+}
+
+static bool hands_out(const roles *r, const rs_ring_member *member, const dealings *d,
+                      const sums *all, size_t members)
+{
+    double share = share_of(r->to_outside[member->node], all->to_outside, members);
+    return 2 * d->payees >= all->paid - (d->payers > 0) &&
+           is_rare(d->payees, all->pairs - d->payers, share, members);
+}
+
+static rs_role role_of(const roles *r, const rs_ring_member *member, const dealings *d,
+                       const sums *all, size_t members)
+{
+    if (d->ends_relay && d->ends > d->starts + d->middles) {
+        return RS_ROLE_EXIT;
+    }
+    if (d->starts_relay && d->starts > d->ends + d->middles) {
+        return RS_ROLE_COLLECTOR;
+    }
+    if (!collects(r, member, d, all, members)) {
+        return member->role;
+    }
+    return hands_out(r, member, d, all, members) ? RS_ROLE_HUB : RS_ROLE_COLLECTOR;
+}
+
+/* ---- rings ----------------------------------------------------------------------------------- */
+
+static rs_status read_ring(roles *r, const rsi_payment *items, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rs_ring *ring = &r->out->rings[items->group];
+    rs_ring_member *members = r->out->members + ring->member_first;
+    sums all = {0};
+    memset(r->dealings, 0, ring->member_count * sizeof *r->dealings);
+    memcpy(r->by_payer, items, count * sizeof *items);
+    qsort(r->by_payer, count, sizeof *items, rsi_payments_by_payer);
+    RS_TRY(find_ways(r, ring->member_first, items, count, err));
+    all.pairs = count_pairs(r, ring->member_first, count);
+    for (size_t k = 0; k < ring->member_count; k++) {
+        all.paying += r->dealings[k].payees > 0;
+        all.paid += r->dealings[k].payers > 0;
+        all.from_outside += r->from_outside[members[k].node];
+        all.to_outside += r->to_outside[members[k].node];
+    }
+    for (size_t k = 0; k < ring->member_count; k++) {
+        members[k].role = role_of(r, &members[k], &r->dealings[k], &all, ring->member_count);
+    }
+done:
+    return status;
+}
+
+static rs_status roles_alloc(roles *r, size_t rings, size_t subjects, rs_error *err)
+{
+    size_t most = 0;
+    r->ring = malloc((subjects + 1) * sizeof *r->ring);
+    r->place = malloc((subjects + 1) * sizeof *r->place);
+    r->from_outside = calloc(subjects + 1, sizeof *r->from_outside);
+    r->to_outside = calloc(subjects + 1, sizeof *r->to_outside);
+    if (r->ring == NULL || r->place == NULL || r->from_outside == NULL || r->to_outside == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+    }
+    memset(r->ring, 0xff, (subjects + 1) * sizeof *r->ring);
+    for (size_t i = 0; i < rings; i++) {
+        const rs_ring *ring = &r->out->rings[i];
+        most = ring->member_count > most ? ring->member_count : most;
+        for (size_t k = ring->member_first; k < ring->member_first + ring->member_count; k++) {
+            r->ring[r->out->members[k].node] = (uint32_t)i;
+            r->place[r->out->members[k].node] = (uint32_t)k;
+        }
+    }
+    r->dealings = malloc((most + 1) * sizeof *r->dealings);
+    return r->dealings != NULL ? RS_OK
+                               : rs_fail(err, RS_ENOMEM, "out of memory (%zu members)", most);
+}
+
+static rs_status copy_alloc(roles *r, const rsi_payments *payments, rs_error *err)
+{
+    size_t most = 0;
+    for (size_t i = 0, end; i < payments->count; i = end) {
+        end = rsi_payments_end(payments, i);
+        most = end - i > most ? end - i : most;
+    }
+    r->by_payer = malloc((most + 1) * sizeof *r->by_payer);
+    return r->by_payer != NULL ? RS_OK
+                               : rs_fail(err, RS_ENOMEM, "out of memory (%zu payments)", most);
+}
+
+rs_status rsi_roles_find(const rs_graph *graph, uint32_t window_s, const rs_work *work,
+                         rs_findings *out, rsi_payments *inside, rs_error *err)
+{
+    rs_status status = RS_OK;
+    roles r = {.out = out, .window_s = window_s};
+    size_t rings = out->ring_count < RSI_MONEY_RINGS_MAX ? out->ring_count : RSI_MONEY_RINGS_MAX;
+    *inside = (rsi_payments){0};
+    RS_TRY(roles_alloc(&r, rings, rs_graph_subject_count(graph), err));
+    rsi_payments_wanted wanted = {
+        .group = r.ring, .from_outside = r.from_outside, .to_outside = r.to_outside};
+    RS_TRY(rsi_payments_read(graph, &wanted, work, inside, err));
+    RS_TRY(copy_alloc(&r, inside, err));
+    for (size_t i = 0, end; i < inside->count; i = end) {
+        end = rsi_payments_end(inside, i);
+        RS_TRY(read_ring(&r, inside->items + i, end - i, err));
+    }
+done:
+    free(r.ring);
+    free(r.place);
+    free(r.from_outside);
+    free(r.to_outside);
+    free(r.dealings);
+    free(r.by_payer);
+    free(r.ways);
+    return status;
+}
+
+const char *rs_role_name(rs_role role)
+{
+    static const char *const names[RS_ROLE_COUNT] = {
+        [RS_ROLE_CORE] = "core",           [RS_ROLE_MEMBER] = "member", [RS_ROLE_BRIDGE] = "bridge",
+        [RS_ROLE_COLLECTOR] = "collector", [RS_ROLE_EXIT] = "exit",     [RS_ROLE_HUB] = "hub"};
+    return names[role];
+}

@@ -1,0 +1,296 @@
+/* victims.c - outsiders whose money a ring took: who paid it, and nothing else.
+ *
+ * Plain rule. A victim of a ring is in no ring and on no list; no member ever paid it; and of
+ * each payment that it made to members, the ring made use at once: within the window in which money
+ * rests before it is passed on (payments.h),
+ *
+ *     a collector of the ring (roles.c) paid a member, or
+ *     the member paid passed it on nearly whole to an exit of the ring.
+ *
+ * Look-alikes: an employer, a friend who pays a member as always: some of their payments come when
+ * the ring is quiet, which is why each of them counts. One who paid once, an hour before the
+ * collector handed out, cannot be told from a victim; the list names candidates to ask.
+ *
+ * Cost: one reading of the payments, O(log) for each that ends or starts at a ring with a collector
+ * or an exit; nothing where there is none.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "score/victims.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "graph/wide.h"
+#include "score/roles.h"
+
+enum { LISTED_MAX = 20 };
+
+/* One payment across the border of a ring. */
+typedef struct crossing {
+    uint32_t outsider;
+    bool victims; /* whether it is as those of victims are */
+    const rsi_payment *payment;
+} crossing;
+
+typedef struct finder {
+    const rs_score_input *input;
+    const uint8_t *listed;
+    const rsi_payments *inside;
+    uint32_t *ring; /* by subject: its ring, if that has a collector or an exit */
+    uint8_t *part;  /* by subject: its role in such a ring */
+    rsi_payments across;
+    rsi_payment *handed; /* those inside the ring at hand, by payer */
+    size_t handed_count;
+    crossing *crossings;
+    rs_findings *out;
+    size_t paid_room, victim_room;
+} finder;
+
+/* ---- which payments -------------------------------------------------------------------------- */
+
+static rs_status finder_alloc(finder *f, size_t subjects, rs_error *err)
+{
+    f->ring = malloc((subjects + 1) * sizeof *f->ring);
+    f->part = calloc(subjects + 1, 1);
+    f->handed = malloc((f->inside->count + 1) * sizeof *f->handed);
+    if (f->ring == NULL || f->part == NULL || f->handed == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+    }
+    memset(f->ring, 0xff, (subjects + 1) * sizeof *f->ring);
+    return RS_OK;
+}
+
+/* Rings of which somebody takes money from outside; returns whether there are any. */
+static bool watch(const finder *f)
+{
+    bool any = false;
+    size_t count = f->out->ring_count;
+    for (size_t i = 0; i < count && i < RSI_MONEY_RINGS_MAX; i++) {
+        const rs_ring *ring = &f->out->rings[i];
+        const rs_ring_member *members = f->out->members + ring->member_first;
+        bool takes = false;
+        for (size_t k = 0; k < ring->member_count; k++) {
+            takes =
+                takes || members[k].role == RS_ROLE_COLLECTOR || members[k].role == RS_ROLE_EXIT;
+        }
+        for (size_t k = 0; takes && k < ring->member_count; k++) {
+            f->ring[members[k].node] = (uint32_t)i;
+            f->part[members[k].node] = (uint8_t)members[k].role;
+        }
+        any = any || takes;
+    }
+    return any;
+}
+
+/* ---- one ring -------------------------------------------------------------------------------- */
+
+/* Whether the ring made use of a payment from outside. */
+static bool is_used(const finder *f, const rsi_payment *in)
+{
+    uint32_t window_s = f->input->pass_window_s;
+    bool collected = f->part[in->dst] == RS_ROLE_COLLECTOR;
+    size_t at = rsi_payments_later(f->handed, f->handed_count, in->dst, in->relation, in->time);
+    if (in->time == RS_NO_TIME || (in->amount != RS_NO_AMOUNT && in->amount <= 0)) {
+        return false;
+    }
+    for (; at < f->handed_count && rsi_payment_follows(in, &f->handed[at], window_s); at++) {
+        if (collected || (f->part[f->handed[at].dst] == RS_ROLE_EXIT &&
+                          rsi_payment_passes(in, &f->handed[at], window_s))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int compare_crossings(const void *left, const void *right)
+{
+    const crossing *a = left;
+    const crossing *b = right;
+    if (a->outsider != b->outsider) {
+        return a->outsider < b->outsider ? -1 : 1;
+    }
+    if (a->payment->relation != b->payment->relation) {
+        return a->payment->relation < b->payment->relation ? -1 : 1;
+    }
+    return 0;
+}
+
+/* The payments of victims alone, by outsider, then relation; returns how many. */
+static size_t keep_victims(const finder *f, const rsi_payment *items, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool in = f->ring[items[i].dst] == items[i].group;
+        uint32_t outsider = in ? items[i].src : items[i].dst;
+        bool victims = in && !f->listed[outsider] && f->out->nodes[outsider].ring == RS_NO_RING &&
+                       is_used(f, &items[i]);
+        f->crossings[i] =
+            (crossing){.outsider = outsider, .victims = victims, .payment = &items[i]};
+    }
+    qsort(f->crossings, count, sizeof *f->crossings, compare_crossings);
+    for (size_t i = 0, end; i < count; i = end) {
+        bool all = true;
+        for (end = i; end < count && f->crossings[end].outsider == f->crossings[i].outsider;
+             end++) {
+            all = all && f->crossings[end].victims;
+        }
+        if (all) {
+            memmove(f->crossings + kept, f->crossings + i, (end - i) * sizeof *f->crossings);
+            kept += end - i;
+        }
+    }
+    return kept;
+}
+
+static int by_amount(const void *left, const void *right)
+{
+    const rs_ring_victim *a = left;
+    const rs_ring_victim *b = right;
+    if (a->amount != b->amount) {
+        return a->amount > b->amount ? -1 : 1;
+    }
+    if (a->payment_count != b->payment_count) {
+        return a->payment_count > b->payment_count ? -1 : 1;
+    }
+    return (a->node > b->node) - (a->node < b->node);
+}
+
+/* ---- what is found --------------------------------------------------------------------------- */
+
+/* Room for one more of `size` behind `count`; NULL where memory ends. */
+static void *grow(void *items, size_t count, size_t *room, size_t size)
+{
+    if (count < *room) {
+        return items;
+    }
+    size_t wanted = *room == 0 ? 64 : *room * 2;
+    void *grown = realloc(items, wanted * size);
+    *room = grown != NULL ? wanted : *room;
+    return grown;
+}
+
+static rs_status add_victim(finder *f, rs_ring_victim victim, size_t at, rs_error *err)
+{
+    rs_ring_victim *victims = grow(f->out->victims, at, &f->victim_room, sizeof victim);
+    if (victims == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu victims)", at);
+    }
+    f->out->victims = victims;
+    victims[at] = victim;
+    return RS_OK;
+}
+
+static rs_status add_paid(finder *f, rs_ring_paid paid, rs_error *err)
+{
+    rs_ring_paid *list = grow(f->out->paid, f->out->paid_count, &f->paid_room, sizeof paid);
+    if (list == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu rings with victims)", f->paid_room);
+    }
+    f->out->paid = list;
+    list[f->out->paid_count++] = paid;
+    return RS_OK;
+}
+
+/* What the victims of a ring paid through one relation. */
+static rs_status add_relation(finder *f, uint16_t relation, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_wide all = RSI_WIDE_NONE;
+    rs_ring_paid paid = {.relation = relation, .victim_first = f->out->victim_count};
+    size_t end = paid.victim_first;
+    for (size_t i = 0; i < count; i++) {
+        const crossing *one = &f->crossings[i];
+        if (one->payment->relation != relation) {
+            continue;
+        }
+        if (end == paid.victim_first || f->out->victims[end - 1].node != one->outsider) {
+            rs_ring_victim victim = {.node = one->outsider, .amount = RS_NO_AMOUNT};
+            RS_TRY(add_victim(f, victim, end, err));
+            end++;
+        }
+        rs_ring_victim *victim = &f->out->victims[end - 1];
+        rsi_wide sum = RSI_WIDE_NONE;
+        rsi_wide_add(&sum, victim->amount);
+        rsi_wide_add(&sum, one->payment->amount);
+        victim->amount = rsi_wide_clamp(sum);
+        victim->payment_count++;
+        paid.payment_count++;
+        rsi_wide_add(&all, one->payment->amount);
+    }
+    paid.victim_count = (uint32_t)(end - paid.victim_first);
+    paid.amount = rsi_wide_clamp(all);
+    if (paid.victim_count > 0) {
+        qsort(f->out->victims + paid.victim_first, paid.victim_count, sizeof(rs_ring_victim),
+              by_amount);
+        paid.listed_count = paid.victim_count < LISTED_MAX ? paid.victim_count : LISTED_MAX;
+        f->out->victim_count += paid.listed_count;
+        RS_TRY(add_paid(f, paid, err));
+    }
+done:
+    return status;
+}
+
+static rs_status read_ring(finder *f, const rsi_payment *items, size_t count, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_ring *ring = &f->out->rings[items->group];
+    const rs_store *store = rs_graph_store(f->input->graph);
+    crossing *crossings = realloc(f->crossings, count * sizeof *crossings);
+    if (crossings == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)", count);
+    }
+    f->crossings = crossings;
+    count = keep_victims(f, items, count);
+    ring->paid_first = f->out->paid_count;
+    for (size_t r = 0; count > 0 && r < rs_store_relation_count(store); r++) {
+        RS_TRY(add_relation(f, (uint16_t)r, count, err));
+    }
+    ring->paid_count = f->out->paid_count - ring->paid_first;
+done:
+    return status;
+}
+
+/* Payments across and inside stand by ring alike. */
+static rs_status read_rings(finder *f, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_payments *inside = f->inside;
+    size_t at = 0;
+    for (size_t i = 0, end; i < f->across.count; i = end) {
+        uint32_t group = f->across.items[i].group;
+        end = rsi_payments_end(&f->across, i);
+        while (at < inside->count && inside->items[at].group < group) {
+            at++;
+        }
+        f->handed_count = 0;
+        for (; at < inside->count && inside->items[at].group == group; at++) {
+            f->handed[f->handed_count++] = inside->items[at];
+        }
+        qsort(f->handed, f->handed_count, sizeof *f->handed, rsi_payments_by_payer);
+        RS_TRY(read_ring(f, f->across.items + i, end - i, err));
+    }
+done:
+    return status;
+}
+
+rs_status rsi_victims_find(const rs_score_input *input, const uint8_t *listed,
+                           const rsi_payments *inside, const rs_work *work, rs_findings *out,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    finder f = {.input = input, .listed = listed, .inside = inside, .out = out};
+    RS_TRY(finder_alloc(&f, rs_graph_subject_count(input->graph), err));
+    if (watch(&f)) {
+        rsi_payments_wanted wanted = {.group = f.ring, .across = true};
+        RS_TRY(rsi_payments_read(input->graph, &wanted, work, &f.across, err));
+        RS_TRY(read_rings(&f, err));
+    }
+done:
+    rsi_payments_free(&f.across);
+    free(f.ring);
+    free(f.part);
+    free(f.handed);
+    free(f.crossings);
+    return status;
+}
