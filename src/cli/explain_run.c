@@ -156,8 +156,8 @@ done:
 static rs_status read_names(rsi_why *why, rsi_traced *traced, rs_error *err)
 {
     rs_status status = RS_OK;
-    for (size_t i = 0; i < why->node_count; i++) {
-        rsi_traced_expect_place(traced, why->nodes[i].node);
+    for (size_t i = 0; i < 2 * why->node_count; i++) { /* all of them, and all once more */
+        rsi_traced_expect_place(traced, why->nodes[i % why->node_count].node);
     }
     for (size_t i = 0; i < why->node_count; i++) {
         rsi_traced_expect_id(traced, why->nodes[i].node);
