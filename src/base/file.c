@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -96,6 +97,21 @@ rs_status rsi_sync_folder(const char *path, rs_error *err)
     }
     return error == 0 ? RS_OK
                       : rs_fail(err, RS_EIO, "sync the folder \"%s\": %s", path, strerror(error));
+}
+
+rs_status rsi_check_empty(const char *path, rs_error *err)
+{
+    size_t entries = 0;
+    DIR *listing = opendir(path);
+    if (listing == NULL) {
+        return errno == ENOTDIR ? rs_fail(err, RS_EUSAGE, "\"%s\" is there and no folder", path)
+                                : rs_fail(err, RS_EIO, "list \"%s\": %s", path, strerror(errno));
+    }
+    while (readdir(listing) != NULL) {
+        entries++;
+    }
+    closedir(listing);
+    return entries <= 2 ? RS_OK : rs_fail(err, RS_EUSAGE, "\"%s\" is there and not empty", path);
 }
 
 rs_status rsi_replace(int folder, const char *temporary, const char *name, const rsi_buffer *text,

@@ -28,6 +28,8 @@ RS_MUST_USE rs_status rsi_read_file(int folder, const char *name, size_t most, r
 /* Bytes or names that were written are lasting after this. RS_EIO. */
 RS_MUST_USE rs_status rsi_sync(int file, rs_error *err);
 RS_MUST_USE rs_status rsi_sync_folder(const char *path, rs_error *err);
+/* Nothing may be in the folder `path`. RS_EUSAGE (there is, or it is no folder), RS_EIO. */
+RS_MUST_USE rs_status rsi_check_empty(const char *path, rs_error *err);
 /* Put a file of these bytes in the place of `name`: written as `temporary`, synced, renamed, the
  * folder synced. *published: the name stands for it, whatever failed after. RS_EIO. */
 RS_MUST_USE rs_status rsi_replace(int folder, const char *temporary, const char *name,

@@ -59,7 +59,7 @@ static const rsi_option options[] = {
      .value = RSI_FLAG,
      .offset = offsetof(ingest_options, dry_run),
      .help = "look at the files through the mapping, print a profile, touch no store; STORE may "
-             "be left out"},
+             "be left out; exit status 6 when there are bad rows"},
     {.name = "format",
      .value = RSI_CHOICE,
      .argument = "text|json",
@@ -124,11 +124,23 @@ static bool names_store(const rsi_call *call)
     return stat(word, &info) != 0 || S_ISDIR(info.st_mode);
 }
 
-static rs_status dry_run(const rsi_call *call, const rs_ingest_options *ingest, int format,
-                         rs_error *err)
+/* What would be done without a word is not asked for: somebody meant a real ingest. */
+static rs_status check_dry_run(const ingest_options *given, rs_error *err)
+{
+    const char *vain = given->rejects != NULL ? "--rejects"
+                       : given->batch != NULL ? "--batch"
+                       : given->keep_rows     ? "--keep-rows"
+                                              : NULL;
+    return vain == NULL ? RS_OK
+                        : rs_fail(err, RS_EUSAGE,
+                                  "ingest: with --dry-run nothing is written: %s is in vain", vain);
+}
+
+static rs_status dry_run(rsi_call *call, const rs_ingest_options *ingest, int format, rs_error *err)
 {
     rs_ingest_options files = *ingest;
     char *json = NULL;
+    bool any_bad = false;
     bool skip = names_store(call);
     if (skip && !call->quiet) {
         fputs("ringscope: note: \"", stderr);
@@ -138,10 +150,11 @@ static rs_status dry_run(const rsi_call *call, const rs_ingest_options *ingest, 
     files.files = call->words + skip;
     files.file_count = call->word_count - skip;
     rs_status status = rs_ingest_profile(&files, call->work, &json, err);
-    if (status == RS_OK && format == FORMAT_JSON) {
-        fprintf(call->out, "%s\n", json);
-    } else if (status == RS_OK) {
-        status = rsi_print_profile(call->out, json, err);
+    if (status == RS_OK) {
+        status = rsi_print_profile(call->out, json, format == FORMAT_JSON, &any_bad, err);
+    }
+    if (any_bad) {
+        call->exit_status = RSI_EXIT_REJECTED;
     }
     free(json);
     return status;
@@ -160,6 +173,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     ingest.time_max = given->time_max;
     ingest.keep_rows = given->keep_rows;
     if (given->dry_run) {
+        RS_TRY(check_dry_run(given, err));
         return dry_run(call, &ingest, given->format, err);
     }
     if (call->word_count < 2) {

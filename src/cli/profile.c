@@ -194,13 +194,18 @@ static void print_bad(FILE *out, const cJSON *root)
     }
 }
 
-rs_status rsi_print_profile(FILE *out, const char *json, rs_error *err)
+rs_status rsi_print_profile(FILE *out, const char *json, bool as_json, bool *any_bad, rs_error *err)
 {
     rs_status status = RS_OK;
     const cJSON *source;
     cJSON *root = cJSON_Parse(json);
     if (root == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    *any_bad = number(root, "bad_rows") > 0;
+    if (as_json) {
+        fprintf(out, "%s\n", json);
+        goto done;
     }
     RS_TRY(print_files(out, root, err));
     cJSON_ArrayForEach(source, list(root, "sources"))

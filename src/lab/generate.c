@@ -4,13 +4,13 @@
  * A slot is a month of the history before the first night (cards and phones only) or one night.
  * Memory: a group number an account, the planned rows of all groups (a few per cent of the rows),
  * one slot's rows. SPDX-License-Identifier: GPL-3.0-or-later */
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/try.h"
 #include "lab/world.h"
 #include "ringscope/lab.h"
@@ -86,22 +86,6 @@ static rs_status make_folder(const char *path, bool *made, rs_error *err)
         return rs_fail(err, RS_EIO, "cannot make folder \"%s\": %s", path, strerror(errno));
     }
     return RS_OK;
-}
-
-/* A data set goes to a place of its own: files of the same names may be somebody's. */
-static rs_status check_empty(const char *path, rs_error *err)
-{
-    size_t entries = 0;
-    DIR *listing = opendir(path);
-    if (listing == NULL) {
-        return rs_fail(err, errno == ENOTDIR ? RS_EUSAGE : RS_EIO, "cannot list folder \"%s\": %s",
-                       path, strerror(errno));
-    }
-    while (readdir(listing) != NULL) {
-        entries++;
-    }
-    closedir(listing);
-    return entries > 2 ? rs_fail(err, RS_EUSAGE, "folder \"%s\" is not empty", path) : RS_OK;
 }
 
 static void remove_file(const char *dir, const char *name)
@@ -388,7 +372,7 @@ rs_status rs_generate(const char *dir, const rs_generate_options *options, const
     RS_TRY(rsi_world_make(&job->world, options, err));
     RS_TRY(plan_rows(job, err));
     RS_TRY(make_folder(dir, &job->folder_made, err));
-    RS_TRY(check_empty(dir, err));
+    RS_TRY(rsi_check_empty(dir, err)); /* files of the same names may be somebody's */
     status = write_files(job, err);
     if (status != RS_OK) {
         undo(job);

@@ -59,7 +59,7 @@ typedef struct rsi_page {
 
 typedef struct rsi_pages rsi_pages; /* belongs to one thread */
 
-/* Open the file of `bytes` bytes. RS_EIO, RS_ECORRUPT, RS_ENOTFOUND, RS_ENOMEM. */
+/* Open the file of `bytes` bytes. RS_EIO, RS_ECORRUPT (one that is missing, too), RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_pages_open(rsi_pages **out, const char *path, uint64_t bytes,
                                      uint64_t identity, rs_error *err);
 void rsi_pages_done(rsi_pages *pages);

@@ -95,7 +95,7 @@ static rs_status open_file(rsi_pages *pages, const char *path, uint64_t bytes, u
     memcpy(ref.name, name, strnlen(name, sizeof ref.name - 1));
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
-        return rs_fail(err, errno == ENOENT ? RS_ENOTFOUND : RS_EIO, "open \"%s\": %s", path,
+        return rs_fail(err, errno == ENOENT ? RS_ECORRUPT : RS_EIO, "open \"%s\": %s", path,
                        strerror(errno));
     }
     RS_TRY(rsi_blockfile_adopt(&pages->file, descriptor, &ref, err));

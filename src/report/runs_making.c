@@ -23,6 +23,7 @@
 #include "report/runs.h"
 
 static const char making[] = ".tmp-";
+static const char pointing[] = ".latest.";
 enum { WAIT_MS = 50, NAMES_MAX = 10000 };
 
 static rs_status no_memory(rs_error *err)
@@ -117,14 +118,21 @@ static bool is_left(int folder, const char *name)
     return left;
 }
 
+/* Folders that were to become runs, and files that were to become `latest`: who writes it has the
+ * runs locked, as has whoever asks here. */
+static bool is_made(const char *name)
+{
+    return strncmp(name, making, strlen(making)) == 0 ||
+           strncmp(name, pointing, strlen(pointing)) == 0;
+}
+
 void rsi_runs_sweep(const rsi_runs *runs)
 {
     DIR *folder = opendir(runs->path);
     for (const struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
          entry = readdir(folder)) {
         char *path;
-        if (strncmp(entry->d_name, making, strlen(making)) == 0 &&
-            is_left(runs->folder, entry->d_name) &&
+        if (is_made(entry->d_name) && is_left(runs->folder, entry->d_name) &&
             asprintf(&path, "%s/%s", runs->path, entry->d_name) >= 0) {
             rsi_run_remove(path);
             free(path);
@@ -226,6 +234,9 @@ static rs_status exchange(const char *made, const char *path, rs_error *err)
     if (renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
         rsi_run_remove(made);
         return RS_OK;
+    }
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
+        return rs_fail(err, RS_EIO, "exchange with \"%s\": %s", path, strerror(errno));
     }
     /* A file system that cannot exchange: the old one goes first. A kill in between costs a run
      * that its inputs make again, never a half of one. */

@@ -161,7 +161,8 @@ static rs_status open_risks(rsi_traced *traced, const char *store_path, const rs
     rs_status status = RS_OK;
     traced->risks = open(path, O_RDONLY | O_CLOEXEC);
     if (traced->risks < 0) {
-        status = rs_fail(err, RS_EIO, "open \"%s\": %s", path, strerror(errno));
+        status = rs_fail(err, errno == ENOENT ? RS_ECORRUPT : RS_EIO, "open \"%s\": %s", path,
+                         strerror(errno));
     } else {
         (void)posix_fadvise(traced->risks, 0, 0, POSIX_FADV_RANDOM);
     }

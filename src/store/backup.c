@@ -318,26 +318,13 @@ static rs_status enter_target(backup *b, rs_error *err)
     if (!b->made && errno != EEXIST) {
         return system_error(err, "make", b->to);
     }
+    rs_status status = rsi_check_empty(b->to, err);
+    if (status != RS_OK) {
+        return status;
+    }
     b->target = open(b->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (b->target < 0) {
-        return errno == ENOTDIR ? rs_fail(err, RS_EUSAGE, "\"%s\" is there and no directory", b->to)
-                                : system_error(err, "open", b->to);
-    }
-    DIR *listing = list_folder(b->target);
-    if (listing == NULL) {
-        return system_error(err, "list", b->to);
-    }
-    size_t entries = 0;
-    while (readdir(listing) != NULL) {
-        entries++;
-    }
-    closedir(listing);
-    if (entries > 2) {
-        return rs_fail(err, RS_EUSAGE,
-                       "\"%s\" is there and not empty: a backup goes to a new place", b->to);
-    }
-    b->begun = true;
-    return RS_OK;
+    b->begun = b->target >= 0;
+    return b->begun ? RS_OK : system_error(err, "open", b->to);
 }
 
 static void remove_runs(int target)

@@ -186,15 +186,6 @@ done:
     return status;
 }
 
-static uint64_t bytes_of(const rsi_manifest *manifest)
-{
-    uint64_t bytes = manifest->bytes;
-    for (size_t i = 0; i < manifest->file_count; i++) {
-        bytes += manifest->files[i].ref.bytes;
-    }
-    return bytes;
-}
-
 /* What the budget leaves for edges and values once 7 bytes a node, and 16 for their order, are
  * taken. */
 static rs_status share_memory(rsi_compactor *compactor, rs_error *err)
@@ -311,7 +302,7 @@ static rs_status compact(rsi_compactor *compactor, rs_error *err)
     for (size_t i = 0; i < manifest->file_count; i++) {
         compactor->forgets = compactor->forgets || manifest->files[i].batch == RSI_NO_BATCH;
     }
-    compactor->result->bytes_before = bytes_of(manifest);
+    compactor->result->bytes_before = rsi_manifest_store_bytes(manifest);
     RS_TRY(choose_groups(compactor, err));
     choose_cutoff(compactor);
     compactor->forgets = compactor->forgets || compactor->cutoff != RS_NO_TIME;
@@ -362,7 +353,7 @@ rs_status rs_compact(const char *store_path, const rs_compact_options *options, 
     status = compact(&compactor, err);
     RS_TRY(rs_context(err, status, "store \"%s\"", store_path));
     RS_TRY(rsi_rewrite_publish(&compactor.rewrite, &compactor.next, err));
-    result->bytes_after = bytes_of(&compactor.rewrite.batch->manifest);
+    result->bytes_after = rsi_manifest_store_bytes(&compactor.rewrite.batch->manifest);
 done:
     free_compactor(&compactor, type_count);
     rsi_rewrite_end(&compactor.rewrite);

@@ -13,15 +13,6 @@
 #include "store/batch_internal.h"
 #include "store/rewrite.h"
 
-static uint64_t bytes_of(const rsi_manifest *manifest)
-{
-    uint64_t bytes = manifest->bytes;
-    for (size_t i = 0; i < manifest->file_count; i++) {
-        bytes += manifest->files[i].ref.bytes;
-    }
-    return bytes;
-}
-
 static rs_status find_batch(const rsi_manifest *manifest, const char *name, uint32_t *out,
                             rs_error *err)
 {
@@ -102,7 +93,7 @@ rs_status rs_drop_batch(const char *store_path, const char *name, const rs_work 
     RS_TRY(rs_context(err, find_batch(now, name, &gone, err), "store \"%s\"", store_path));
     *result = (rs_drop_result){.row_count = now->batches[gone].row_count,
                                .edge_count = now->batches[gone].edge_count,
-                               .bytes_before = bytes_of(now)};
+                               .bytes_before = rsi_manifest_store_bytes(now)};
     RS_TRY(rsi_manifest_copy(&next, now, 0, err));
     opened = calloc(now->file_count + 1, sizeof *opened);
     if (opened == NULL) {
@@ -114,7 +105,7 @@ rs_status rs_drop_batch(const char *store_path, const char *name, const rs_work 
     rsi_manifest_recount(&next, rewrite.store, opened);
     RS_TRY(rs_work_report(work, "drop", "steps", 0, 1, err)); /* the last point to stop at */
     RS_TRY(rsi_rewrite_publish(&rewrite, &next, err));
-    result->bytes_after = bytes_of(&rewrite.batch->manifest);
+    result->bytes_after = rsi_manifest_store_bytes(&rewrite.batch->manifest);
 done:
     free(opened);
     rsi_manifest_free(&next);

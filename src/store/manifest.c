@@ -117,6 +117,15 @@ done:
     return status;
 }
 
+uint64_t rsi_manifest_store_bytes(const rsi_manifest *manifest)
+{
+    uint64_t bytes = manifest->bytes;
+    for (size_t i = 0; i < manifest->file_count; i++) {
+        bytes += manifest->files[i].ref.bytes;
+    }
+    return bytes;
+}
+
 /* ---- print -------------------------------------------------------------------------------- */
 
 static RS_PRINTF(3, 4) rs_status print(rsi_buffer *out, rs_error *err, const char *format, ...)

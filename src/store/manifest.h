@@ -128,6 +128,8 @@ RS_MUST_USE rs_status rsi_manifest_read(rsi_manifest *manifest, int directory, r
 RS_MUST_USE rs_status rsi_manifest_write(rsi_manifest *manifest, int directory, bool *published,
                                          rs_error *err);
 
+/* Of the manifest and all files that it names. */
+uint64_t rsi_manifest_store_bytes(const rsi_manifest *manifest);
 const char *rsi_value_kind_name(rs_value_kind kind);
 
 #endif

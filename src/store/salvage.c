@@ -639,7 +639,8 @@ rs_status rs_salvage(const char *path, const char *to, const rs_work *work, rs_v
     RS_TRY(rsi_partial_open(&partial, path, true, &opening, err));
     if (partial.store == NULL) {
         status = rs_fail(err, RS_ECORRUPT,
-                         "store \"%s\": \"%s\": %s: %.600s; without it nothing can be brought out",
+                         "store \"%s\": \"%s\": %s: %.600s; without it nothing can be brought "
+                         "out: put that of a backup in its place, which brings what it names",
                          path, opening.kept[0].file, opening.kept[0].id, opening.kept[0].text);
         goto done;
     }

@@ -220,56 +220,41 @@ static long noted(const char *name, const char *source, const char *target, long
     return result;
 }
 
-static int move(int a, const char *from, int b, const char *to)
+/* RENAME_EXCHANGE is noted as one, a link as "hardlink". */
+static int pair(const char *name, long number, int a, const char *from, int b, const char *to,
+                unsigned flags)
 {
     char source[600];
     char target[600];
-    int todo = meet("rename", true);
+    bool links = number == SYS_linkat;
+    int todo = meet(name, true);
     if (todo > 0) {
         return (int)refuse(todo);
     }
     path_of(a, from, source, sizeof source);
     path_of(b, to, target, sizeof target);
-    return (int)done(todo, noted("rename", source, target, syscall(SYS_renameat, a, from, b, to)));
+    const char *done_is = links ? "hardlink" : (flags & RENAME_EXCHANGE) != 0 ? "exchange" : name;
+    return (int)done(todo, noted(done_is, source, target, syscall(number, a, from, b, to, flags)));
 }
 
 SHOWN int rename(const char *from, const char *to)
 {
-    return move(AT_FDCWD, from, AT_FDCWD, to);
+    return pair("rename", SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 SHOWN int renameat(int a, const char *from, int b, const char *to)
 {
-    return move(a, from, b, to);
+    return pair("rename", SYS_renameat2, a, from, b, to, 0);
 }
 
 SHOWN int renameat2(int a, const char *from, int b, const char *to, unsigned flags)
 {
-    char source[600];
-    char target[600];
-    int todo = meet("rename", true);
-    if (todo > 0) {
-        return (int)refuse(todo);
-    }
-    path_of(a, from, source, sizeof source);
-    path_of(b, to, target, sizeof target);
-    const char *name = (flags & RENAME_EXCHANGE) != 0 ? "exchange" : "rename";
-    return (int)done(todo,
-                     noted(name, source, target, syscall(SYS_renameat2, a, from, b, to, flags)));
+    return pair("rename", SYS_renameat2, a, from, b, to, flags);
 }
 
 SHOWN int linkat(int a, const char *from, int b, const char *to, int flags)
 {
-    char source[600];
-    char target[600];
-    int todo = meet("link", true);
-    if (todo > 0) {
-        return (int)refuse(todo);
-    }
-    path_of(a, from, source, sizeof source);
-    path_of(b, to, target, sizeof target);
-    return (int)done(todo,
-                     noted("hardlink", source, target, syscall(SYS_linkat, a, from, b, to, flags)));
+    return pair("link", SYS_linkat, a, from, b, to, (unsigned)flags);
 }
 
 static int take_away(int folder, const char *path, int flags)

@@ -73,6 +73,11 @@ def ingest(folder):
     if os.path.exists(store):
         failures.append("bad row: a store was left behind")
     expect("dry run", run("ingest", "--mapping", mapping, "--dry-run", good), 0, out=r"\b100\b")
+    for form in ("text", "json"):
+        expect("dry run of a bad row", run("ingest", "--mapping", mapping, "--dry-run", "--format", form, bad), 6, out="soon")
+    for words in (("--rejects", "x"), ("--batch", "x"), ("--keep-rows",)):
+        expect("dry run of what it does not do", run("ingest", "--mapping", mapping, "--dry-run", *words, good), 2,
+               err=words[0] + " is in vain")
     done = run("ingest", "--mapping", mapping, "--dry-run", "--format", "json", good)
     json.loads(done.stdout)
     if os.path.exists(store):

@@ -21,6 +21,9 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+from both import MAPPING  # noqa: E402 pylint: disable=wrong-import-position
+
 COMMAND, WORDS = os.path.abspath(sys.argv[1]), sys.argv[3:]
 BUILD = os.path.dirname(COMMAND)
 SHIM = os.environ.get("RS_FAULT_SHIM", os.path.join(BUILD, "tests", "fault_shim.so"))
@@ -61,16 +64,6 @@ def copy(base, store):
 
 # ---- what is done to a store ------------------------------------------------------------------
 
-MAPPING = {"sources": [
-    {"match": "use*.csv", "relations": [
-        {"name": "uses", "kind": "shared", "src": {"type": "account", "column": "a"},
-         "dst": {"type": "device", "column": "d"}, "time": "t"}],
-     "nodes": [{"type": "account", "column": "a", "attributes": ["age"]}]},
-    {"match": "pay*.csv", "relations": [
-        {"name": "pays", "kind": "payment", "src": {"type": "account", "column": "a"},
-         "dst": {"type": "account", "column": "b"}, "time": "t", "amount": "m", "key": "k"}]}]}
-
-
 def write_rows(folder, night, rows):
     draw = random.Random(night)
     paths = [os.path.join(folder, f"{name}{night}.csv") for name in ("use", "pay")]
@@ -90,16 +83,18 @@ def write_rows(folder, night, rows):
 class Operation:
     """A command, the store that it starts from, and the manifest and files that it has to leave."""
 
+    MARK = "MANIFEST"  # the file that tells the store before from the one after
+
     def __init__(self, folder, name, base, words):
         self.name, self.base, self.words = name, base, words
         self.store = os.path.join(folder, "trial-" + name)
-        self.before = read(os.path.join(base, "MANIFEST"))
+        self.before = read(os.path.join(base, self.MARK))
         self.result = os.path.join(folder, "after-" + name)
         copy(base, self.result)
         done = run(self.line(self.result))
         if done.returncode != 0:
             raise AssertionError(f"{name}: {done.stderr.decode()}")
-        self.after = read(os.path.join(self.result, "MANIFEST"))
+        self.after = read(os.path.join(self.result, self.MARK))
         self.listing = sorted(os.listdir(self.result))
         if self.after == self.before:
             raise AssertionError(f"{name} changes nothing")
@@ -115,13 +110,12 @@ class Operation:
 
     def state(self, what):
         """Before or after: nothing else may be; and it is sound."""
-        manifest = read(os.path.join(self.store, "MANIFEST"))
-        expect(f"{self.name}, {what}: neither the store before nor the one after",
-               manifest in (self.before, self.after))
-        if manifest is not None:
+        mark = read(os.path.join(self.store, self.MARK))
+        expect(f"{self.name}, {what}: neither the store before nor the one after", mark in (self.before, self.after))
+        if os.path.exists(os.path.join(self.store, "MANIFEST")):
             done = run(["verify", self.store, "--deep"])
             expect(f"{self.name}, {what}: verify", done.returncode == 0, done.stdout.decode()[-300:])
-        return manifest == self.after
+        return mark == self.after
 
     def recover(self, what, shim=None):
         """The same again makes it complete, without what the first attempt left."""
@@ -157,6 +151,41 @@ class Erasure(Operation):
         expect(f"{self.name}, {what}: the person is back", done.returncode == 3, done.returncode, done.stdout.decode())
         left = [name for name in os.listdir(os.path.join(self.store, "runs")) if name.startswith(".")]
         expect(f"{self.name}, {what}: left in runs", not left, left)
+
+
+class Run(Operation):
+    """The run is kept, or not; what is kept is what a run keeps that nothing befell."""
+
+    MARK = os.path.join("runs", "latest")
+
+    def __init__(self, folder, name, base, words):
+        super().__init__(folder, name, base, words)
+        self.files = {**self.kept(base), **self.kept(self.result)}
+        expect(f"{name}: no network", any(name.endswith("/network.bin") for name in self.files), list(self.files))
+
+    @staticmethod
+    def kept(store):
+        """All files of all runs but those that have the time in them."""
+        at = os.path.join(store, "runs")
+        runs = [name for name in (os.listdir(at) if os.path.isdir(at) else []) if os.path.isdir(os.path.join(at, name))]
+        return {f"{run}/{name}": read(os.path.join(at, run, name)) for run in runs if not run.startswith(".")
+                for name in os.listdir(os.path.join(at, run)) if name != "run.json"}
+
+    def state(self, what):
+        is_after, kept = super().state(what), self.kept(self.store)
+        differ = [name for name, content in kept.items() if content != self.files.get(name)]
+        expect(f"{self.name}, {what}: other bytes", not differ, differ)
+        expect(f"{self.name}, {what}: acknowledged, and not there", not is_after or set(self.kept(self.result)) <= set(kept))
+        return is_after
+
+    def recover(self, what, shim=None):
+        done = run(self.line(self.store), shim)
+        if shim is not None:
+            return
+        expect(f"{self.name}, {what}: the same again", done.returncode == 0, done.returncode, done.stderr.decode())
+        expect(f"{self.name}, {what}: the same again is not done", self.state(what))
+        left = set(os.listdir(os.path.join(self.store, "runs"))) ^ set(os.listdir(os.path.join(self.result, "runs")))
+        expect(f"{self.name}, {what}: runs differ after the same again", not left, left)
 
 
 class Backup(Operation):
@@ -199,8 +228,13 @@ def operations(folder, rows):
     first = Operation(folder, "first", os.path.join(folder, "nothing"), words[0])
     second = Operation(folder, "second", first.result, words[1])
     kept = with_run(folder, second.result)
+    black = os.path.join(folder, "black.csv")
+    with open(black, "w", encoding="utf-8") as file:
+        file.write("type,id,reason\naccount,a3,found\ndevice,d1,found\n")
     return [first, second, Operation(folder, "drop", second.result, ["drop-batch", "night-1"]),
             Operation(folder, "compact", second.result, ["compact"]),
+            Run(folder, "run", second.result, ["run", "--threads", "2", "--blacklist", black]),
+            Run(folder, "run-next", kept, ["run", "--threads", "2", "--blacklist", black, "--keep-runs", "1"]),
             Erasure(folder, "erase", kept, ["erase", "account:a7", "--reason", "x"]),
             Backup(folder, "backup", kept, ["backup"]), Backup(folder, "backup-copy", kept, ["backup", "--copy"])]
 
@@ -420,26 +454,46 @@ def power_loss(operation):
 # ---- random moments ---------------------------------------------------------------------------
 
 
+def stage(operation):
+    """How far it got, by what lies in the folder."""
+    if operation.state("killed at random"):
+        return "after"
+    def files(store):
+        return {os.path.join(at, name) for at, _, names in os.walk(store) for name in names if name != "lock"}
+    began = {name.replace(operation.store, operation.base) for name in files(operation.store)} - files(operation.base)
+    return "before, files begun" if began else "before, nothing written"
+
+
 def random_kills(folder, wanted):
-    todo = operations(folder, 30000)
+    """Moments are drawn from as long as the operation took lately, and a little more: how long that is
+    changes with what else the machine does. One that ended by itself was not killed, and does not count."""
+    todo = operations(folder, 3000)
     draw, started = random.Random(time.time_ns()), time.monotonic()
-    spans = []
-    for operation in todo:
-        operation.reset()
-        begun = time.monotonic()
-        operation.go()
-        spans.append(time.monotonic() - begun)
+    spans = {operation.name: 0.1 for operation in todo}
     while counts.get("random kills", 0) < wanted and not failures:
-        number = draw.randrange(len(todo))
-        operation = todo[number]
+        operation = draw.choice(todo)
         operation.reset()
         with subprocess.Popen([COMMAND, *operation.line(operation.store)], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-            time.sleep(draw.random() * spans[number])
-            child.kill()
-            child.wait()
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False) as child:
+            moment, begun = draw.random() * spans[operation.name] * 1.2, time.monotonic()
+            try:
+                child.wait(timeout=moment)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            ended = child.wait() == 0
+        lived = time.monotonic() - begun
+        span = spans[operation.name]
+        spans[operation.name] = span + (lived - span) * .2 if ended or lived > span else span
+        if ended:
+            expect(f"{operation.name}: done, and is not", operation.state("undisturbed"))
+            continue
         count("random kills")
-        count("random kills: " + ("after" if operation.state("killed at random") else "before"))
+        count(f"{operation.name}, {stage(operation)}")
+        if counts["random kills"] % 10 == 0:
+            operation.recover("killed at random")
+            count("done again")
+        if counts["random kills"] % 500 == 0:
+            print(f"{counts['random kills']} kills, {time.monotonic() - started:.0f} s", flush=True)
     print(f"{time.monotonic() - started:.0f} s")
 
 

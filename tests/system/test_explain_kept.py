@@ -132,6 +132,13 @@ def check_damage(store):
             file.truncate(len(whole) // 2)
         call("explain", store, "account:a:1", status=5)
         open(path, "wb").write(whole)
+    folder = names(store)[0]
+    for name in ("network.bin", "counts.bin", "risks.csv", "run.json"):
+        path = os.path.join(folder, name)
+        os.rename(path, path + ".away")
+        done = subprocess.run([COMMAND, "explain", store, "account:a:1"], check=False, capture_output=True, text=True)
+        assert done.returncode == 5 and f"{name}\"" in done.stderr and "No such file" in done.stderr, (name, done)
+        os.rename(path + ".away", path)
 
 
 def check_changed(store, mapping, home):

@@ -110,6 +110,8 @@ def makers():
         os.mkdir(f"night/runs/{name}")
         with open(f"night/runs/{name}/report.json", "w", encoding="utf-8"):
             pass
+    with open("night/runs/.latest.77.tmp", "w", encoding="utf-8"):
+        pass
     held = os.open("night/runs/.tmp-77", os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
     call("run", "night")

@@ -46,6 +46,8 @@ def prepare(folder):
                      f"a{i:06},a{i * 7 % (first + count):06},{1700000000 + i},{i}.50" for i in who]),
                  write(os.path.join(folder, f"nodes-{batch}.csv"), ["account,age"] + [f"a{i:06},{i % 90}" for i in who])]
         call("ingest", store, "--mapping", mapping, "--batch", batch, "--keep-rows", *files)
+        if batch == "one":
+            call("backup", store, os.path.join(folder, "early"))
     call("run", store)
     return store, mapping, files
 
@@ -184,6 +186,22 @@ def erased_runs(store):
     assert result["whole"] and result["runs"] == 1, result
 
 
+def lost_manifest(store):
+    """One bit of the manifest, and nothing can be told; with that of a backup all that it names is there."""
+    victim, early = copy_of(store, "headless"), os.path.join(os.path.dirname(store), "early")
+    for at in (20, 60, os.path.getsize(os.path.join(victim, "MANIFEST")) - 9):
+        flip(os.path.join(victim, "MANIFEST"), at)
+        done = subprocess.run([COMMAND, "salvage", victim, "--to", victim + "-new"], check=False, capture_output=True,
+                              text=True)
+        assert done.returncode == 5 and "put that of a backup in its place" in done.stderr, done
+        assert not os.path.exists(victim + "-new")
+        flip(os.path.join(victim, "MANIFEST"), at)
+    shutil.copy(os.path.join(early, "MANIFEST"), victim)
+    to, result = salvage(victim, 0)
+    assert result["whole"] and [b["name"] for b in result["batches"]] == ["one"], result
+    assert stats(to)["edges"] == stats(early)["edges"] == 18000
+
+
 def refusals(store):
     call("salvage", store, "--to", store + "-new", status=0)
     call("salvage", store, "--to", store + "-new", status=2)  # is a store now
@@ -203,6 +221,7 @@ def main():
         lost_files(store)
         lost_runs(store)
         erased_runs(store)
+        lost_manifest(store)
         call("compact", store)
         undamaged_after(store)
         refusals(store)

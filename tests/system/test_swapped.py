@@ -12,15 +12,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+from both import MAPPING  # noqa: E402 pylint: disable=wrong-import-position
+
 COMMAND = os.path.abspath(sys.argv[1])
-MAPPING = {"sources": [
-    {"match": "use*.csv", "relations": [
-        {"name": "uses", "kind": "shared", "src": {"type": "account", "column": "a"},
-         "dst": {"type": "device", "column": "d"}, "time": "t"}],
-     "nodes": [{"type": "account", "column": "a", "attributes": ["age"]}]},
-    {"match": "pay*.csv", "relations": [
-        {"name": "pays", "kind": "payment", "src": {"type": "account", "column": "a"},
-         "dst": {"type": "account", "column": "b"}, "time": "t", "amount": "m", "key": "k"}]}]}
 HEADER, FOOTER = 32, 40
 
 
