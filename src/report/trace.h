@@ -56,7 +56,8 @@ enum {
     RSI_TRACE_ODD_HEAD = 8,
 };
 
-/* What identifies both files: the run, and so all that it was made from. */
+/* What identifies both files: the run, and so all that it was made from, and how many kinds of
+ * evidence its links could be of, which their codes are made with. */
 uint64_t rsi_trace_identity(const rs_run_id *id);
 
 /* ---- writing --------------------------------------------------------------------------------- */
