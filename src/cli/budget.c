@@ -18,10 +18,11 @@ enum {
     NETWORK_LINK = 16, /* rows of the evidence while the network is put together */
     SPREAD_NODE = 33,  /* five numbers and a bit */
     TIES_SUBJECT = 20, /* of each relation between subjects */
-    ODDITY_SUBJECT = 40,     /* the column at hand, sorted, and the sums of all */
+    ODDITY_SUBJECT = 60,     /* the column at hand, sorted, and the sums of all */
     ODDITY_SUBJECT_END = 32, /* counts of one relation at one end, sums and busiest days */
     ODDITY_USE = 32,         /* of relations of things in a store of several batches */
-    ODDITY_EDGE = 12,        /* and end: of the busiest days, where there is room */
+    ODDITY_EDGE = 12,        /* and end: of the busiest days, all of them at once */
+    ODDITY_SLICES = 8,       /* at most so many readings of busiest days */
     SCORE_LINK = 64,         /* communities that are cut again, and what they contract to */
     SCORE_NODE = 48,
     TRACE_NODE = 40,
@@ -89,6 +90,21 @@ static uint64_t memory_held(void)
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+void rsi_memory_guard(const rs_store *store, const rs_work *work)
+{
+    enum { EDGE = 64, NODE = 128 };
+    uint64_t amply = 0;
+    for (size_t r = 0; r < rs_store_relation_count(store); r++) {
+        amply += rs_store_relation(store, r).edge_count * EDGE;
+    }
+    for (size_t t = 0; t < rs_store_type_count(store); t++) {
+        amply += (uint64_t)rs_store_type(store, t).node_count * NODE;
+    }
+    if (work->memory_bytes > 0 && work->memory_bytes < amply) {
+        (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    }
+}
+
 uint64_t rsi_memory_left(const rs_work *work)
 {
     (void)malloc_trim(0);
@@ -97,18 +113,24 @@ uint64_t rsi_memory_left(const rs_work *work)
     return work->memory_bytes == 0 ? 0 : left;
 }
 
-uint64_t rsi_plan_part(const rsi_plan *plan, uint64_t planned, uint64_t beside, const rs_work *work)
-{
-    if (plan->side_by_side) {
-        return planned;
-    }
-    uint64_t left = rsi_memory_left(work);
-    return left > beside ? left - beside : 1;
-}
-
 static uint64_t larger(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
+}
+
+uint64_t rsi_plan_network(const rsi_plan *plan, const rs_work *work)
+{
+    return plan->side_by_side ? plan->network_bytes : rsi_memory_left(work);
+}
+
+uint64_t rsi_plan_days(const rsi_plan *plan, const rs_work *work)
+{
+    if (plan->side_by_side) {
+        return plan->days_bytes;
+    }
+    uint64_t left = rsi_memory_left(work);
+    uint64_t rest = left > plan->beside_days ? left - plan->beside_days : 0;
+    return larger(rest, plan->days_bytes / ODDITY_SLICES);
 }
 
 static uint64_t detect_need(const sizes *s)
@@ -130,10 +152,16 @@ static uint64_t network_wish(const sizes *s)
     return network_least(s) + links + (s->between + 2) * links / 2;
 }
 
-static uint64_t oddity_least(const sizes *s)
+/* But for the busiest days. */
+static uint64_t oddity_need(const sizes *s)
 {
     return s->subjects * (ODDITY_SUBJECT + s->ends * ODDITY_SUBJECT_END) + s->nodes * 4 +
            s->uses * ODDITY_USE;
+}
+
+static uint64_t days_wish(const sizes *s)
+{
+    return s->edge_ends * ODDITY_EDGE;
 }
 
 static uint64_t score_need(const sizes *s)
@@ -146,10 +174,11 @@ rs_status rsi_plan_middle(const rsi_stages *stages, const rs_work *work, rsi_pla
 {
     sizes s = sizes_of(stages, work);
     uint64_t left = rsi_memory_left(work);
-    uint64_t least = larger(larger(detect_need(&s), network_least(&s)),
-                            larger(oddity_least(&s), score_need(&s)));
-    uint64_t oddity = oddity_least(&s) + s.edge_ends * ODDITY_EDGE;
-    uint64_t others = detect_need(&s) + oddity;
+    uint64_t aside = stages->evidence.link_count * sizeof(rs_link);
+    uint64_t bare = larger(detect_need(&s), oddity_need(&s) + days_wish(&s) / ODDITY_SLICES);
+    uint64_t least =
+        larger(larger(network_least(&s), score_need(&s)), bare > aside ? bare - aside : 0);
+    uint64_t others = detect_need(&s) + oddity_need(&s) + days_wish(&s);
     *plan = (rsi_plan){.side_by_side = true};
     if (left == 0) {
         return RS_OK;
@@ -165,8 +194,8 @@ rs_status rsi_plan_middle(const rsi_stages *stages, const rs_work *work, rsi_pla
     }
     plan->side_by_side = others + network_wish(&s) <= left;
     plan->network_bytes = left - others;
-    plan->oddity_bytes = s.edge_ends * ODDITY_EDGE;
-    plan->oddity_beside = oddity_least(&s);
+    plan->days_bytes = days_wish(&s);
+    plan->beside_days = oddity_need(&s);
     return RS_OK;
 }
 

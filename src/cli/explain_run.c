@@ -153,6 +153,22 @@ done:
     return status;
 }
 
+static rs_status read_names(rsi_why *why, rsi_traced *traced, rs_error *err)
+{
+    rs_status status = RS_OK;
+    for (size_t i = 0; i < 2 * why->node_count; i++) { /* all of them, and all once more */
+        rsi_traced_expect_place(traced, why->nodes[i % why->node_count].node);
+    }
+    for (size_t i = 0; i < why->node_count; i++) {
+        rsi_traced_expect_id(traced, why->nodes[i].node);
+    }
+    for (size_t i = 0; i < why->node_count; i++) {
+        RS_TRY(read_name(&why->nodes[i], traced, err));
+    }
+done:
+    return status;
+}
+
 static rs_status read_all(rsi_why *why, rsi_traced *traced, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -169,9 +185,7 @@ static rs_status read_all(rsi_why *why, rsi_traced *traced, rs_error *err)
     }
     RS_TRY(read_ties(why, traced, err));
     RS_TRY(rsi_why_gather(why, err));
-    for (size_t i = 0; i < why->node_count; i++) {
-        RS_TRY(read_name(&why->nodes[i], traced, err));
-    }
+    RS_TRY(read_names(why, traced, err));
 done:
     return status;
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/parallel.h"
+#include "base/spill.h"
 #include "base/try.h"
 #include "cli/budget.h"
 #include "cli/cli.h"
@@ -117,6 +118,7 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     rs_status status = RS_OK;
     uint64_t start = rsi_clock_us();
     RS_TRY(rsi_open_store(&stages->store, store_path, err));
+    rsi_memory_guard(stages->store, work);
     RS_TRY(rs_context(err, check_subjects(stages->store, err), "store \"%s\"", store_path));
     RS_TRY(check_as_of(stages->store, settings->graph.as_of, err));
     RS_TRY(rs_graph_open(&stages->graph, stages->store, &settings->graph, work, err));
@@ -229,7 +231,7 @@ static rs_status spread_risk(middle *m, rs_error *err)
     rsi_stages *stages = m->stages;
     uint64_t start = rsi_clock_us();
     rs_work work = m->each;
-    work.memory_bytes = rsi_plan_part(&m->plan, m->plan.network_bytes, 0, m->meter.work);
+    work.memory_bytes = rsi_plan_network(&m->plan, m->meter.work);
     RS_TRY(build_network(stages, &work, err));
     time_task(m, 1, "network", start);
     start = rsi_clock_us();
@@ -252,8 +254,7 @@ static rs_status count_oddity(middle *m, rs_error *err)
     uint64_t start = rsi_clock_us();
     rsi_trace *trace = m->stages->trace;
     rs_work work = m->each;
-    work.memory_bytes =
-        rsi_plan_part(&m->plan, m->plan.oddity_bytes, m->plan.oddity_beside, m->meter.work);
+    work.memory_bytes = rsi_plan_days(&m->plan, m->meter.work);
     rs_status status =
         rsi_oddity(m->stages->graph, m->stages->numbers, &work,
                    trace == NULL ? NULL : rsi_trace_column, trace, m->stages->oddity, err);
@@ -294,12 +295,44 @@ static middle middle_of(rsi_stages *stages, const rsi_settings *settings, const 
         .each = {.threads = work->threads, .folder = work->folder, .progress = report_shared}};
 }
 
-/* One task after the other where they do not fit side by side. */
-static rs_status run_tasks(middle *m, size_t count, rsi_task task, rs_error *err)
+/* ---- or one after the other
+ * ------------------------------------------------------------------------------- */
+
+static rs_status put_links_aside(rs_evidence *evidence, const rs_work *work, rsi_spill *file,
+                                 rs_error *err)
 {
-    rs_work work = *m->meter.work;
-    work.threads = m->plan.side_by_side ? work.threads : 1;
-    return rsi_parallel(&work, count, task, m, err);
+    rs_status status = RS_OK;
+    RS_TRY(rsi_spill_open_in(file, work->folder, err));
+    RS_TRY(rsi_spill_write(file, 0, evidence->links, evidence->link_count * sizeof(rs_link), err));
+    free(evidence->links);
+    evidence->links = NULL;
+done:
+    return status;
+}
+
+static rs_status bring_links_back(rs_evidence *evidence, const rsi_spill *file, rs_error *err)
+{
+    evidence->links = malloc((evidence->link_count + 1) * sizeof(rs_link));
+    if (evidence->links == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu links)", evidence->link_count);
+    }
+    return rsi_spill_read(file, 0, evidence->links, evidence->link_count * sizeof(rs_link), err);
+}
+
+/* Communities and oddity do without the links that the evidence's graph was made of: these lie in a
+ * file meanwhile. */
+static rs_status one_by_one(middle *m, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_spill aside = RSI_SPILL_NONE;
+    RS_TRY(spread_risk(m, err));
+    RS_TRY(put_links_aside(&m->stages->evidence, &m->each, &aside, err));
+    RS_TRY(find_communities(m, err));
+    RS_TRY(count_oddity(m, err));
+    RS_TRY(bring_links_back(&m->stages->evidence, &aside, err));
+done:
+    rsi_spill_close(&aside);
+    return status;
 }
 
 rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, const rs_work *work,
@@ -317,7 +350,7 @@ rs_status rsi_stages_middle(rsi_stages *stages, const rsi_settings *settings, co
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
         goto done;
     }
-    RS_TRY(run_tasks(&m, 3, middle_task, err));
+    RS_TRY(plan.side_by_side ? rsi_parallel(work, 3, middle_task, &m, err) : one_by_one(&m, err));
     for (size_t i = 0; i < sizeof m.timings / sizeof m.timings[0]; i++) {
         stages->timings[stages->timing_count++] = m.timings[i];
     }

@@ -34,6 +34,7 @@
 #include "base/fixed.h"
 #include "base/sort.h"
 #include "base/try.h"
+#include "evidence/night.h"
 #include "graph/internal.h"
 
 enum { CROWD_MAX = 256, TARGETS_MIN = 2, CHANCE = 20 };
@@ -135,36 +136,13 @@ static void seek(finder *f)
 /* ---- pairs -------------------------------------------------------------------------------------
  */
 
-static rs_status link_pair(const finder *f, const rsi_record *hits, size_t count,
-                           rsi_link_list *out, rs_error *err)
-{
-    rs_status status = RS_OK;
-    uint64_t sum = 0;
-    uint64_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t surprise = (uint32_t)hits[i].value;
-        sum += surprise;
-        most = surprise > most ? surprise : most;
-    }
-    uint64_t weight = ((sum - most) << 20) / (f->ln_all >> 12);
-    weight = weight < SUM_MAX ? weight : SUM_MAX;
-    for (size_t i = 0; i < count; i++) {
-        rs_link link = {.a = (uint32_t)(hits->key >> 32),
-                        .b = (uint32_t)hits->key,
-                        .thing = (uint32_t)(hits[i].value >> 32),
-                        .weight = (uint32_t)(weight / count),
-                        .users = 2};
-        RS_TRY(rsi_link_add(out, f->input, link, err));
-    }
-done:
-    return status;
-}
-
 /* Targets come in order, so a pair's hits stand by target once they are sorted by pair. */
 static rs_status link_round(finder *f, rsi_link_list *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    seek(f);
+    if (f->rounds > 1) { /* else all are counted already */
+        seek(f);
+    }
     f->hits = malloc((f->count + 1) * sizeof *f->hits);
     if (f->hits == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences)", f->count);
@@ -175,7 +153,7 @@ static rs_status link_round(finder *f, rsi_link_list *out, rs_error *err)
         for (end = i + 1; end < f->count && f->hits[end].key == f->hits[i].key; end++) {
         }
         if (end - i >= TARGETS_MIN) {
-            RS_TRY(link_pair(f, f->hits + i, end - i, out, err));
+            RS_TRY(rsi_link_hits(f->input, f->hits + i, end - i, SUM_MAX, out, err));
         }
     }
 done:
@@ -218,20 +196,6 @@ static uint64_t find_best(const finder *f, const rsi_link_list *list, uint64_t *
     return acting;
 }
 
-static size_t count_below(const uint64_t *sorted, size_t count, uint64_t x)
-{
-    size_t low = 0;
-    while (low < count) {
-        size_t middle = low + (count - low) / 2;
-        if (sorted[middle] < x) {
-            low = middle + 1;
-        } else {
-            count = middle;
-        }
-    }
-    return low;
-}
-
 static rs_status calibrate(const finder *f, rsi_link_list *list, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -245,7 +209,7 @@ static rs_status calibrate(const finder *f, rsi_link_list *list, rs_error *err)
     RS_TRY(rsi_sort_u64(best, subjects, NULL, err));
     for (size_t i = 0, end; i < list->count; i = end) {
         end = pair_end(list, i, &weight);
-        uint64_t as_much = subjects - count_below(best, subjects, weight);
+        uint64_t as_much = subjects - rsi_count_below(best, subjects, weight);
         uint64_t usual =
             ((uint64_t)rsi_ln_ratio_q32(acting, as_much) >> 12 << 20) / (f->ln_all >> 12);
         usual = usual < WEIGHT_MAX ? usual : WEIGHT_MAX;

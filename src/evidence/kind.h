@@ -11,6 +11,7 @@
 #ifndef RSI_EVIDENCE_KIND_H
 #define RSI_EVIDENCE_KIND_H
 
+#include "base/sort.h"
 #include "evidence/passes.h"
 #include "ringscope/evidence.h"
 
@@ -53,6 +54,8 @@ extern const rsi_kind rsi_same_window;
 extern const rsi_kind rsi_lockstep;
 extern const rsi_kind rsi_relay;
 extern const rsi_kind rsi_cycle;
+extern const rsi_kind rsi_burst;
+extern const rsi_kind rsi_fan_in;
 extern const rsi_kind rsi_co_action;
 
 /* Whether a relation ties a subject type to another one, so that it can be grouped by thing. */
@@ -65,6 +68,12 @@ bool rsi_is_timed_payment(const rs_graph *graph, const rs_relation_info *info);
  * appends nothing. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link link,
                                    rs_error *err);
+/* Link the pair behind `hits` (key: the pair, the smaller node high; value: target << 32 | surprise
+ * in Q20; one a target) through each of their targets: what all but the most surprising one say, in
+ * ln N and at most weight_max together, dealt to the targets alike. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_link_hits(const rsi_kind_input *input, const rsi_record *hits,
+                                    size_t count, uint64_t weight_max, rsi_link_list *out,
+                                    rs_error *err);
 RS_MUST_USE rs_status rsi_hub_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t thing,
                                   uint32_t user_count, rs_error *err);
 void rsi_link_list_free(rsi_link_list *list);

@@ -5,7 +5,8 @@
  * threads. They are sorted by a counting sort by their smaller end, and there where they lie.
  *
  * Memory: who uses which thing (12 bytes a thing, 8 a use, twice as much for a moment) and the
- * links (28 bytes, twice as much while they are sorted) stay. Events in time (64 bytes each) stay
+ * links (28 bytes, twice as much while they are sorted) stay. Events in time (72 bytes each, with
+ * the passes and pairs that are found in them) stay
  * for whoever wants them, where the budget has room for those of all relations at once; else
  * relations follow one another, those in time first, and leave none.
  *
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fixed.h"
 #include "base/parallel.h"
 #include "base/sort_entries.h"
 #include "base/try.h"
@@ -22,7 +24,7 @@
 
 static const rsi_kind *const kinds[] = {&rsi_shared_thing, &rsi_shared_place, &rsi_same_window,
                                         &rsi_lockstep,     &rsi_relay,        &rsi_cycle,
-                                        &rsi_co_action};
+                                        &rsi_burst,        &rsi_fan_in,       &rsi_co_action};
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 size_t rs_evidence_kind_count(void)
@@ -69,6 +71,32 @@ rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link
     link.relation = input->relation;
     list->links[list->count++] = link;
     return RS_OK;
+}
+
+rs_status rsi_link_hits(const rsi_kind_input *input, const rsi_record *hits, size_t count,
+                        uint64_t weight_max, rsi_link_list *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint64_t sum = 0;
+    uint64_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t surprise = (uint32_t)hits[i].value;
+        sum += surprise;
+        most = surprise > most ? surprise : most;
+    }
+    uint64_t weight =
+        ((sum - most) << 20) / (rsi_ln_q32(rs_graph_subject_count(input->graph)) >> 12);
+    weight = weight < weight_max ? weight : weight_max;
+    for (size_t i = 0; i < count; i++) {
+        rs_link link = {.a = (uint32_t)(hits->key >> 32),
+                        .b = (uint32_t)hits->key,
+                        .thing = (uint32_t)(hits[i].value >> 32),
+                        .weight = (uint32_t)(weight / count),
+                        .users = 2};
+        RS_TRY(rsi_link_add(out, input, link, err));
+    }
+done:
+    return status;
 }
 
 rs_status rsi_hub_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t thing,
@@ -262,7 +290,7 @@ static void order_relations(const search *s)
 /* What all relations at once may need, links included: 0 for none of either sort. */
 static uint64_t most_bytes(const search *s)
 {
-    enum { TIMED = 64, TIED = 56 };
+    enum { TIMED = 72, TIED = 56 };
     uint64_t most = 0;
     for (size_t r = 0; r < s->out->relation_count; r++) {
         rs_relation_info info = rs_store_relation(rs_graph_store(s->graph), r);

@@ -232,32 +232,6 @@ static size_t one_each(rsi_record *hits, size_t count)
     return kept;
 }
 
-/* What all but the most surprising one say, in ln N, dealt to the targets alike. */
-static rs_status link_pair(const finder *f, const rsi_record *hits, size_t count,
-                           rsi_link_list *out, rs_error *err)
-{
-    rs_status status = RS_OK;
-    uint64_t sum = 0;
-    uint64_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t surprise = (uint32_t)hits[i].value;
-        sum += surprise;
-        most = surprise > most ? surprise : most;
-    }
-    uint64_t weight = ((sum - most) << 20) / (f->ln_all >> 12);
-    weight = weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
-    for (size_t i = 0; i < count; i++) {
-        rs_link link = {.a = (uint32_t)(hits->key >> 32),
-                        .b = (uint32_t)hits->key,
-                        .thing = (uint32_t)(hits[i].value >> 32),
-                        .weight = (uint32_t)(weight / count),
-                        .users = 2};
-        RS_TRY(rsi_link_add(out, f->input, link, err));
-    }
-done:
-    return status;
-}
-
 static rs_status link_round(finder *f, rsi_link_list *out, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -267,7 +241,7 @@ static rs_status link_round(finder *f, rsi_link_list *out, rs_error *err)
         }
         size_t count = end - i < TARGETS_MIN ? 0 : one_each(f->hits + i, end - i);
         if (count >= TARGETS_MIN) {
-            RS_TRY(link_pair(f, f->hits + i, count, out, err));
+            RS_TRY(rsi_link_hits(f->input, f->hits + i, count, WEIGHT_MAX, out, err));
         }
     }
 done:

@@ -30,6 +30,7 @@
 #include "base/parallel.h"
 #include "base/sort.h"
 #include "base/try.h"
+#include "evidence/night.h"
 
 enum { REACH = 64, EACH_MAX = 8, BLOCK = 1 << 13, GAP_MIN_S = 60, HABITS_MAX = 4096 };
 #define COUNT_MAX    (UINT32_C(1) << 31)
@@ -69,20 +70,6 @@ done:
     return status;
 }
 
-/* The number of amounts below x. */
-static size_t below(const seeker *s, uint64_t x)
-{
-    const uint64_t *at = s->amounts;
-    size_t left = s->amount_count;
-    while (left > 0) {
-        size_t half = left / 2;
-        bool right = at[half] < x;
-        at += right ? half + 1 : 0;
-        left = right ? left - half - 1 : half;
-    }
-    return (size_t)(at - s->amounts);
-}
-
 /* ---- one account
  * --------------------------------------------------------------------------------- */
 
@@ -116,7 +103,8 @@ static uint64_t habit(const rs_event *outs, size_t count, int64_t low, int64_t h
 static uint64_t surprise_of(const seeker *s, const rs_event *outs, size_t count, const rs_event *in,
                             const rs_event *out)
 {
-    uint64_t alike = below(s, (uint64_t)in->amount + 1) - below(s, (uint64_t)out->amount);
+    uint64_t alike = rsi_count_below(s->amounts, s->amount_count, (uint64_t)in->amount + 1) -
+                     rsi_count_below(s->amounts, s->amount_count, (uint64_t)out->amount);
     uint64_t share = ((alike > 1 ? alike - 1 : 1) << 32) / s->amount_count;
     uint64_t usual = (uint64_t)(count < COUNT_MAX ? count : COUNT_MAX) * share +
                      (habit(outs, count, out->amount, in->amount) << 32);
@@ -270,10 +258,10 @@ static rs_status calibrate(seeker *s, rsi_passes *passes, rs_error *err)
     size_t all = s->amount_count;
     size_t count = best_of_each(s, passes);
     RS_TRY(rsi_sort_u64(s->amounts, count, NULL, err));
-    s->amount_count = count; /* what below() searches */
+    s->amount_count = count; /* what is searched */
     for (size_t i = 0; i < passes->count; i++) {
         rsi_pass *pass = &passes->passes[i];
-        uint64_t as_large = count - below(s, pass->surprise);
+        uint64_t as_large = count - rsi_count_below(s->amounts, s->amount_count, pass->surprise);
         uint64_t usual = (uint64_t)rsi_ln_ratio_q32(all, as_large > 0 ? as_large : 1) >> 12;
         pass->surprise = (uint32_t)(usual < pass->surprise ? usual : pass->surprise);
     }

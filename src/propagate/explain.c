@@ -137,14 +137,15 @@ static rs_status push_one(rsi_near *near, waiting *queue, uint32_t entry, rsi_u1
     return RS_OK;
 }
 
-/* Announce the rows that are next, so that they are read while others are worked on. */
+/* Announce the rows that are next, so that they are read while others are worked on: twice, since
+ * the view may first have to learn where a row is. */
 static void expect_rows(rsi_near *near, const waiting *queue)
 {
-    enum { NEXT = 15 };
+    enum { NEXT = 31, TIMES = 2 };
     for (uint32_t i = 0; i < NEXT && i < queue->count; i++) {
         rsi_near_node *next = &near->nodes[queue->entries[i]];
-        if (!next->expected && !next->opened && near->view->expect != NULL) {
-            next->expected = true;
+        if (next->expected < TIMES && !next->opened && near->view->expect != NULL) {
+            next->expected++;
             near->view->expect(near->view->context, next->node);
         }
     }

@@ -19,7 +19,7 @@
 typedef struct rsi_near_node {
     uint32_t node;
     bool opened;       /* its row is here, and with it risk and seed */
-    bool expected;     /* its row was announced */
+    uint8_t expected;  /* how often its row was announced */
     uint8_t hops;      /* for paths.c: fewest links of a way found so far */
     uint8_t bits;      /* |risk| < 2^bits, and at least half of that where it is not 0 */
     uint64_t estimate; /* g, units of 2^-unit_bits of the push */

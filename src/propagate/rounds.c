@@ -5,10 +5,11 @@
  *     keep = gain <A step,A step> / <step,A step> - 1                step = rest + keep step
  * One pass over the links (gather) and one over the nodes (move) a round.
  *
- * The direction is rounded to 31 bits and a common power of two before it is used, for level and
+ * The direction is rounded to 15 bits and a common power of two before it is used, for level and
  * for rest alike. So the two stay consistent whatever the rounding, what a direction leaves out the
- * next ones see, and the array that is read at random has 4 bytes a node. `gain` is the minimiser
- * along the rounded direction, so that the error <e,A e> falls in every round.
+ * next ones see, and the array that is read at random has 2 bytes a node. Rounds are no more for
+ * it: with 31, 16 or 13 bits ten million rows took 16. `gain` is the minimiser along the rounded
+ * direction, so that the error <e,A e> falls in every round.
  *
  * Invariant  rest = (D+g)^-1/2 q - A level, but for `slack` units
  * Bound      |error of p| <= ||residual of p||_2 / (1 - damping), for no eigenvalue of S exceeds 1,
@@ -25,11 +26,13 @@
 #include "base/try.h"
 #include "propagate/spread.h"
 
-#define STEP_BITS 30 /* |step| <= 2^30, so that a sum of 2^33 products fits */
-#define FINE_MAX  16
-#define ROOM_BITS 60        /* of arriving, with its finer units */
-#define COARSE    (1 << 16) /* a direction this small was rounded for a larger one: start afresh */
-#define AHEAD     32        /* links between asking for a neighbour's step and using it */
+#define STEP_BITS  14 /* |step| <= 2^14, so that a sum of 2^49 products fits */
+#define REST_BITS  30 /* of what is summed of the residual */
+#define IMAGE_FINE 16 /* bits of A step, where it is summed, beyond the units of step */
+#define FINE_MAX   16
+#define ROOM_BITS  60       /* of arriving, with its finer units */
+#define COARSE     (1 << 6) /* a direction this small was rounded for a larger one: start afresh */
+#define AHEAD      32       /* links between asking for a neighbour's step and using it */
 #define SIZE_MOST                                                                                  \
     (UINT64_C(1) << 60) /* no |rest| or |level| comes near it, see size_bits in spread.c */
 #define ONE (UINT64_C(1) << 32)
@@ -37,11 +40,11 @@
 /* ---- one node
  * -------------------------------------------------------------------------------------- */
 
-/* Sum of weight * step over a row that cannot exceed 63 bits: d < 2^33. */
+/* Sum of weight * step over a row that cannot exceed 63 bits: d < 2^49. */
 static int64_t row_narrow(const rsi_spread *s, const rsi_row *row)
 {
     const uint32_t *to = row->to, *weight = row->weight;
-    const int32_t *step = s->step;
+    const int16_t *step = s->step;
     size_t last = row->ahead - 1; /* for an empty row never used */
     int64_t sum = 0;
     for (size_t i = 0; i < row->count; i++) {
@@ -65,12 +68,12 @@ static int64_t arriving_at(const rsi_spread *s, uint32_t v, const rsi_row *row)
 {
     rsi_passing passing = s->passing[v];
     unsigned halvings = passing.halvings;
-    if (halvings >= 64 - 33) {
+    if (halvings >= STEP_BITS + 1) {
         rsi_i128 product = (rsi_i128)row_narrow(s, row) * (int64_t)passing.mantissa;
         return (int64_t)rsi_shift_down(product, 119 - halvings - s->step_shift - s->fine);
     }
-    /* |sum| <= d 2^30 < 2^(94 - halvings): drop what is below 2^-39 of a unit of the step. */
-    unsigned drop = halvings < 24 ? 24 - halvings : 0;
+    /* |sum| <= d 2^14 < 2^(78 - halvings): drop what is below 2^-55 of a unit of the step. */
+    unsigned drop = halvings < 8 ? 8 - halvings : 0;
     rsi_i128 sum = row_wide(s, row) >> drop;
     return (int64_t)rsi_shift_down(sum * (int64_t)passing.mantissa,
                                    119 - halvings - s->step_shift - s->fine - drop);
@@ -84,7 +87,8 @@ static int64_t load_of(const rsi_spread *s, uint32_t v)
 static void gather_node(rsi_spread *s, uint32_t v, const rsi_row *row, rsi_finding *found)
 {
     int64_t arriving = arriving_at(s, v, row), step = s->step[v];
-    int64_t image = step - (int64_t)rsi_shift_down(arriving, s->step_shift + s->fine);
+    int64_t image = step * (1 << IMAGE_FINE) -
+                    (int64_t)rsi_shift_down(arriving, s->step_shift + s->fine - IMAGE_FINE);
     rsi_i128 load = load_of(s, v);
     s->arriving[v] = arriving;
     found->step_image += load * (step * image);
@@ -98,7 +102,7 @@ static void turn_node(rsi_spread *s, uint32_t v, int64_t rest, int64_t next, rsi
     int64_t part = (int64_t)rsi_shift_down(rest, s->rest_shift);
     uint64_t rest_size = (uint64_t)llabs(rest), step_size = (uint64_t)llabs(step);
     rsi_i128 load = load_of(s, v);
-    s->step[v] = (int32_t)step;
+    s->step[v] = (int16_t)step;
     found->rest_max = rest_size > found->rest_max ? rest_size : found->rest_max;
     found->step_max = step_size > found->step_max ? step_size : found->step_max;
     found->rest_rest += load * (part * part);
@@ -233,9 +237,9 @@ static bool choose_step(rsi_spread *s, const rsi_finding *before, const rsi_find
         return false; /* nothing but rounding is left */
     }
     uint64_t step_size = before->step_max << s->step_shift;
-    s->gain =
-        ratio(before->rest_step, gathered->step_image, (int)s->rest_shift - (int)s->step_shift);
-    uint64_t growth = ratio(gathered->image_image, gathered->step_image, 0);
+    s->gain = ratio(before->rest_step, gathered->step_image,
+                    (int)s->rest_shift - (int)s->step_shift + IMAGE_FINE);
+    uint64_t growth = ratio(gathered->image_image, gathered->step_image, -IMAGE_FINE);
     rsi_u128 keep = (rsi_u128)s->gain * growth >> 32;
     s->keep = keep < ONE ? 0 : keep - ONE < ONE << 20 ? (uint64_t)keep - ONE : ONE << 20;
     /* No row of damping (D+g)^-1 W sums to more than 1. */
@@ -247,7 +251,7 @@ static bool choose_step(rsi_spread *s, const rsi_finding *before, const rsi_find
         next_size = rest_size;
     }
     s->next_shift = shift_for((uint64_t)next_size, STEP_BITS);
-    s->rest_shift = shift_for((uint64_t)rest_size, STEP_BITS);
+    s->rest_shift = shift_for((uint64_t)rest_size, REST_BITS);
     return true;
 }
 
@@ -267,7 +271,8 @@ static rs_status sharpen(rsi_spread *s, const rs_work *work, rsi_finding *found,
     if (found->step_max >= COARSE || s->next_shift == 0) {
         return RS_OK;
     }
-    s->rest_shift = s->next_shift = shift_for(found->rest_max, STEP_BITS);
+    s->rest_shift = shift_for(found->rest_max, REST_BITS);
+    s->next_shift = shift_for(found->rest_max, STEP_BITS);
     return run(s, start_task, work, found, err);
 }
 
@@ -299,7 +304,8 @@ rs_status rsi_spread_rounds(rsi_spread *s, uint64_t rest_max, const rs_work *wor
     rsi_finding found;
     rsi_u128 slack_parts = 0;
     bool stuck = false;
-    s->rest_shift = s->next_shift = shift_for(rest_max, STEP_BITS);
+    s->rest_shift = shift_for(rest_max, REST_BITS);
+    s->next_shift = shift_for(rest_max, STEP_BITS);
     s->slack = 1;
     RS_TRY(run(s, start_task, work, &found, err));
     rsi_u128 bound = error_bound(s, &found);

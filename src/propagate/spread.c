@@ -5,7 +5,7 @@
  *
  * Width    units of 2^-fraction, chosen so that what bounds every y and every residual stays below
  *          2^59 (size_bits)
- * Memory   32 bytes and a bit a node, and a window a thread; y lives in the caller's array of risks
+ * Memory   30 bytes and a bit a node, and a window a thread; y lives in the caller's array of risks
  * Cost     one search over the links that seeds reach, then rounds; at most
  *          ln(2 sqrt(k) ||q|| / (tolerance (1-damping))) / ln((sqrt(k) + 1) / (sqrt(k) - 1)) of
  * them with k = (1+damping) / (1-damping), on large graphs about half as many
@@ -28,7 +28,7 @@
 #define LOAD_BITS    26
 #define TOTAL_BITS   62 /* of the sum of loads: times two numbers of 31 bits it fits 126 */
 
-static_assert(sizeof(rsi_passing) == 8 && sizeof(rsi_load) == 4, "32 bytes a node in all");
+static_assert(sizeof(rsi_passing) == 8 && sizeof(rsi_load) == 4, "30 bytes a node in all");
 
 /* ---- before the rounds
  * ------------------------------------------------------------------------------ */
@@ -237,7 +237,7 @@ static rs_status spread_linked(rsi_spread *s, const rs_spread_options *options, 
     RS_TRY(make_windows(s, work, err));
     RS_TRY(allocate(s, err));
     rsi_spread_cut(s);
-    RS_TRY(rsi_spread_reach(s, work, (uint32_t *)s->step, err));
+    RS_TRY(rsi_spread_reach(s, work, (uint32_t *)s->arriving, err));
     RS_TRY(rsi_parallel(work, s->task_count, measure_task, s, err));
     RS_TRY(plan(s, options, seed_square, err));
     RS_TRY(rsi_parallel(work, s->task_count, set_task, s, err));

@@ -37,8 +37,8 @@ typedef struct rsi_finding {
     rsi_i128 rest_rest; /* sum of d rest^2, in units of 4^rest_shift */
     rsi_i128
         rest_step; /* sum of d rest step, in units of 2^(rest_shift + step_shift), next round's */
-    rsi_i128 step_image;  /* gathering: sum of d step A step, in units of 4^step_shift */
-    rsi_i128 image_image; /* sum of d (A step)^2, the same */
+    rsi_i128 step_image;  /* gathering: sum of d step A step, in units of 4^step_shift 2^-16 */
+    rsi_i128 image_image; /* sum of d (A step)^2, in units of 4^step_shift 2^-32 */
 } rsi_finding;
 
 /* One spread. Arrays have an entry a node; only those of reached nodes are ever used. */
@@ -50,7 +50,7 @@ typedef struct rsi_spread {
     int64_t *level;    /* y; the caller's array of risks */
     int64_t *rest;     /* the residual of y */
     int64_t *arriving; /* damping (D+g)^-1 W step */
-    int32_t *step;     /* the direction of this round, in units of 2^step_shift */
+    int16_t *step;     /* the direction of this round, in units of 2^step_shift */
     rsi_passing *passing;
     rsi_load *load;
     uint64_t *reached;   /* a bit a node: linked, and in one piece with a seed */

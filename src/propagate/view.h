@@ -41,7 +41,8 @@ typedef struct rsi_view {
     uint32_t node_count;
     /* Lent until the next row is asked for. */
     rs_status (*row)(void *context, uint32_t node, rsi_view_row *out, rs_error *err);
-    /* This row will be asked for soon; NULL where it makes no difference. */
+    /* This row will be asked for soon; said twice, some time between. NULL where it makes no
+     * difference. */
     void (*expect)(void *context, uint32_t node);
 } rsi_view;
 

@@ -74,7 +74,8 @@ RS_MUST_USE rs_status rsi_pages_key(rsi_pages *pages, uint32_t section, size_t n
 /* A page with at least `columns` columns, or RS_ECORRUPT. Lent until the next call. */
 RS_MUST_USE rs_status rsi_pages_get(rsi_pages *pages, uint32_t section, size_t number,
                                     size_t columns, const rsi_page **page, rs_error *err);
-/* The page will be asked for soon. */
+/* The page will be asked for soon. Said once, the head of its sheet is read in the meantime, which
+ * tells where it is; said again, the page. */
 void rsi_pages_expect(rsi_pages *pages, uint32_t section, size_t number);
 /* Fail because a page holds what it cannot. */
 RS_MUST_USE rs_status rsi_pages_damaged(const rsi_pages *pages, uint32_t section, size_t number,

@@ -46,6 +46,7 @@ struct rsi_pages {
     rsi_buffer bytes;
     kept slots[RSI_PAGES_KEPT];
     sheet *sheets[RSI_SHEETS_KEPT]; /* NULL: none yet */
+    size_t asked[RSI_SHEETS_KEPT];  /* whose head was announced: its number + 1 */
 };
 
 /* Where a page is: its sheet, and its place in that. */
@@ -266,6 +267,12 @@ rs_status rsi_pages_key(rsi_pages *pages, uint32_t number, size_t page, uint64_t
     return status;
 }
 
+static void will_need(const rsi_pages *pages, size_t block, size_t offset, size_t length)
+{
+    (void)posix_fadvise(pages->file.descriptor, (off_t)(pages->file.blocks[block].offset + offset),
+                        (off_t)length, POSIX_FADV_WILLNEED);
+}
+
 void rsi_pages_expect(rsi_pages *pages, uint32_t number, size_t page)
 {
     const section *found = find_section(pages, number);
@@ -276,12 +283,16 @@ void rsi_pages_expect(rsi_pages *pages, uint32_t number, size_t page)
     }
     place where = find_place(found, page);
     uint64_t id = (uint64_t)where.sheet * RSI_PAGES_OF_SHEET + where.at;
-    if (pages->slots[id % RSI_PAGES_KEPT].page != id + 1 &&
-        get_sheet(pages, where, &head, &ignored) == RS_OK) {
-        (void)posix_fadvise(
-            pages->file.descriptor,
-            (off_t)(pages->file.blocks[where.sheet].offset + head->offsets[where.at]),
-            head->entries[where.at].length, POSIX_FADV_WILLNEED);
+    size_t *asked = &pages->asked[where.sheet % RSI_SHEETS_KEPT];
+    const sheet *known = pages->sheets[where.sheet % RSI_SHEETS_KEPT];
+    if (pages->slots[id % RSI_PAGES_KEPT].page == id + 1) {
+        return;
+    }
+    if ((known == NULL || known->number != where.sheet + 1) && *asked != where.sheet + 1) {
+        *asked = where.sheet + 1;
+        will_need(pages, where.sheet, 0, where.of * RSI_PAGE_ENTRY_BYTES);
+    } else if (get_sheet(pages, where, &head, &ignored) == RS_OK) {
+        will_need(pages, where.sheet, head->offsets[where.at], head->entries[where.at].length);
     }
 }
 

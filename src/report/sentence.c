@@ -29,6 +29,9 @@ templates[] = {
      "%M are tied by acting on the same targets that few others act on: %c %[target|targets]"},
     {"relay", "%M are on ways on which money is passed on within days, nearly whole, to %c "
               "%[account|accounts]"},
+    {"burst", "%M are tied by payments again and again within a short while, to %c "
+              "%[account|accounts]"},
+    {"fan_in", "%M are tied by paying %c %[account|accounts] and nobody else"},
     {"cycle", "%M sent money round that came back within days, nearly whole"},
     {"identity", "%M %{is|are} tied by %c verified %t"},
     {"known_members", "%M %{is|are} on the blacklist"},

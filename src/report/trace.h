@@ -56,7 +56,8 @@ enum {
     RSI_TRACE_ODD_HEAD = 8,
 };
 
-/* What identifies both files: the run, and so all that it was made from. */
+/* What identifies both files: the run, and so all that it was made from, and how many kinds of
+ * evidence its links could be of, which their codes are made with. */
 uint64_t rsi_trace_identity(const rs_run_id *id);
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -149,6 +150,10 @@ const char *rsi_traced_type(const rsi_traced *traced, uint32_t node);
 /* RS_NO_NODE where the run had no such node, or found nothing of it: a thing without a risk. */
 RS_MUST_USE rs_status rsi_traced_find(rsi_traced *traced, rs_text type, rs_text id, uint32_t *node,
                                       rs_error *err);
+/* The names of many nodes will be asked for, one after the other: the system may read them at once.
+ * First for all of them where names are, then what is there. */
+void rsi_traced_expect_place(rsi_traced *traced, uint32_t node);
+void rsi_traced_expect_id(rsi_traced *traced, uint32_t node);
 /* Lent until the next call. */
 RS_MUST_USE rs_status rsi_traced_id(rsi_traced *traced, uint32_t node, rs_text *id, rs_error *err);
 RS_MUST_USE rs_status rsi_traced_finding_of(rsi_traced *traced, uint32_t node,

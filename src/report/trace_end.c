@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "base/try.h"
 #include "report/report.h"
 #include "report/trace_internal.h"
@@ -205,20 +206,9 @@ done:
     return status;
 }
 
-typedef struct member {
-    uint32_t node;
-    uint32_t belongs; /* membership * 8 + role */
-} member;
-
-static int compare_members(const void *a, const void *b)
-{
-    uint32_t left = ((const member *)a)->node, right = ((const member *)b)->node;
-    return (left > right) - (left < right);
-}
-
 /* By node, as distances from the page's key: how it belongs to the ring that it is said to be of.
  */
-static rs_status put_members(rsi_trace *trace, const member *members, size_t member_count,
+static rs_status put_members(rsi_trace *trace, const rsi_record *members, size_t member_count,
                              rs_error *err)
 {
     rs_status status = RS_OK;
@@ -227,18 +217,19 @@ static rs_status put_members(rsi_trace *trace, const member *members, size_t mem
         uint64_t nodes[RSI_TRACE_PAGE], belongs[RSI_TRACE_PAGE];
         count = member_count - m < RSI_TRACE_PAGE ? member_count - m : RSI_TRACE_PAGE;
         for (size_t i = 0; i < count; i++) {
-            nodes[i] = members[m + i].node - members[m + i - (i > 0)].node;
-            belongs[i] = members[m + i].belongs;
+            nodes[i] = members[m + i].key - members[m + i - (i > 0)].key;
+            belongs[i] = members[m + i].value;
         }
         RS_TRY(rsi_page_column(trace->network, nodes, count, err));
         RS_TRY(rsi_page_column(trace->network, belongs, count, err));
-        RS_TRY(rsi_page_end(trace->network, members[m].node, err));
+        RS_TRY(rsi_page_end(trace->network, members[m].key, err));
     }
 done:
     return status;
 }
 
-static size_t gather_members(const rs_findings *findings, size_t rings, member *members)
+/* Each of its node, by which they are found, and membership * 8 + role. */
+static size_t gather_members(const rs_findings *findings, size_t rings, rsi_record *members)
 {
     size_t count = 0;
     for (size_t r = 0; r < rings; r++) {
@@ -246,8 +237,8 @@ static size_t gather_members(const rs_findings *findings, size_t rings, member *
         for (size_t i = ring->member_first; i < ring->member_first + ring->member_count; i++) {
             const rs_ring_member *one = &findings->members[i];
             if (findings->nodes[one->node].ring == r) {
-                members[count++] = (member){.node = one->node,
-                                            .belongs = one->membership * 8 + (uint32_t)one->role};
+                members[count++] = (rsi_record){.key = one->node,
+                                                .value = one->membership * 8 + (uint32_t)one->role};
             }
         }
     }
@@ -263,7 +254,7 @@ rs_status rsi_trace_put_rings(rsi_trace *trace, const rsi_trace_end *end, rs_err
         member_count += end->findings->rings[r].member_count;
     }
     ring_at *rings = calloc(count + 1, sizeof(ring_at));
-    member *members = calloc(member_count + 1, sizeof *members);
+    rsi_record *members = calloc(member_count + 1, sizeof *members);
     if (rings == NULL || members == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu members of rings)", member_count);
         goto done;
@@ -273,7 +264,7 @@ rs_status rsi_trace_put_rings(rsi_trace *trace, const rsi_trace_end *end, rs_err
     }
     qsort(rings, count, sizeof(ring_at), compare_rings);
     member_count = gather_members(end->findings, count, members);
-    qsort(members, member_count, sizeof *members, compare_members);
+    RS_TRY(rsi_sort_records(members, member_count, NULL, err));
     RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_RINGS, err));
     RS_TRY(put_rings(trace, rings, count, err));
     RS_TRY(put_members(trace, members, member_count, err));
@@ -365,38 +356,64 @@ typedef struct singles {
     uint32_t *events;
 } singles;
 
+/* Which things of a type show a risk, a bit each, by their numbers in the store. */
+static rs_status find_told(const rsi_trace *trace, size_t type, const rs_findings *findings,
+                           uint8_t **out, rs_error *err)
+{
+    const rs_graph *graph = trace->graph;
+    uint32_t count = rs_store_type(rs_graph_store(graph), type).node_count;
+    uint8_t *told = calloc((size_t)count / 8 + 1, 1);
+    if (told == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%u things)", count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t node = rs_graph_node(graph, type, i);
+        bool shows = node != RS_NO_NODE && findings->nodes[node].risk >= RSI_TRACE_TOLD;
+        told[i / 8] |= (uint8_t)(shows << i % 8);
+    }
+    *out = told;
+    return RS_OK;
+}
+
 static rs_status read_singles(const rsi_trace *trace, size_t relation, const rsi_trace_end *end,
                               singles *out, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_scan *scan = NULL;
+    uint8_t *told = NULL;
     rs_edges run = {0};
     const rs_graph *graph = trace->graph;
-    rs_relation_info info = rs_store_relation(rs_graph_store(graph), relation);
+    const rs_store *store = rs_graph_store(graph);
+    rs_relation_info info = rs_store_relation(store, relation);
     uint32_t subjects = rs_graph_subject_count(graph), nodes = rs_graph_node_count(graph);
     int64_t as_of = rs_graph_as_of(graph);
+    bool from_subject = rs_store_type(store, info.src_type).subject;
+    size_t of_users = from_subject ? info.src_type : info.dst_type;
+    size_t of_things = from_subject ? info.dst_type : info.src_type;
     memset(out->user, 0xff, (size_t)(nodes - subjects) * sizeof *out->user);
     memset(out->events, 0, (size_t)(nodes - subjects) * sizeof *out->events);
-    if (info.kind != RS_KIND_SHARED && info.kind != RS_KIND_IDENTITY) {
+    if ((info.kind != RS_KIND_SHARED && info.kind != RS_KIND_IDENTITY) ||
+        rs_store_type(store, info.dst_type).subject == from_subject) {
         return RS_OK;
     }
-    RS_TRY(rs_scan_open(&scan, rs_graph_store(graph), relation, RS_SCAN_TIME, err));
+    RS_TRY(find_told(trace, of_things, end->findings, &told, err));
+    RS_TRY(rs_scan_open(&scan, store, relation, RS_SCAN_TIME, err));
     do {
         RS_TRY(rs_scan_next(scan, &run, err));
+        const uint32_t *things = from_subject ? run.dst : run.src;
+        const uint32_t *users = from_subject ? run.src : run.dst;
         for (size_t i = 0; i < run.count; i++) {
-            uint32_t one = rs_graph_node(graph, info.src_type, run.src[i]);
-            uint32_t other = rs_graph_node(graph, info.dst_type, run.dst[i]);
-            uint32_t user = one < other ? one : other, thing = one < other ? other : one;
             bool there = run.time == NULL || run.time[i] == RS_NO_TIME || run.time[i] <= as_of;
-            if (there && user < subjects && thing >= subjects && thing < nodes &&
-                end->findings->nodes[thing].risk >= RSI_TRACE_TOLD) {
-                out->user[thing - subjects] = user;
-                out->events[thing - subjects]++;
+            if (there && told[things[i] / 8] >> things[i] % 8 & 1) {
+                uint32_t thing = rs_graph_node(graph, of_things, things[i]) - subjects;
+                out->user[thing] = rs_graph_node(graph, of_users, users[i]);
+                out->events[thing]++;
             }
         }
     } while (run.count > 0);
 done:
     rs_scan_close(scan);
+    free(told);
     return status;
 }
 

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,6 +166,21 @@ rs_status rsi_traced_line_of(rsi_traced *traced, uint32_t node, const rsi_traced
     return status;
 }
 
+void rsi_traced_expect_place(rsi_traced *traced, uint32_t node)
+{
+    rsi_pages_expect(traced->network, RSI_TRACE_LINES, node / RSI_RISKS_PIECE / RSI_TRACE_PAGE);
+}
+
+void rsi_traced_expect_id(rsi_traced *traced, uint32_t node)
+{
+    rs_error ignored;
+    piece_place where;
+    if (find_piece(traced, node / RSI_RISKS_PIECE, &where, &ignored) == RS_OK) {
+        (void)posix_fadvise(traced->risks, (off_t)where.start, (off_t)where.length,
+                            POSIX_FADV_WILLNEED);
+    }
+}
+
 /* ---- names beside ---------------------------------------------------------------------------- */
 
 typedef struct named {
@@ -272,16 +288,37 @@ static int look_through(const rsi_traced_piece *piece, rs_node_range range, cons
     return *node != RS_NO_NODE || (before > 0 && behind > 0) ? 0 : before > 0 ? 1 : -1;
 }
 
-/* The wanted id among a range's lines. The first guess is near; the next ones leap towards it. */
+/* Where the wanted id stands, reckoned from a line of the piece at hand: hashes are spread so
+ * evenly that a distance of n nodes is wrong by the root of n. */
+static size_t guess_from(const rsi_traced_piece *piece, rs_node_range range,
+                         const id_search *wanted, size_t low, size_t high)
+{
+    size_t i = 0;
+    while (piece->lines[i].node - range.first >= range.count) {
+        i++;
+    }
+    rs_text id = piece->lines[i].id;
+    uint64_t here = rsi_hash_128(id.bytes, id.length, wanted->seed).high;
+    bool later = wanted->hash.high > here;
+    uint64_t apart = later ? wanted->hash.high - here : here - wanted->hash.high;
+    uint64_t nodes = (uint64_t)(((unsigned __int128)apart * range.count) >> 64);
+    uint64_t node = piece->lines[i].node;
+    node = later ? node + nodes : node - (nodes < node ? nodes : node);
+    size_t guess = (size_t)(node / RSI_RISKS_PIECE);
+    return guess < low ? low : guess > high ? high : guess;
+}
+
+/* The wanted id among a range's lines. A guess or two find it; halving ends what they do not. */
 static rs_status search_lines(rsi_traced *traced, rs_node_range range, const id_search *wanted,
                               uint32_t *node, rs_error *err)
 {
+    enum { GUESSES = 4 };
     rs_status status = RS_OK;
     uint64_t rank = (uint64_t)(((unsigned __int128)wanted->hash.high * range.count) >> 64);
     size_t low = range.first / RSI_RISKS_PIECE;
     size_t high = ((size_t)range.first + range.count - 1) / RSI_RISKS_PIECE; /* both may hold it */
-    size_t at = (size_t)((range.first + rank) / RSI_RISKS_PIECE), step = 1;
-    while (*node == RS_NO_NODE && low <= high) {
+    size_t at = (size_t)((range.first + rank) / RSI_RISKS_PIECE);
+    for (int guesses = 0; *node == RS_NO_NODE && low <= high; guesses++) {
         bool any = false;
         int order = 0;
         size_t probe = at;
@@ -289,20 +326,14 @@ static rs_status search_lines(rsi_traced *traced, rs_node_range range, const id_
             RS_TRY(get_piece(traced, probe, err));
             order = look_through(&traced->piece, range, wanted, node, &any);
         }
-        if (any && order == 0) {
-            break; /* found, or between two that stand there */
+        if ((any && order == 0) || (order <= 0 && at == low)) {
+            break; /* found, or between two that stand there, or before all */
         }
-        if (any && order > 0) {
-            low = probe + 1;
-            at = high - low < step || low > high ? high : low + step - 1;
-        } else if (at == 0 || at <= low) {
-            break; /* nothing is left before it */
-        } else {
-            high = at - 1;
-            at = high - low < step ? low : high - (step - 1);
+        *(order > 0 ? &low : &high) = order > 0 ? probe + 1 : at - 1;
+        at = low + (high - low) / 2;
+        if (any && guesses < GUESSES && low <= high) {
+            at = guess_from(&traced->piece, range, wanted, low, high);
         }
-        step *= 2;
-        at = low <= high && high - low < 4 ? low + (high - low) / 2 : at;
     }
 done:
     return status;

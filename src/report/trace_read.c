@@ -531,8 +531,9 @@ rs_status rsi_traced_odd(rsi_traced *traced, uint32_t subject, rs_odd_count *out
     rs_status status = RS_OK;
     const char *name = traced->column_names;
     *count = 0;
-    for (uint32_t c = 0; c < traced->column_count; c++) {
-        rsi_pages_expect(traced->counts, RSI_TRACE_ODD + c, subject / RSI_TRACE_ODD_PAGE);
+    for (uint32_t i = 0; i < 2 * traced->column_count; i++) { /* all of them, and all once more */
+        rsi_pages_expect(traced->counts, RSI_TRACE_ODD + i % traced->column_count,
+                         subject / RSI_TRACE_ODD_PAGE);
     }
     for (uint32_t c = 0; c < traced->column_count; c++) {
         rs_odd_count odd = {.decimals = (uint8_t)*name++};

@@ -22,7 +22,7 @@
 
 uint64_t rsi_trace_identity(const rs_run_id *id)
 {
-    return rsi_hash64(id->text, strlen(id->text), 0);
+    return rsi_hash64(id->text, strlen(id->text), rs_evidence_kind_count());
 }
 
 /* ---- the files ------------------------------------------------------------------------------- */

@@ -229,8 +229,9 @@ static rs_status walk_relations(walk *w, rsi_numbers *n, const rs_work *work, rs
 {
     rs_status status = RS_OK;
     RS_TRY(rs_work_report(work, "oddity", "relations", 0, n->count, err));
-    if (work != NULL) { /* each of those that are read side by side has its part */
-        n->quiet.memory_bytes = work->memory_bytes / rsi_parallel_workers(work);
+    if (work != NULL && work->memory_bytes > 0) { /* of those side by side each has its part */
+        uint64_t part = work->memory_bytes / rsi_parallel_workers(work);
+        n->quiet.memory_bytes = part > 0 ? part : 1; /* 0 would be no limit */
     }
     RS_TRY(rsi_parallel(work, n->count, read_relation, n, err));
     for (size_t r = 0; r < n->count; r++) {

@@ -425,9 +425,14 @@ typedef struct map_state {
     map_job *jobs;
 } map_state;
 
+static inline uint32_t *place_of(const rsi_batch_type_state *type, uint32_t local)
+{
+    return &type->nodes[type->shard_start[local >> RSI_LOCAL_BITS] + (local & RSI_LOCAL_MASK)];
+}
+
 static inline uint32_t node_of(const rsi_batch_type_state *type, uint32_t local)
 {
-    return type->nodes[type->shard_start[local >> RSI_LOCAL_BITS] + (local & RSI_LOCAL_MASK)];
+    return *place_of(type, local);
 }
 
 static rs_status map_chunk(void *context, size_t index, unsigned worker, rs_error *err)
@@ -441,6 +446,10 @@ static rs_status map_chunk(void *context, size_t index, unsigned worker, rs_erro
     (void)worker;
     (void)err;
     for (size_t i = 0; i < chunk->count; i++) {
+        if (i + AHEAD < chunk->count) {
+            __builtin_prefetch(place_of(src, chunk->src[i + AHEAD]));
+            __builtin_prefetch(place_of(dst, chunk->dst[i + AHEAD]));
+        }
         chunk->src[i] = node_of(src, chunk->src[i]);
         chunk->dst[i] = node_of(dst, chunk->dst[i]);
     }
