@@ -12,6 +12,7 @@
 #include "base/try.h"
 #include "cli/budget.h"
 #include "cli/cli.h"
+#include "propagate/ties.h"
 #include "report/trace.h"
 #include "score/columns.h"
 
@@ -59,16 +60,21 @@ rs_status rsi_stages_start(rsi_stages *stages, const rsi_settings *settings, con
 }
 
 /* What can be made of the evidence at once: one graph of its links, and, of what it knows of times,
- * what oddity counts. */
+ * what oddity counts and who is tied to whom. */
 static rs_status use_evidence(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rsi_stages *stages = context;
     (void)worker;
-    if (index == 0) {
+    switch (index) {
+    case 0:
         return rs_evidence_collapse(stages->graph, &stages->evidence, &stages->collapsed, err);
+    case 1:
+        return rsi_numbers_in_time(&stages->numbers, stages->graph, stages->evidence.timelines,
+                                   NULL, err);
+    default:
+        return rsi_known_ties(&stages->ties, stages->graph, stages->evidence.timelines,
+                              stages->seed, err);
     }
-    return rsi_numbers_in_time(&stages->numbers, stages->graph, stages->evidence.timelines, NULL,
-                               err);
 }
 
 /* Rings are of subjects: in a store that has none, "no rings" would be an answer to nothing. */
@@ -127,10 +133,23 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
                              &stages->conflicts, err));
     RS_TRY(rs_seeds_settle(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
                            rs_graph_subject_count(stages->graph), stages->seed, err));
-    RS_TRY(rsi_parallel(work, 2, use_evidence, stages, err));
+    RS_TRY(rsi_parallel(work, 3, use_evidence, stages, err));
     rs_evidence_forget_times(&stages->evidence);
     rsi_stages_time(stages, "evidence", start);
 done:
+    return status;
+}
+
+static rs_status build_network(rsi_stages *stages, const rs_work *work, rs_error *err)
+{
+    rsi_network_input input = {.graph = stages->graph,
+                               .evidence = &stages->evidence,
+                               .collapsed = &stages->collapsed,
+                               .seed = stages->seed,
+                               .known = stages->ties};
+    rs_status status = rsi_network_build(&input, work, &stages->network, err);
+    rsi_known_ties_free(stages->ties, stages->graph);
+    stages->ties = NULL;
     return status;
 }
 
@@ -139,8 +158,7 @@ rs_status rsi_stages_spread(rsi_stages *stages, const rsi_settings *settings, co
 {
     rs_status status = RS_OK;
     uint64_t start = rsi_clock_us();
-    RS_TRY(rs_network_build(stages->graph, &stages->evidence, &stages->collapsed, stages->seed,
-                            work, &stages->network, err));
+    RS_TRY(build_network(stages, work, err));
     rsi_stages_time(stages, "network", start);
     start = rsi_clock_us();
     RS_TRY(rs_spread(&stages->network.adjacency, stages->seed, &settings->spread, work,
@@ -212,8 +230,7 @@ static rs_status spread_risk(middle *m, rs_error *err)
     uint64_t start = rsi_clock_us();
     rs_work work = m->each;
     work.memory_bytes = rsi_plan_part(&m->plan, m->plan.network_bytes, 0, m->meter.work);
-    RS_TRY(rs_network_build(stages->graph, &stages->evidence, &stages->collapsed, stages->seed,
-                            &work, &stages->network, err));
+    RS_TRY(build_network(stages, &work, err));
     time_task(m, 1, "network", start);
     start = rsi_clock_us();
     RS_TRY(rs_spread(&stages->network.adjacency, stages->seed, &m->settings->spread, &m->each,
@@ -358,6 +375,7 @@ void rsi_stages_free(rsi_stages *stages)
     rs_detect_crew_end(stages->crew);
     rsi_trace_free(stages->trace);
     rsi_numbers_free(stages->numbers);
+    rsi_known_ties_free(stages->ties, stages->graph);
     rs_findings_free(&stages->findings);
     rs_network_free(&stages->network);
     rs_evidence_graph_free(&stages->collapsed);

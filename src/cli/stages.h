@@ -25,6 +25,7 @@ typedef struct rsi_stages {
     rs_network network;
     struct rsi_trace *trace;     /* what explains the run, in the making; NULL: left out */
     struct rsi_numbers *numbers; /* of relations in time, for oddity */
+    struct rsi_ties *ties;       /* of relations in time, for the network */
     uint32_t *oddity;            /* by subject */
     uint32_t *label;             /* by node of `collapsed`: its community */
     rs_detect_crew *crew;

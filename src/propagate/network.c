@@ -333,8 +333,8 @@ static bool between_subjects(const rs_graph *graph, size_t relation)
            rs_store_type(store, info.dst_type).subject;
 }
 
-static rs_status read_relations(builder *b, uint64_t memory_bytes, const rs_work *work,
-                                rs_error *err)
+static rs_status read_relations(builder *b, rsi_ties *known, uint64_t memory_bytes,
+                                const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     size_t all = rs_store_relation_count(rs_graph_store(b->graph));
@@ -345,8 +345,15 @@ static rs_status read_relations(builder *b, uint64_t memory_bytes, const rs_work
     }
     for (size_t r = 0; r < all; r++) {
         RS_TRY(rs_work_report(work, "network", "relations", r, all, err));
-        if (between_subjects(b->graph, r)) {
-            rsi_ties *ties = &b->relations[b->relation_count++];
+        if (!between_subjects(b->graph, r)) {
+            continue;
+        }
+        rsi_ties *ties = &b->relations[b->relation_count++];
+        if (known != NULL && known[r].first != NULL) {
+            *ties = known[r];
+            ties->window = rsi_window_of(&ties->graph); /* which has moved */
+            known[r] = (rsi_ties){0};
+        } else {
             RS_TRY(rsi_ties_read(ties, b->graph, r, memory_bytes, work, err));
         }
     }
@@ -398,26 +405,63 @@ static uint64_t share_of(const builder *b, const rs_evidence_graph *collapsed, c
     return rest / parts > least ? rest / parts : least;
 }
 
-rs_status rs_network_build(const rs_graph *graph, const rs_evidence *evidence,
-                           const rs_evidence_graph *collapsed, const int64_t *seed,
-                           const rs_work *work, rs_network *out, rs_error *err)
+rs_status rsi_known_ties(rsi_ties **out, const rs_graph *graph, const rs_timeline *timelines,
+                         const int64_t *seed, rs_error *err)
 {
     rs_status status = RS_OK;
+    size_t count = rs_store_relation_count(rs_graph_store(graph));
+    rsi_ties *known = NULL;
+    if (!any_seed(seed, rs_graph_node_count(graph))) {
+        return RS_OK;
+    }
+    known = calloc(count + 1, sizeof *known);
+    if (known == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu relations)", count);
+    }
+    for (size_t r = 0; r < count; r++) {
+        if (between_subjects(graph, r) && timelines[r].count > 0 && timelines[r].left_out == 0) {
+            RS_TRY(rsi_ties_in_time(&known[r], graph, &timelines[r], err));
+        }
+    }
+    *out = known;
+    known = NULL; /* moved to the caller */
+done:
+    rsi_known_ties_free(known, graph);
+    return status;
+}
+
+void rsi_known_ties_free(rsi_ties *known, const rs_graph *graph)
+{
+    size_t count = known == NULL ? 0 : rs_store_relation_count(rs_graph_store(graph));
+    for (size_t r = 0; r < count; r++) {
+        if (known[r].first != NULL) {
+            rsi_ties_free(&known[r]);
+        }
+    }
+    free(known);
+}
+
+rs_status rsi_network_build(const rsi_network_input *input, const rs_work *work, rs_network *out,
+                            rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rs_graph *graph = input->graph;
+    const int64_t *seed = input->seed;
     builder b = {.graph = graph,
-                 .evidence = evidence,
+                 .evidence = input->evidence,
                  .nodes = rs_graph_node_count(graph),
                  .subjects = rs_graph_subject_count(graph),
                  .out = out};
     *out = (rs_network){0};
-    uint64_t share = share_of(&b, collapsed, work);
+    uint64_t share = share_of(&b, input->collapsed, work);
     if (seed != NULL && !any_seed(seed, b.nodes)) {
         RS_TRY(begin_rows(&b, 0, 0, work, err));
         RS_TRY(end_rows(&b, err));
         goto done;
     }
     RS_TRY(chain_entities(&b, err));
-    RS_TRY(read_relations(&b, share, work, err));
-    RS_TRY(evidence_rows(graph, collapsed, &b.hard, err));
+    RS_TRY(read_relations(&b, input->known, share, work, err));
+    RS_TRY(evidence_rows(graph, input->collapsed, &b.hard, err));
     b.listed = (rsi_listed){.graph = graph, .seed = seed, .hard_first = b.hard.first};
     RS_TRY(rsi_listed_find(&b.listed, err));
     RS_TRY(write_rows(&b, 2 * share, work, err));
@@ -427,6 +471,15 @@ done:
         rs_network_free(out);
     }
     return status;
+}
+
+rs_status rs_network_build(const rs_graph *graph, const rs_evidence *evidence,
+                           const rs_evidence_graph *collapsed, const int64_t *seed,
+                           const rs_work *work, rs_network *out, rs_error *err)
+{
+    rsi_network_input input = {
+        .graph = graph, .evidence = evidence, .collapsed = collapsed, .seed = seed};
+    return rsi_network_build(&input, work, out, err);
 }
 
 void rs_network_free(rs_network *network)

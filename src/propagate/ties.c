@@ -4,6 +4,9 @@
  * Subjects are taken in slices of which the rows fit into the budget, a reading of the relation
  * each: mostly there is one slice, and its rows stay where they were sorted.
  *
+ * A timeline that tells the whole relation has the partners of each subject side by side already:
+ * then nothing is read.
+ *
  * Memory: 20 bytes a subject and 4 a tie and end; beyond the budget the ties are in a file.
  * Cost: a reading of the relation to count, and one a slice; O(ties log of a row).
  *
@@ -232,21 +235,40 @@ static rs_status count_slots(const rsi_ties *ties, const rs_graph *graph, size_t
     return status;
 }
 
+static rs_status make_arrays(rsi_ties *ties, uint32_t subjects, rs_error *err)
+{
+    *ties = (rsi_ties){.links = {.file = RSI_SPILL_NONE}};
+    ties->first = calloc((size_t)subjects + 1, sizeof *ties->first);
+    ties->weight = malloc(((size_t)subjects + 1) * sizeof *ties->weight);
+    ties->graph = (rs_adjacency){.node_count = subjects, .first = ties->first};
+    return ties->first != NULL && ties->weight != NULL
+               ? RS_OK
+               : rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", subjects);
+}
+
+/* All links are there. */
+static rs_status show(rsi_ties *ties, rs_error *err)
+{
+    rs_status status = rsi_links_end(&ties->links, err);
+    rsi_links_show(&ties->links, &ties->graph);
+    ties->window = rsi_window_of(&ties->graph);
+    weigh(ties);
+    return status;
+}
+
 rs_status rsi_ties_read(rsi_ties *ties, const rs_graph *graph, size_t relation,
                         uint64_t memory_bytes, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     uint32_t subjects = rs_graph_subject_count(graph);
     uint32_t *own = NULL;
-    uint64_t *next = calloc((size_t)subjects + 1, sizeof *next);
-    *ties = (rsi_ties){.links = {.file = RSI_SPILL_NONE}};
-    ties->first = calloc((size_t)subjects + 1, sizeof *ties->first);
-    ties->weight = malloc(((size_t)subjects + 1) * sizeof *ties->weight);
-    if (next == NULL || ties->first == NULL || ties->weight == NULL) {
+    uint64_t *next = NULL;
+    RS_TRY(make_arrays(ties, subjects, err));
+    next = calloc((size_t)subjects + 1, sizeof *next);
+    if (next == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", subjects);
         goto done;
     }
-    ties->graph = (rs_adjacency){.node_count = subjects, .first = ties->first};
     RS_TRY(count_slots(ties, graph, relation, next, err));
     uint64_t slots = ties->first[subjects];
     RS_TRY(rsi_links_begin(&ties->links, slots, memory_bytes, false, work, err));
@@ -262,13 +284,66 @@ rs_status rsi_ties_read(rsi_ties *ties, const rs_graph *graph, size_t relation,
         }
     }
     RS_TRY(read_slices(ties, graph, relation, room, next, own == NULL ? ties->links.to : own, err));
-    RS_TRY(rsi_links_end(&ties->links, err));
-    rsi_links_show(&ties->links, &ties->graph);
-    ties->window = rsi_window_of(&ties->graph);
-    weigh(ties);
+    RS_TRY(show(ties, err));
 done:
     free(own);
     free(next);
+    return status;
+}
+
+/* ---- from a timeline ---------------------------------------------------------------------------
+ */
+
+/* The other ends of the events of a node at one end of the timeline, behind `to`. */
+static size_t add_ends(const rs_event *events, const uint32_t *first, uint32_t rank,
+                       uint32_t node_count, uint32_t *to)
+{
+    size_t count = 0;
+    if (rank < node_count) {
+        for (uint32_t i = first[rank]; i < first[rank + 1]; i++) {
+            to[count++] = events[i].node;
+        }
+    }
+    return count;
+}
+
+/* The row of each subject, sorted and each partner once. */
+static rs_status put_rows(rsi_ties *ties, const rs_timeline *line, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_links *links = &ties->links;
+    for (uint32_t v = 0; v < ties->graph.node_count; v++) {
+        uint32_t *row = links->to + links->count;
+        size_t count =
+            add_ends(line->out, line->out_first, v - line->src_first, line->src_count, row);
+        count +=
+            add_ends(line->in, line->in_first, v - line->dst_first, line->dst_count, row + count);
+        RS_TRY(sort_row(row, count, err));
+        ties->first[v] = links->count;
+        for (size_t i = 0; i < count; i++) {
+            if (i == 0 || row[i] != row[i - 1]) {
+                links->to[links->count++] = row[i]; /* never passes row + i */
+            }
+        }
+    }
+    ties->first[ties->graph.node_count] = links->count;
+done:
+    return status;
+}
+
+rs_status rsi_ties_in_time(rsi_ties *ties, const rs_graph *graph, const rs_timeline *timeline,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(make_arrays(ties, rs_graph_subject_count(graph), err));
+    RS_TRY(rsi_links_begin(&ties->links, 2 * (uint64_t)timeline->count, 0, false, NULL, err));
+    RS_TRY(put_rows(ties, timeline, err));
+    RS_TRY(show(ties, err));
+done:
+    if (status != RS_OK) {
+        rsi_ties_free(ties);
+        *ties = (rsi_ties){0}; /* none */
+    }
     return status;
 }
 

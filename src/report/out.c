@@ -4,6 +4,7 @@
 #include "report/out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "base/try.h"
 #include "base/utf8.h"
 
-enum { BUFFER = 64 * 1024 };
+enum { BUFFER = 64 * 1024, PUSH = 8 << 20 };
 
 /* A part has no file: its buffer grows. */
 typedef struct whole {
@@ -24,6 +25,7 @@ typedef struct whole {
     rsi_newfile file;
     rs_error failure; /* the first; RS_OK while there is none */
     uint64_t flushed; /* bytes that have left the buffer */
+    uint64_t pushed;  /* of these the disk was asked to begin with */
     rsi_hash_stream *hash;
     char *buffer;
 } whole;
@@ -108,6 +110,12 @@ static void pass_on(whole *w, const char *bytes, size_t length)
         (void)!rsi_write_all(w->file.file, bytes, length, &w->failure);
     }
     w->flushed += length;
+    if (w->file.other != NULL && w->flushed - w->pushed >= PUSH) {
+        /* The disk writes while the rest is made; the sync at the end says whether it could. */
+        (void)sync_file_range(w->file.file, (off_t)w->pushed, (off_t)(w->flushed - w->pushed),
+                              SYNC_FILE_RANGE_WRITE);
+        w->pushed = w->flushed;
+    }
 }
 
 static void flush(whole *w)

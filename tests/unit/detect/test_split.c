@@ -209,6 +209,104 @@ static void renumbers_without_loss(void **state)
     rsi_arcs_free(&arcs);
 }
 
+/* ---- threads ----------------------------------------------------------------------------------
+ */
+
+enum { MANY = 20000, MANY_LINKS = 3 * MANY };
+
+/* Links of each vertex to the three that follow it at random distances. */
+typedef struct large_graph {
+    uint32_t mass[MANY];
+    uint32_t a[MANY_LINKS];
+    uint32_t b[MANY_LINKS];
+    uint64_t weight[MANY_LINKS];
+    rsi_piece piece;
+} large_graph;
+
+static void make_large(large_graph *g)
+{
+    rsi_random random;
+    size_t count = 0;
+    rsi_random_seed(&random, 12, 1);
+    for (uint32_t v = 0; v < MANY; v++) {
+        g->mass[v] = v % 5 != 0;
+        uint32_t other = v;
+        for (int i = 0; i < 3; i++) {
+            other += rsi_random_between(&random, 1, 2000);
+            if (other < MANY) {
+                g->a[count] = v;
+                g->b[count] = other;
+                g->weight[count++] = rsi_random_between(&random, 1, 100);
+            }
+        }
+    }
+    g->piece = (rsi_piece){.vertex_count = MANY,
+                           .mass = g->mass,
+                           .link_count = count,
+                           .a = g->a,
+                           .b = g->b,
+                           .weight = g->weight};
+}
+
+static void same_arcs(const rsi_arcs *a, const rsi_arcs *b)
+{
+    size_t n = a->vertex_count;
+    assert_int_equal(n, b->vertex_count);
+    assert_memory_equal(a->mass, b->mass, n * sizeof *a->mass);
+    assert_memory_equal(a->first, b->first, (n + 1) * sizeof *a->first);
+    assert_memory_equal(a->list, b->list, a->first[n] * sizeof *a->list);
+}
+
+/* Made, renumbered, contracted, and moved within runs of ten vertices. */
+typedef struct steps {
+    rsi_arcs made, turned, small;
+    uint32_t label[MANY];
+    uint32_t part[MANY];
+} steps;
+
+static void take_steps(const large_graph *g, unsigned threads, steps *s)
+{
+    static uint32_t number[MANY], order[MANY], first[MANY / 10 + 1];
+    rs_work work = {.threads = threads};
+    for (uint32_t v = 0; v < MANY; v++) {
+        number[v] = (v * 7 + 3) % MANY;
+        order[number[v]] = v;
+        s->label[v] = (v * UINT32_C(2654435761)) % (MANY / 2);
+        first[v / 10] = v - v % 10;
+    }
+    first[MANY / 10] = MANY;
+    assert_int_equal(rsi_arcs_make(&s->made, &g->piece, &work, NULL), RS_OK);
+    assert_int_equal(rsi_arcs_renumber(&s->made, number, order, &s->turned, &work, NULL), RS_OK);
+    assert_int_equal(rsi_arcs_contract(&s->turned, s->label, &s->small, &work, NULL), RS_OK);
+    assert_int_equal(rsi_move_within(&s->made, 1, first, MANY / 10, s->part, &work, NULL), RS_OK);
+}
+
+static void does_the_same_on_any_number_of_threads(void **state)
+{
+    (void)state;
+    static large_graph graph;
+    static steps one;
+    make_large(&graph);
+    take_steps(&graph, 1, &one);
+    assert_true(one.small.vertex_count > 8192);
+    for (unsigned threads = 2; threads <= 7; threads += 5) {
+        static steps many;
+        many = (steps){0};
+        take_steps(&graph, threads, &many);
+        same_arcs(&one.made, &many.made);
+        same_arcs(&one.turned, &many.turned);
+        same_arcs(&one.small, &many.small);
+        assert_memory_equal(one.label, many.label, sizeof one.label);
+        assert_memory_equal(one.part, many.part, sizeof one.part);
+        rsi_arcs_free(&many.small);
+        rsi_arcs_free(&many.turned);
+        rsi_arcs_free(&many.made);
+    }
+    rsi_arcs_free(&one.small);
+    rsi_arcs_free(&one.turned);
+    rsi_arcs_free(&one.made);
+}
+
 static void makes_pieces_of_whole_communities(void **state)
 {
     (void)state;
@@ -322,6 +420,7 @@ int main(void)
         cmocka_unit_test(joins_each_single_vertex_once),
         cmocka_unit_test(contracts_masses_and_weights),
         cmocka_unit_test(renumbers_without_loss),
+        cmocka_unit_test(does_the_same_on_any_number_of_threads),
         cmocka_unit_test(makes_pieces_of_whole_communities),
         cmocka_unit_test(comes_as_far_as_igraph),
         cmocka_unit_test(leaves_nobody_who_would_gain_by_moving),

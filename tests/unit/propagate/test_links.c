@@ -219,6 +219,41 @@ static void reads_ties_in_slices(void **state)
     small_close(&small);
 }
 
+/* The relation as a timeline tells it, and as it is read. */
+static void takes_ties_from_a_timeline(void **state)
+{
+    small_store small;
+    static small_rows rows;
+    rsi_random random;
+    rsi_ties read = {0}, taken = {0};
+    rs_timeline line = {0};
+    rs_error err = {0};
+    (void)state;
+    rsi_random_seed(&random, 10, 1);
+    for (int i = 0; i < 1500; i++) {
+        char src[12], dst[12];
+        snprintf(src, sizeof src, "a%u", rsi_random_below(&random, 60));
+        snprintf(dst, sizeof dst, "a%u", rsi_random_below(&random, i % 9 == 0 ? 2 : 300));
+        small_add_at(&rows, PAYS, src, dst, 1700000000 + 60 * i);
+    }
+    small_open(&small, &rows, 10);
+    size_t pays = 0;
+    while (strcmp(rs_store_relation(small.store, pays).name, "pays") != 0) {
+        pays++;
+    }
+    small_ok(rsi_ties_read(&read, small.graph, pays, 0, NULL, &err), &err);
+    small_ok(rs_graph_timeline(small.graph, pays, &line, NULL, &err), &err);
+    assert_int_equal(line.left_out, 0);
+    assert_true(line.count > 1000);
+    small_ok(rsi_ties_in_time(&taken, small.graph, &line, &err), &err);
+    check_ties(&read, &taken);
+    assert_memory_equal(read.weight, taken.weight, read.graph.node_count * sizeof *read.weight);
+    rs_timeline_free(&line);
+    rsi_ties_free(&taken);
+    rsi_ties_free(&read);
+    small_close(&small);
+}
+
 static void says_which_folder_cannot_be_written(void **state)
 {
     rsi_links links;
@@ -240,6 +275,7 @@ int main(void)
         cmocka_unit_test(shows_what_was_written_whatever_the_budget),
         cmocka_unit_test(spreads_and_explains_the_same_from_a_file),
         cmocka_unit_test(reads_ties_in_slices),
+        cmocka_unit_test(takes_ties_from_a_timeline),
         cmocka_unit_test(says_which_folder_cannot_be_written),
     };
     return cmocka_run_group_tests_name("links beyond memory", tests, NULL, NULL);
