@@ -74,6 +74,18 @@ RS_API RS_MUST_USE rs_status rs_detect_by(rs_detect_crew *crew, const rs_link_gr
                                           const rs_work *work, uint32_t *label,
                                           rs_detect_counts *counts, rs_error *err);
 
+#define RS_HOLD_ONE   UINT32_C(1000000)
+#define RS_HOLD_STEPS 4
+/* How firmly nodes belong to communities: `label` is that of rs_detect at `resolution`, or a node's
+ * own number for nodes of communities that are not asked for. hold[v], 0 .. RS_HOLD_ONE, is the
+ * mean over the resolutions 1, 2, 4, 8 and 16 times the given one of the size of v's part, where
+ * its community is cut by itself, as a share of the largest part; sizes are in subjects. 1 where
+ * nothing is asked. `hold` has node_count entries, the caller's. Other threads may run. RS_ENOMEM.
+ * About 3 microseconds and 60 bytes a link inside the communities, on one thread. */
+RS_API RS_MUST_USE rs_status rs_detect_hold(const rs_link_graph *graph, const uint32_t *label,
+                                            uint32_t resolution, const rs_work *work,
+                                            uint32_t *hold, rs_error *err);
+
 /* Connected components: label[v] is the smallest node of v's component. O(links). */
 RS_API void rs_components(const rs_link_graph *graph, uint32_t *label);
 

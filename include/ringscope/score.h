@@ -154,6 +154,7 @@ typedef struct rs_score_input {
     const rs_evidence *evidence;
     const rs_evidence_graph *collapsed;
     const uint32_t *label;    /* rs_detect's answer for `collapsed` */
+    uint32_t resolution;      /* that it was asked with */
     const rs_list *blacklist; /* NULL: nobody */
     const rs_list *whitelist;
     const int64_t *seed; /* rs_seeds's answer for both, one entry a node */

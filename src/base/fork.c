@@ -102,6 +102,20 @@ static bool receive_all(int socket, void *bytes, size_t length)
     return true;
 }
 
+/* Read what there is no room for. */
+static bool skip(int socket, uint64_t length)
+{
+    uint8_t away[4096];
+    while (length > 0) {
+        size_t part = length < sizeof away ? (size_t)length : sizeof away;
+        if (!receive_all(socket, away, part)) {
+            return false;
+        }
+        length -= part;
+    }
+    return true;
+}
+
 static bool send_message(int socket, uint64_t head, const void *bytes, size_t length)
 {
     uint64_t header[2] = {head, length};
@@ -154,9 +168,9 @@ static bool answer_one(const rsi_fork_crew *crew, int socket, rsi_buffer *in, rs
     out->length = 0;
     rs_status status = rsi_buffer_reserve(in, (size_t)header[1] + 1, &err);
     if (status != RS_OK) {
-        /* What cannot be stored is not read: answer, and be done. */
-        (void)send_message(socket, (uint64_t)(int64_t)status, err.message, strlen(err.message));
-        return false;
+        /* To the end, or the caller would still be writing, and take us for dead. */
+        return skip(socket, header[1]) &&
+               send_message(socket, (uint64_t)(int64_t)status, err.message, strlen(err.message));
     }
     if (!receive_all(socket, in->bytes, (size_t)header[1])) {
         return false;

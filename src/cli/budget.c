@@ -22,7 +22,7 @@ enum {
     ODDITY_SUBJECT_END = 32, /* counts of one relation at one end, sums and busiest days */
     ODDITY_USE = 32,         /* of relations of things in a store of several batches */
     ODDITY_EDGE = 12,        /* and end: of the busiest days, where there is room */
-    SCORE_LINK = 24,
+    SCORE_LINK = 64,         /* communities that are cut again, and what they contract to */
     SCORE_NODE = 48,
     TRACE_NODE = 40,
 };

@@ -355,6 +355,7 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                             .evidence = &stages->evidence,
                             .collapsed = &stages->collapsed,
                             .label = stages->label,
+                            .resolution = settings->detect.resolution,
                             .blacklist = &stages->blacklist,
                             .whitelist = &stages->whitelist,
                             .seed = stages->seed,

@@ -45,9 +45,8 @@ static bool hardly_smaller(uint32_t count, uint32_t before)
 
 /* ---- the first guess ------------------------------------------------------------------------ */
 
-/* label[v]: of the bottom vertices, below their count. */
-static rs_status guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t *label,
-                       const rs_work *work, rs_error *err)
+rs_status rsi_split_guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t *label,
+                          const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     uint32_t n = bottom->vertex_count;
@@ -324,7 +323,7 @@ static rs_status run_rounds(struct climb *climb, const rs_detect_options *option
     uint32_t kept = 0;
     bool last = false;
     RS_TRY(rs_work_report(work, "splitting", "rounds", 0, rounds, err));
-    RS_TRY(guess(&split->levels[0].arcs, options->resolution, climb->label, work, err));
+    RS_TRY(rsi_split_guess(&split->levels[0].arcs, options->resolution, climb->label, work, err));
     RS_TRY(rsi_move(&split->levels[0].arcs, options->resolution, climb->label, &climb->moved, err));
     for (unsigned round = 1; !last; round++) {
         climb->moved = false;

@@ -38,4 +38,9 @@ RS_MUST_USE rs_status rsi_split_finish(const rsi_split *split, uint32_t resoluti
                                        const uint32_t *community, uint32_t *label, rs_error *err);
 void rsi_split_free(rsi_split *split);
 
+/* A partition to begin with: each vertex that is still alone joins where it adds most, once; what
+ * joined is contracted; again, until few join. label[v] is below the vertex count. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_split_guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t *label,
+                                      const rs_work *work, rs_error *err);
+
 #endif

@@ -27,7 +27,8 @@
 #include "base/parallel.h"
 #include "base/ringid.h"
 #include "base/try.h"
-#include "score/holds.h"
+#include "score/bonds.h"
+#include "score/hold.h"
 #include "score/roles.h"
 #include "score/scorer.h"
 #include "score/tail.h"
@@ -89,14 +90,16 @@ static rs_status score_groups(rsi_scorer *s, rs_error *err)
 /* ---- members ------------------------------------------------------------------------------------
  */
 
-/* Whole for who is held by half the group's mean and more, in proportion below. */
-static uint32_t membership_of(const rsi_candidates *c, size_t group, size_t member)
+/* As far as it stays with the group when that is cut finer (hold.h); of this, the whole for who is
+ * held by half the group's mean and more, in proportion below. */
+static uint32_t membership_of(const rsi_scorer *s, size_t group, size_t member)
 {
+    const rsi_candidates *c = &s->candidates;
     uint64_t half = c->mean[group] / 2;
     if (c->inside[member] >= half) {
-        return RS_MILLION;
+        return s->hold[member];
     }
-    return (uint32_t)((double)c->inside[member] / (double)half * RS_MILLION);
+    return (uint32_t)((double)c->inside[member] / (double)half * s->hold[member]);
 }
 
 static rs_role role_of(const rsi_candidates *c, size_t group, size_t member)
@@ -125,7 +128,7 @@ static void fill_members(const rsi_scorer *s, size_t group, rs_ring *ring, size_
     for (size_t k = c->first[group]; k < c->first[group + 1]; k++) {
         uint8_t listed = s->listed[c->members[k]];
         s->out->members[(*at)++] = (rs_ring_member){.node = c->members[k],
-                                                    .membership = membership_of(c, group, k),
+                                                    .membership = membership_of(s, group, k),
                                                     .role = role_of(c, group, k),
                                                     .known = listed == RSI_KNOWN,
                                                     .cleared = listed == RSI_CLEARED,
@@ -380,7 +383,7 @@ static rs_status fill_nodes(rsi_scorer *s, const uint32_t *ring_of, rs_error *er
             rs_node_risk *node = &out[c->members[k]];
             bool cleared = s->listed[c->members[k]] == RSI_CLEARED;
             node->ring_score =
-                cleared ? 0 : (uint32_t)(beyond * membership_of(c, g, k) / RS_MILLION);
+                cleared ? 0 : (uint32_t)(beyond * membership_of(s, g, k) / RS_MILLION);
             node->ring = ring_of[g];
         }
     }
@@ -452,6 +455,7 @@ static void scorer_free(rsi_scorer *s)
     free(s->listed);
     free(s->lists);
     free(s->score);
+    free(s->hold);
     free(s->seen);
 }
 
@@ -476,10 +480,11 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     s.threshold = threshold_of(s.candidates.count);
     RS_TRY(rsi_lists_judge(&s, err));
     RS_TRY(score_groups(&s, err));
+    RS_TRY(rsi_hold_find(input, &s.candidates, s.score, work, &s.hold, err));
     RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
     RS_TRY(fill_findings(&s, work, err));
     RS_TRY(follow_money(&s, work, err));
-    RS_TRY(rsi_holds_find(&s, err));
+    RS_TRY(rsi_bonds_find(&s, err));
 done:
     scorer_free(&s);
     if (status != RS_OK) {

@@ -33,6 +33,7 @@ typedef struct rsi_scorer {
     uint8_t *listed;        /* by subject: rsi_standing */
     rsi_group_lists *lists; /* by group */
     uint32_t *score;        /* by group, millionths */
+    uint32_t *hold;         /* by member of the candidates (hold.h) */
     uint8_t *seen;          /* by node; 0 between uses */
     rs_findings *out;
     size_t fact_user_room;

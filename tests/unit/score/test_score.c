@@ -52,6 +52,7 @@ static void open_night(uint32_t others)
                                .evidence = &n.evidence,
                                .collapsed = &n.graph,
                                .label = n.label,
+                               .resolution = options.resolution,
                                .blacklist = &n.blacklist,
                                .whitelist = &n.whitelist,
                                .seed = n.seed,

@@ -1,11 +1,11 @@
-/* test_holds.c - what a ring falls apart without, against taking each thing away and counting.
+/* test_bonds.c - what a ring falls apart without, against taking each thing away and counting.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 /* WRAP: malloc calloc realloc */
 #include "../evidence/small_store.h"
 
 #include "../evidence/failing.h"
-#include "score/holds.h"
+#include "score/bonds.h"
 
 enum { MEMBERS = 12, THINGS = 8, USES_MAX = 16, USERS_MAX = 64 };
 
@@ -55,7 +55,7 @@ static void add_use(uint32_t thing, uint32_t users)
 static void find(void)
 {
     rs_error err = {0};
-    small_ok(rsi_holds_find(&n.scorer, &err), &err);
+    small_ok(rsi_bonds_find(&n.scorer, &err), &err);
 }
 
 static void close_night(void)
@@ -193,7 +193,7 @@ static void passes_over_money_among_members(void **state)
 static rs_status again(void *context, rs_error *err)
 {
     (void)context;
-    rs_status status = rsi_holds_find(&n.scorer, err);
+    rs_status status = rsi_bonds_find(&n.scorer, err);
     close_night();
     return status;
 }
@@ -222,7 +222,7 @@ int main(void)
         cmocka_unit_test(passes_over_money_among_members),
         cmocka_unit_test(survives_failed_allocations),
     };
-    int failed = cmocka_run_group_tests_name("holds", tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("bonds", tests, NULL, NULL);
     small_close(&small);
     return failed;
 }

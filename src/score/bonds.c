@@ -1,4 +1,4 @@
-/* holds.c - without which thing a ring falls apart, and who hangs on it alone.
+/* bonds.c - without which thing a ring falls apart, and who hangs on it alone.
  *
  * The graph has a node for each member and for each thing that members share or act on together
  * (the uses of sharing.h), and a link for each member of a use. Take one thing away: what hung
@@ -18,7 +18,7 @@
  * Cost: O(uses log) for the names of things, O(users of all uses) for the search; no recursion.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "score/holds.h"
+#include "score/bonds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ typedef struct node {
     uint32_t parts, largest, sum, alone; /* things: what falls off */
 } node;
 
-typedef struct holder {
+typedef struct binder {
     const rsi_scorer *s;
     uint32_t *place;  /* by subject: its node in the ring at hand */
     uint32_t *things; /* of the ring, ascending */
@@ -46,7 +46,7 @@ typedef struct holder {
     size_t thing_room, link_room, node_room;
     uint32_t members, thing_count;
     size_t hold_room, alone_room;
-} holder;
+} binder;
 
 /* ---- the graph of a ring --------------------------------------------------------------------- */
 
@@ -70,13 +70,13 @@ static int compare_u32(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static uint32_t node_of_thing(const holder *h, uint32_t thing)
+static uint32_t node_of_thing(const binder *h, uint32_t thing)
 {
     const uint32_t *at = bsearch(&thing, h->things, h->thing_count, sizeof thing, compare_u32);
     return h->members + (uint32_t)(at - h->things);
 }
 
-static rs_status name_things(holder *h, size_t from, size_t to, rs_error *err)
+static rs_status name_things(binder *h, size_t from, size_t to, rs_error *err)
 {
     rs_status status = RS_OK;
     RS_TRY(reserve((void **)&h->things, &h->thing_room, to - from, sizeof *h->things, err));
@@ -95,7 +95,7 @@ done:
 }
 
 /* Both directions of each link, by counting: first becomes where a node's links stand. */
-static rs_status link_uses(holder *h, size_t from, size_t to, rs_error *err)
+static rs_status link_uses(binder *h, size_t from, size_t to, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_sharing *sharing = &h->s->sharing;
@@ -133,7 +133,7 @@ done:
 /* ---- the search ------------------------------------------------------------------------------ */
 
 /* What is behind `v` is known: tell the node that it was reached from. */
-static void leave(const holder *h, uint32_t v)
+static void leave(const binder *h, uint32_t v)
 {
     node *child = &h->nodes[v];
     node *from = &h->nodes[child->from];
@@ -147,7 +147,7 @@ static void leave(const holder *h, uint32_t v)
     }
 }
 
-static void arrive(const holder *h, uint32_t v, uint32_t from, uint32_t root, uint32_t *clock)
+static void arrive(const binder *h, uint32_t v, uint32_t from, uint32_t root, uint32_t *clock)
 {
     node *here = &h->nodes[v];
     here->found = ++*clock; /* 0: not found yet */
@@ -158,7 +158,7 @@ static void arrive(const holder *h, uint32_t v, uint32_t from, uint32_t root, ui
     here->next = here->first;
 }
 
-static void search(const holder *h, uint32_t root, uint32_t *clock)
+static void search(const binder *h, uint32_t root, uint32_t *clock)
 {
     uint32_t v = root;
     arrive(h, root, NONE, root, clock);
@@ -196,13 +196,13 @@ static bool is_better(const rs_ring_hold *a, const rs_ring_hold *b)
 }
 
 /* What stands for money among members themselves: an exit, where a cycle was entered. */
-static bool is_member(const holder *h, uint32_t thing, size_t group)
+static bool is_member(const binder *h, uint32_t thing, size_t group)
 {
     return thing < rs_graph_subject_count(h->s->input->graph) &&
            h->s->candidates.of[thing] == group;
 }
 
-static size_t choose(const holder *h, size_t group, rs_ring_hold best[HOLDS_MAX + 1])
+static size_t choose(const binder *h, size_t group, rs_ring_hold best[HOLDS_MAX + 1])
 {
     size_t count = 0;
     for (uint32_t t = h->members; t < h->members + h->thing_count; t++) {
@@ -227,7 +227,7 @@ static size_t choose(const holder *h, size_t group, rs_ring_hold best[HOLDS_MAX 
     return count;
 }
 
-static bool hangs_on(const holder *h, uint32_t member, uint32_t thing)
+static bool hangs_on(const binder *h, uint32_t member, uint32_t thing)
 {
     const node *m = &h->nodes[member];
     const node *t = &h->nodes[thing];
@@ -237,7 +237,7 @@ static bool hangs_on(const holder *h, uint32_t member, uint32_t thing)
     return t->root == member && m->behind - t->sum == 1;
 }
 
-static rs_status tell(holder *h, const rs_ring *ring, rs_ring_hold hold, rs_error *err)
+static rs_status tell(binder *h, const rs_ring *ring, rs_ring_hold hold, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_findings *out = h->s->out;
@@ -257,7 +257,7 @@ done:
     return status;
 }
 
-static rs_status study(holder *h, rs_ring *ring, rs_error *err)
+static rs_status study(binder *h, rs_ring *ring, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_scorer *s = h->s;
@@ -288,10 +288,10 @@ done:
     return status;
 }
 
-rs_status rsi_holds_find(const rsi_scorer *s, rs_error *err)
+rs_status rsi_bonds_find(const rsi_scorer *s, rs_error *err)
 {
     rs_status status = RS_OK;
-    holder h = {.s = s};
+    binder h = {.s = s};
     size_t subjects = rs_graph_subject_count(s->input->graph);
     h.place = malloc((subjects + 1) * sizeof *h.place);
     if (h.place == NULL) {
