@@ -178,12 +178,14 @@ static rs_status print_accounts(const figures *f, FILE *out, rs_error *err)
 {
     static const char *const heads[] = {"accounts.excluding_known", "accounts.including_known"};
     static const char *const titles[] = {"known left out", "known ones too"};
-    static const char *const tails[] = {"accounts", "bad", "average_precision", "auc"};
-    rsi_table *t = rsi_table_new("lrrrlr");
+    static const char *const tails[] = {"accounts", "bad",   "average_precision",
+                                        "auc",      "brier", "ece"};
+    rsi_table *t = rsi_table_new("lrrrlrrr");
     fputs("accounts by risk\n", out);
     if (t != NULL) {
-        const char *names[] = {"", "accounts", "bad", "average precision", "95 %", "AUC"};
-        for (size_t i = 0; i < 6; i++) {
+        const char *names[] = {"",     "accounts", "bad",   "average precision",
+                               "95 %", "AUC",      "Brier", "ECE"};
+        for (size_t i = 0; i < 8; i++) {
             rsi_table_cell(t, "%s", names[i]);
         }
         for (size_t h = 0; h < 2; h++) {
@@ -192,7 +194,9 @@ static rs_status print_accounts(const figures *f, FILE *out, rs_error *err)
                 cell(t, f, heads[h], tails[i]);
             }
             interval_cell(t, f, heads[h], "average_precision");
-            cell(t, f, heads[h], tails[3]);
+            for (size_t i = 3; i < 6; i++) {
+                cell(t, f, heads[h], tails[i]);
+            }
         }
     }
     return finish(t, out, err);
@@ -270,9 +274,13 @@ static rs_status print_lists(const figures *f, FILE *out, rs_error *err)
                                         "recall_top_2r", "recall_suspect", "accounts_suspect"};
     static const char *const hidings[] = {"hiding",        "rings",          "accounts",
                                           "recall_top_2r", "recall_suspect", "accounts_suspect"};
+    static const char *const bins[] = {"accounts", "risk", "bad"};
     static const char *const alarms[] = {"lookalike", "accounts", "risk_suspect",
                                          "cluster_suspect"};
     rs_status status = RS_OK;
+    RS_TRY(print_list(f, out, "accounts.excluding_known.reliability",
+                      "reliability: mean risk and share of bad ones, by tenths (known left out)",
+                      "rrr", bins, 3, err));
     RS_TRY(print_list(f, out, "by_kind", "by kind of ring", "lrrrrr", kinds, 6, err));
     RS_TRY(print_list(f, out, "by_hiding", "by degree of hiding", "lrrrrr", hidings, 6, err));
     RS_TRY(print_list(f, out, "false_alarms", "false alarms: share of honest accounts (-: plain)",

@@ -77,7 +77,16 @@ static void print_own_parts(FILE *out, const rsi_why *why)
                 why->ring_members, of_million(why->ring_score), of_million(why->membership),
                 parts[why->role]);
     }
-    fputs("  risk = 1 - (1 - spread)(1 - oddity)(1 - ring)\n", out);
+    const rsi_why_node *own = rsi_why_named(why, why->node);
+    if (why->model[0] == '\0' || (own != NULL && own->list != NULL)) {
+        fputs("  risk = 1 - (1 - spread)(1 - oddity)(1 - ring)\n", out);
+    } else {
+        fprintf(
+            out,
+            "  the risk is the answer of the run's model %s, for which these are three columns\n"
+            "  of many: run --contributions tells what each of them adds\n",
+            why->model);
+    }
 }
 
 static void print_risk(FILE *out, const rsi_why *why)
@@ -434,6 +443,9 @@ rs_status rsi_why_print_json(FILE *out, const rsi_why *why, rs_error *err)
     fprintf(out, ",\"risk\":%.6f,\"spread\":%.6f,\"oddity\":%.6f,\"ring_score\":%.6f",
             of_million(why->line.risk), of_million(why->line.spread), of_million(why->line.oddity),
             of_million(why->line.ring_score));
+    if (why->model[0] != '\0') {
+        fprintf(out, ",\"model\":\"%s\"", why->model);
+    }
     json_ring(out, why);
     json_relations(out, why);
     json_spread(out, why);

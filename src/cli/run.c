@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "base/try.h"
 #include "cli/cli.h"
+#include "cli/learn.h"
 #include "cli/rings.h"
 #include "cli/stages.h"
 #include "report/runs.h"
@@ -21,6 +22,8 @@ typedef struct options {
     const char *whitelist;
     const char *report;
     const char *risks;
+    const char *model;
+    const char *contributions;
     const char *settings;
     const char *min_score; /* this and the next three: over what the file of settings says */
     const char *resolution;
@@ -48,6 +51,11 @@ static const rsi_option table[] = {
      "look at nothing later than this, a date meaning the end of that day; default the latest "
      "event "
      "of the store",
+     0, 0, false},
+    {"model", RSI_WORD, "FILE", offsetof(options, model),
+     "a model that learn made: risks of accounts that are on no list are its answers", 0, 0, false},
+    {"contributions", RSI_WORD, "FILE", offsetof(options, contributions),
+     "with --model: write what each column adds to the log-odds of every such risk there, as CSV",
      0, 0, false},
     {"settings", RSI_WORD, "FILE", offsetof(options, settings),
      "a JSON object of settings that are not to be the default; ringscope settings lists them, and "
@@ -295,18 +303,23 @@ static rs_status check_outputs(const rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
-    const char *inputs[] = {o->blacklist, o->whitelist, o->settings, o->report};
+    const char *inputs[] = {o->blacklist, o->whitelist, o->settings, o->model, o->report, o->risks};
+    if (o->contributions != NULL && o->model == NULL) {
+        return rs_fail(err, RS_EUSAGE, "--contributions are those of a model: give --model too");
+    }
     if (is_stdout(o->report) && is_stdout(o->risks)) {
         return rs_fail(err, RS_EUSAGE, "--report and --risks cannot both be standard output");
     }
     if (!is_stdout(o->report)) {
         RS_TRY(rsi_check_file(o->report, "--report", err));
-        RS_TRY(rsi_check_output(o->report, "--report", call->words[0], inputs, 3, err));
+        RS_TRY(rsi_check_output(o->report, "--report", call->words[0], inputs, 4, err));
     }
     if (!is_stdout(o->risks)) {
         RS_TRY(rsi_check_file(o->risks, "--risks", err));
-        RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], inputs, 4, err));
+        RS_TRY(rsi_check_output(o->risks, "--risks", call->words[0], inputs, 5, err));
     }
+    RS_TRY(rsi_check_file(o->contributions, "--contributions", err));
+    RS_TRY(rsi_check_output(o->contributions, "--contributions", call->words[0], inputs, 6, err));
 done:
     return status;
 }
@@ -322,9 +335,13 @@ static rs_status run(rsi_call *call, rs_error *err)
     rs_run_id id = {0};
     rs_work work = *call->work;
     uint64_t erasures_mark = 0;
+    rsi_model model = {.columns = NULL};
     RS_TRY(check_outputs(call, err));
     RS_TRY(read_settings(o, &values, err));
     RS_TRY(rsi_settings_json(&values, &json, err));
+    if (o->model != NULL) {
+        RS_TRY(rsi_model_read(&model, o->model, err));
+    }
     rsi_settings settings = rsi_settings_of(&values);
     settings.graph.as_of = o->as_of;
     RS_TRY(compact_first(call, &stages, err));
@@ -338,6 +355,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     report.min_score = settings.score.min_score;
     report.users_max = settings.users_max;
     report.settings = json;
+    report.model = o->model != NULL ? model.digest : NULL;
     report.blacklist = o->blacklist != NULL ? &stages.blacklist : NULL;
     report.whitelist = o->whitelist != NULL ? &stages.whitelist : NULL;
     report.conflicts = &stages.conflicts;
@@ -348,6 +366,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rsi_stages_middle(&stages, &settings, &work, err));
     rs_network_free(&stages.network);
     RS_TRY(rsi_stages_score(&stages, &settings, &work, err));
+    if (o->model != NULL) {
+        RS_TRY(rsi_stages_model(&stages, &model, o->contributions, &work, err));
+    }
     rs_evidence_graph_free(&stages.collapsed);
     if (stages.trace == NULL) {
         rs_evidence_free(&stages.evidence);
@@ -359,6 +380,7 @@ static rs_status run(rsi_call *call, rs_error *err)
 done:
     free(folder);
     free(json);
+    rsi_model_free(&model);
     rsi_stages_free(&stages);
     return status;
 }

@@ -6,6 +6,7 @@
 #ifndef RSI_LAB_FIGURES_H
 #define RSI_LAB_FIGURES_H
 
+#include "lab/calibration.h"
 #include "lab/case.h"
 #include "lab/measure.h"
 
@@ -21,6 +22,7 @@ typedef struct rsi_ranking {
     uint64_t at[RSI_AT_COUNT];
     double precision[RSI_AT_COUNT];
     rsi_interval average_precision_interval, auc_interval;
+    rsi_calibration calibration;
 } rsi_ranking;
 
 /* One row of a breakdown: rings of a kind, of a degree of hiding, or of both. */

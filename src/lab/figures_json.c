@@ -111,6 +111,24 @@ static void put_input(struct out *out, const rsi_case *c, const rsi_figures *f)
         c->cluster_count, c->member_count, c->repeated_member_count);
 }
 
+static void put_calibration(struct out *out, const rsi_calibration *c)
+{
+    put(out, "      ");
+    put_real(out, "brier", c->brier);
+    put(out, ", ");
+    put_real(out, "ece", c->ece);
+    put(out, ",\n      \"reliability\": [");
+    for (size_t i = 0; i < c->bin_count; i++) {
+        const rsi_reliability *bin = &c->bins[i];
+        put(out, "%s{ \"accounts\": %" PRIu64 ", ", i == 0 ? "" : ",\n        ", bin->count);
+        put_real(out, "risk", bin->mean);
+        put(out, ", ");
+        put_real(out, "bad", (double)bin->bad / (double)bin->count);
+        put(out, " }");
+    }
+    put(out, "]");
+}
+
 static void put_ranking(struct out *out, const char *key, const rsi_ranking *r, const char *end)
 {
     double rate =
@@ -134,7 +152,9 @@ static void put_ranking(struct out *out, const char *key, const rsi_ranking *r, 
         put_real(out, "lift", r->bad_count == 0 ? (double)NAN : r->precision[i] / rate);
         put(out, " }");
     }
-    put(out, "] }%s\n", end);
+    put(out, "],\n");
+    put_calibration(out, &r->calibration);
+    put(out, " }%s\n", end);
 }
 
 static void put_rings(struct out *out, const rsi_figures *f)

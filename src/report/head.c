@@ -231,6 +231,10 @@ static void write_run(rsi_out *out, const rsi_source *source)
     }
     put_key(out, "settings_digest", false);
     rsi_out_json_string(out, digest);
+    if (source->options->model != NULL) {
+        put_key(out, "model", false);
+        rsi_out_json_string(out, source->options->model);
+    }
     put_key(out, "version", false);
     rsi_out_json_string(out, rs_version());
     rsi_out_string(out, "}");

@@ -171,6 +171,7 @@ static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info
     bool have_as_of = false;
     bool have_run = false;
     rs_text text;
+    info->model[0] = '\0';
     rsi_json_token token = rsi_json_next(json, &text);
     if (token != RSI_JSON_OBJECT) {
         return false;
@@ -180,11 +181,14 @@ static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info
         bool as_of = is(text, "as_of");
         bool files = is(text, "files");
         bool run = is(text, "run");
+        bool model = is(text, "model");
         token = rsi_json_next(json, &text);
         if (digest) {
             have_digest = take_digest(token, text, info->store_digest);
         } else if (as_of) {
             have_as_of = take_as_of(token, text, &info->as_of);
+        } else if (model && !take_digest(token, text, info->model)) {
+            return false;
         } else if (run) {
             have_run = token == RSI_JSON_STRING && is(text, id->text);
         }

@@ -167,14 +167,15 @@ static rs_status digest_run(const rs_graph *graph, const rs_report_options *opti
     char *text = NULL;
     RS_TRY(describe_list(&blacklist, notes[RS_RUN_BLACKLIST].digest, options->blacklist));
     RS_TRY(describe_list(&whitelist, notes[RS_RUN_WHITELIST].digest, options->whitelist));
-    RS_TRY(
-        make_path(&text,
-                  "ringscope run\nstore %s\nas of %lld\nsettings %s\nmin score %lu\nusers %lu\n"
-                  "blacklist %s\nwhitelist %s\nconflicts %llu\n",
-                  rs_store_digest(rs_graph_store(graph)), (long long)rs_graph_as_of(graph),
-                  notes[RS_RUN_SETTINGS].digest, (unsigned long)options->min_score,
-                  (unsigned long)options->users_max, blacklist, whitelist,
-                  options->conflicts != NULL ? (unsigned long long)options->conflicts->count : 0));
+    RS_TRY(make_path(&text,
+                     "ringscope run\nstore %s\nas of %lld\nsettings %s\nmin score %lu\nusers %lu\n"
+                     "blacklist %s\nwhitelist %s\nconflicts %llu\n%s%s",
+                     rs_store_digest(rs_graph_store(graph)), (long long)rs_graph_as_of(graph),
+                     notes[RS_RUN_SETTINGS].digest, (unsigned long)options->min_score,
+                     (unsigned long)options->users_max, blacklist, whitelist,
+                     options->conflicts != NULL ? (unsigned long long)options->conflicts->count : 0,
+                     options->model != NULL ? "model " : "",
+                     options->model != NULL ? options->model : ""));
     rsi_hex128(rsi_hash_128(text, strlen(text), 0), id->text);
 done:
     free(blacklist);
@@ -268,25 +269,28 @@ void rsi_sidecar_seal(rsi_out *out)
     rsi_out_string(out, RSI_SIDECAR_END);
 }
 
-static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record *record,
-                        const rsi_file_note *notes, const rs_run_id *id)
+static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_report_options *options,
+                        const rs_run_record *record, const rsi_run_inputs *run)
 {
     const struct {
         const char *key;
         const char *text;
     } texts[] = {
-        {"run", id->text},
+        {"run", run->id.text},
         {"version", rs_version()},
         {"store_digest", rs_store_digest(rs_graph_store(graph))},
+        {"model", options->model},
     };
     rsi_out_string(out, "{\"sidecar\":\"ringscope/1\"");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        put_key(out, texts[i].key);
-        rsi_out_json_string(out, texts[i].text);
+        if (texts[i].text != NULL) {
+            put_key(out, texts[i].key);
+            rsi_out_json_string(out, texts[i].text);
+        }
     }
     put_as_of(out, rs_graph_as_of(graph));
     put_key(out, "files");
-    rsi_sidecar_files(out, notes);
+    rsi_sidecar_files(out, run->notes);
     put_batches(out, rs_graph_store(graph));
     put_key(out, "threads");
     rsi_out_count(out, record->threads);
@@ -299,8 +303,8 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_run_record
 }
 
 static rs_status write_sidecar(const char *folder, const rs_graph *graph,
-                               const rs_run_record *record, const rsi_file_note *notes,
-                               const rs_run_id *id, rs_error *err)
+                               const rs_report_options *options, const rs_run_record *record,
+                               const rsi_run_inputs *run, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -309,7 +313,7 @@ static rs_status write_sidecar(const char *folder, const rs_graph *graph,
         return no_memory(err);
     }
     RS_TRY(rsi_out_open(&out, path, err));
-    put_sidecar(out, graph, record, notes, id);
+    put_sidecar(out, graph, options, record, run);
     RS_TRY(rsi_out_commit(out, err));
 done:
     rsi_out_close(out);
@@ -503,7 +507,7 @@ rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_f
     }
     *id = inputs.id;
     RS_TRY(write_results(&r, made->path, err));
-    RS_TRY(write_sidecar(made->path, graph, record, inputs.notes, id, err));
+    RS_TRY(write_sidecar(made->path, graph, options, record, &inputs, err));
     RS_TRY(publish_run(store_path, graph, made, record, work, id, err));
 done:
     rsi_making_close(&own);

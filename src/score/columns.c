@@ -258,8 +258,7 @@ done:
     return status;
 }
 
-/* A number in millionths, further digits cut off; 0 for what is no number or too large. */
-static int64_t millionths_of(rs_text text)
+int64_t rsi_millionths_of(rs_text text)
 {
     int digits = rsi_decimal_digits(text);
     int64_t value = 0;
@@ -289,7 +288,7 @@ static rs_status walk_attribute(walk *w, size_t attribute, rs_error *err)
         }
         uint32_t node = rs_graph_node(w->graph, info.type, dense);
         if (node < w->subjects) {
-            w->values[node] = millionths_of(text);
+            w->values[node] = rsi_millionths_of(text);
         }
     }
     RS_TRY(w->visit(w->context, info.name, 6, w->values, err));

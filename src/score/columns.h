@@ -33,6 +33,9 @@ RS_MUST_USE rs_status rsi_columns_walk(const rs_graph *graph, rsi_numbers *known
                                        const rs_work *work, rsi_visit_column visit, void *context,
                                        rs_error *err);
 
+/* A number in millionths, further digits cut off; 0 for what is no number or too large. */
+int64_t rsi_millionths_of(rs_text text);
+
 /* rs_oddity; `visit` (may be NULL) sees each column that has a value above 0. */
 RS_MUST_USE rs_status rsi_oddity(const rs_graph *graph, rsi_numbers *known, const rs_work *work,
                                  rsi_visit_tails visit, void *context, uint32_t *oddity,

@@ -15,8 +15,9 @@ THIRD_PARTY = {
     "cjson/cJSON.h": ["ingest", "report", "lab", "cli"],
     "igraph.h": ["detect"],
     "libpq-fe.h": ["db"],
+    "xgboost/c_api.h": ["learn"], "dlfcn.h": ["learn"],
 }
-ONE_FILE = ["igraph.h", "libpq-fe.h"]
+ONE_FILE = ["igraph.h", "libpq-fe.h", "xgboost/c_api.h", "dlfcn.h"]
 SYSTEM = set("""assert.h ctype.h errno.h fcntl.h fnmatch.h glob.h inttypes.h limits.h dirent.h float.h
     math.h sched.h signal.h stdalign.h stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h
     strings.h time.h unistd.h sys/file.h sys/ioctl.h sys/mman.h sys/resource.h sys/stat.h sys/types.h
