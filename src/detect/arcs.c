@@ -262,6 +262,8 @@ static void close_gaps(const contraction *c)
         }
         at = out->first[to];
     }
+    rsi_arc *shrunk = realloc(out->list, (at + 1) * sizeof *out->list);
+    out->list = shrunk != NULL ? shrunk : out->list; /* what was moved left pages behind */
 }
 
 /* Vertices by label, the masses of labels, and what room each block needs. */

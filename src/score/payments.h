@@ -31,7 +31,7 @@ typedef struct rsi_payments_wanted {
 } rsi_payments_wanted;
 
 /* One reading of each relation of payments between subjects, up to the graph's as-of time; payments
- * to oneself are left out. 32 bytes a payment that is kept, a bit an account. RS_ENOMEM,
+ * to oneself are left out. 32 bytes a payment that is kept, 12 an account. RS_ENOMEM,
  * RS_EINTERRUPTED, the store's. */
 RS_MUST_USE rs_status rsi_payments_read(const rs_graph *graph, const rsi_payments_wanted *wanted,
                                         const rs_work *work, rsi_payments *out, rs_error *err);

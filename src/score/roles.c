@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 
 enum { REACH = 64, EACH_MAX = 8, MIDDLES_MIN = 2, ONE_IN = 20 };
@@ -58,7 +59,9 @@ typedef struct roles {
     uint32_t *ring;  /* by subject, among the first rings; else RSI_NO_PAYMENTS */
     uint32_t *place; /* by subject: its entry of out->members */
     uint32_t *from_outside, *to_outside; /* by subject: payments */
-    dealings *dealings;                  /* of the ring at hand, by entry - first */
+    size_t members_max;                  /* of a ring */
+    /* Of each thread, for the ring at hand. */
+    dealings *dealings; /* by entry - first */
     rsi_payment *by_payer;
     way *ways;
     size_t way_room;
@@ -269,7 +272,6 @@ done:
 
 static rs_status roles_alloc(roles *r, size_t rings, size_t subjects, rs_error *err)
 {
-    size_t most = 0;
     r->ring = malloc((subjects + 1) * sizeof *r->ring);
     r->place = malloc((subjects + 1) * sizeof *r->place);
     r->from_outside = calloc(subjects + 1, sizeof *r->from_outside);
@@ -280,27 +282,79 @@ static rs_status roles_alloc(roles *r, size_t rings, size_t subjects, rs_error *
     memset(r->ring, 0xff, (subjects + 1) * sizeof *r->ring);
     for (size_t i = 0; i < rings; i++) {
         const rs_ring *ring = &r->out->rings[i];
-        most = ring->member_count > most ? ring->member_count : most;
+        r->members_max = ring->member_count > r->members_max ? ring->member_count : r->members_max;
         for (size_t k = ring->member_first; k < ring->member_first + ring->member_count; k++) {
             r->ring[r->out->members[k].node] = (uint32_t)i;
             r->place[r->out->members[k].node] = (uint32_t)k;
         }
     }
-    r->dealings = malloc((most + 1) * sizeof *r->dealings);
-    return r->dealings != NULL ? RS_OK
-                               : rs_fail(err, RS_ENOMEM, "out of memory (%zu members)", most);
+    return RS_OK;
 }
 
-static rs_status copy_alloc(roles *r, const rsi_payments *payments, rs_error *err)
+/* ---- side by side ---------------------------------------------------------------------------- */
+
+enum { RINGS_A_BLOCK = 16 };
+
+typedef struct crew {
+    roles *each; /* by thread: alike but for what is a thread's own */
+    unsigned size;
+    const rsi_payments *inside;
+    size_t *start; /* of each ring's payments, and where the last one's end */
+    size_t rings;
+    size_t payments_max; /* of a ring */
+} crew;
+
+static rs_status crew_alloc(crew *c, const roles *r, const rs_work *work, rs_error *err)
 {
-    size_t most = 0;
-    for (size_t i = 0, end; i < payments->count; i = end) {
-        end = rsi_payments_end(payments, i);
-        most = end - i > most ? end - i : most;
+    const rsi_payments *inside = c->inside;
+    c->size = rsi_parallel_workers(work);
+    c->each = calloc(c->size, sizeof *c->each);
+    c->start = malloc((inside->count + 1) * sizeof *c->start);
+    if (c->each == NULL || c->start == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of rings)", inside->count);
     }
-    r->by_payer = malloc((most + 1) * sizeof *r->by_payer);
-    return r->by_payer != NULL ? RS_OK
-                               : rs_fail(err, RS_ENOMEM, "out of memory (%zu payments)", most);
+    c->start[0] = 0;
+    for (size_t i = 0, end; i < inside->count; i = end) {
+        end = rsi_payments_end(inside, i);
+        c->payments_max = end - i > c->payments_max ? end - i : c->payments_max;
+        c->start[++c->rings] = end;
+    }
+    for (unsigned i = 0; i < c->size; i++) {
+        roles *one = &c->each[i];
+        *one = *r;
+        one->dealings = malloc((r->members_max + 1) * sizeof *one->dealings);
+        one->by_payer = malloc((c->payments_max + 1) * sizeof *one->by_payer);
+        if (one->dealings == NULL || one->by_payer == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)",
+                           c->payments_max);
+        }
+    }
+    return RS_OK;
+}
+
+static void crew_free(crew *c)
+{
+    for (unsigned i = 0; c->each != NULL && i < c->size; i++) {
+        free(c->each[i].dealings);
+        free(c->each[i].by_payer);
+        free(c->each[i].ways);
+    }
+    free(c->each);
+    free(c->start);
+}
+
+static rs_status read_block(void *context, size_t block, unsigned worker, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const crew *c = context;
+    size_t first = block * RINGS_A_BLOCK;
+    size_t end = c->rings - first < RINGS_A_BLOCK ? c->rings : first + RINGS_A_BLOCK;
+    for (size_t i = first; i < end; i++) {
+        RS_TRY(read_ring(&c->each[worker], c->inside->items + c->start[i],
+                         c->start[i + 1] - c->start[i], err));
+    }
+done:
+    return status;
 }
 
 rs_status rsi_roles_find(const rs_graph *graph, uint32_t window_s, const rs_work *work,
@@ -308,25 +362,21 @@ rs_status rsi_roles_find(const rs_graph *graph, uint32_t window_s, const rs_work
 {
     rs_status status = RS_OK;
     roles r = {.out = out, .window_s = window_s};
+    crew c = {.inside = inside};
     size_t rings = out->ring_count < RSI_MONEY_RINGS_MAX ? out->ring_count : RSI_MONEY_RINGS_MAX;
     *inside = (rsi_payments){0};
     RS_TRY(roles_alloc(&r, rings, rs_graph_subject_count(graph), err));
     rsi_payments_wanted wanted = {
         .group = r.ring, .from_outside = r.from_outside, .to_outside = r.to_outside};
     RS_TRY(rsi_payments_read(graph, &wanted, work, inside, err));
-    RS_TRY(copy_alloc(&r, inside, err));
-    for (size_t i = 0, end; i < inside->count; i = end) {
-        end = rsi_payments_end(inside, i);
-        RS_TRY(read_ring(&r, inside->items + i, end - i, err));
-    }
+    RS_TRY(crew_alloc(&c, &r, work, err));
+    RS_TRY(rsi_parallel(work, (c.rings + RINGS_A_BLOCK - 1) / RINGS_A_BLOCK, read_block, &c, err));
 done:
+    crew_free(&c);
     free(r.ring);
     free(r.place);
     free(r.from_outside);
     free(r.to_outside);
-    free(r.dealings);
-    free(r.by_payer);
-    free(r.ways);
     return status;
 }
 
