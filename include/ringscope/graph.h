@@ -146,6 +146,12 @@ RS_API void rs_timeline_free(rs_timeline *timeline);
 /* ---- what each subject does: one relation in numbers ------------------------------------------
  */
 
+/* A sum of amounts, exact: high * 2^64 + low. high INT64_MIN: nothing was added. */
+typedef struct rs_sum {
+    int64_t high;
+    uint64_t low;
+} rs_sum;
+
 /* Arrays of `count` entries, one for each subject node; 0 for a subject that has none. Edges of a
  * node with itself are left out. What makes no sense is NULL: src_ where the relation does not
  * start at a subject type, dst_ where it does not end at one, amounts where no edge has one. */
@@ -157,6 +163,8 @@ typedef struct rs_counts {
     uint64_t *dst_edges;
     int64_t *src_amount; /* sum of amounts where the node is src; clamped, never wraps */
     int64_t *dst_amount;
+    rs_sum *src_sum; /* the same sums unclamped, where one had to be clamped; else NULL */
+    rs_sum *dst_sum;
     uint32_t *shared_things; /* things that another subject uses too; NULL unless things are tied */
 } rs_counts;
 /* Any relation; one between two types of things gives nothing but NULLs. Three readings. */

@@ -54,7 +54,7 @@ typedef struct rs_ring_thing {
 typedef struct rs_ring_victim {
     uint32_t node;
     uint32_t payment_count;
-    int64_t amount; /* their sum in the relation's smallest units, or RS_NO_AMOUNT */
+    rs_sum amount; /* in the relation's smallest units */
 } rs_ring_victim;
 
 /* All who only paid a ring through one relation. They are no members. */
@@ -62,7 +62,7 @@ typedef struct rs_ring_paid {
     uint16_t relation;
     uint32_t victim_count;
     uint64_t payment_count;
-    int64_t amount;      /* or RS_NO_AMOUNT */
+    rs_sum amount;
     size_t victim_first; /* in rs_findings.victims: by amount, then payments, then node */
     uint32_t listed_count;
 } rs_ring_paid;
@@ -86,7 +86,7 @@ typedef struct rs_fact {
     uint32_t user_count;
     bool in_time;        /* what follows is known: rows that the users did to each other or to it */
     int64_t first, last; /* UTC seconds; RS_NO_TIME where the relation has no times */
-    int64_t amount;      /* their sum in the relation's smallest units, or RS_NO_AMOUNT */
+    rs_sum amount;       /* their sum in the relation's smallest units */
 } rs_fact;
 
 typedef struct rs_reason {
@@ -160,8 +160,9 @@ typedef struct rs_score_input {
     const int64_t *seed; /* rs_seeds's answer for both, one entry a node */
     const int64_t *spread;
     const uint32_t *oddity; /* rs_oddity's answer, one entry a subject */
-    uint32_t pairs_max;     /* as the evidence was found with */
-    uint32_t pass_window_s; /* the same */
+    uint32_t pairs_max;     /* as the evidence was found with, and the windows */
+    uint32_t window_s;
+    uint32_t pass_window_s;
 } rs_score_input;
 
 /* Communities -> rings with scores and reasons, and the risk of every node

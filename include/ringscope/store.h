@@ -215,6 +215,8 @@ RS_API void rs_values_close(rs_values *values);
 typedef struct rs_row_source {
     const char *file; /* as it was named when ingested; lives as long as the store */
     uint64_t line;    /* 1-based line at which the row starts */
+    int64_t time;     /* of the edge, as in rs_edges */
+    int64_t amount;
 } rs_row_source;
 /* The source of each edge src -> dst of `relation`, at most `capacity`; *count is how many there
  * are kept in all. A batch without rows gives none. */

@@ -200,3 +200,27 @@ size_t rsi_decimal_format(int64_t units, unsigned decimals, char out[32])
                           decimals > 0 ? "." : "", digits + whole);
     return length < 0 ? 0 : (size_t)length;
 }
+
+size_t rsi_decimal_format_wide(int64_t high, uint64_t low, unsigned decimals,
+                               char out[RSI_DECIMAL_WIDE_MAX])
+{
+    unsigned __int128 bits = (unsigned __int128)(uint64_t)high << 64 | low;
+    unsigned __int128 size = high < 0 ? -bits : bits;
+    char reversed[RSI_DECIMAL_WIDE_MAX];
+    size_t count = 0;
+    size_t length = 0;
+    while (size > 0 || count <= decimals) { /* 39 digits at the most */
+        reversed[count++] = (char)('0' + (int)(size % 10));
+        size /= 10;
+    }
+    if (high < 0) {
+        out[length++] = '-';
+    }
+    while (count > 0) {
+        if (count == decimals) {
+            out[length++] = '.';
+        }
+        out[length++] = reversed[--count];
+    }
+    return length;
+}

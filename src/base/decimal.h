@@ -25,5 +25,9 @@ int rsi_decimal_digits(rs_text text);
 
 /* Write `units` with its point into `out`: "-12.50". Returns the length. */
 size_t rsi_decimal_format(int64_t units, unsigned decimals, char out[32]);
+/* The same of high * 2^64 + low. */
+enum { RSI_DECIMAL_WIDE_MAX = 48 };
+size_t rsi_decimal_format_wide(int64_t high, uint64_t low, unsigned decimals,
+                               char out[RSI_DECIMAL_WIDE_MAX]);
 
 #endif

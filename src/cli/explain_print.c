@@ -210,6 +210,13 @@ static void print_path(FILE *out, const rsi_why *why, size_t number)
     fputc('\n', out);
 }
 
+/* Of a thing the larger counts: what links bring it, or what its users pass on. What links bring
+ * is told to a ten-thousandth (the spread's tolerance). */
+static bool users_count(const rsi_why *why)
+{
+    return is_thing(why) && of_million(why->line.spread) > why->spread.risk + 1e-4;
+}
+
 static void print_spread(FILE *out, const rsi_why *why)
 {
     const rs_explanation *spread = &why->spread;
@@ -223,6 +230,10 @@ static void print_spread(FILE *out, const rsi_why *why)
         return;
     }
     fprintf(out, "\nspread over links %.4f\n", spread->risk);
+    if (users_count(why)) {
+        fprintf(out, "  its users pass on %.4f, which is more: that counts, see below\n",
+                of_million(why->line.spread));
+    }
     print_coverage(out, spread);
     fputs("seeds\n", out);
     for (size_t i = 0; i < spread->listed_count; i++) {
@@ -261,6 +272,12 @@ static void print_users(FILE *out, const rsi_why *why)
     }
 }
 
+/* Counts are clamped to 64 bits. */
+static bool is_clamped(const rs_odd_count *odd)
+{
+    return odd->value == INT64_MAX || odd->value == -INT64_MAX;
+}
+
 /* A count that more than one in ten has says nothing to a person, and is not kept. */
 static void print_oddity(FILE *out, const rsi_why *why)
 {
@@ -269,7 +286,9 @@ static void print_oddity(FILE *out, const rsi_why *why)
         fputs(i > 0 ? "  " : "\ncounts out of the ordinary\n  ", out);
         rsi_print_text(out, rsi_text(why->odd[i].name));
         rsi_decimal_format(why->odd[i].value, why->odd[i].decimals, value);
-        fprintf(out, ": %s, as much as %.4g %% have\n", value, 100 * of_million(why->odd[i].tail));
+        fprintf(out, ": %s%s, as much as %.4g %% have\n",
+                is_clamped(&why->odd[i]) ? "at least " : "", value,
+                100 * of_million(why->odd[i].tail));
     }
 }
 
@@ -390,9 +409,9 @@ static void json_spread(FILE *out, const rsi_why *why)
     json_key(out, "spread_from");
     fprintf(out,
             "{\"risk\":%.6f,\"covered\":%.6f,\"remainder\":%.6f,\"path_part\":%.6f,"
-            "\"seed_count\":%zu",
-            spread->risk, spread->covered, spread->remainder, spread->path_part,
-            spread->seed_count);
+            "\"seed_count\":%zu,\"counts\":%s",
+            spread->risk, spread->covered, spread->remainder, spread->path_part, spread->seed_count,
+            users_count(why) ? "false" : "true");
     json_key(out, "seeds");
     fputc('[', out);
     for (size_t i = 0; i < spread->listed_count; i++) {
@@ -426,7 +445,8 @@ static void json_oddity(FILE *out, const rsi_why *why)
         fputs(i == 0 ? "{\"count\":" : ",{\"count\":", out);
         rsi_print_json_text(out, rsi_text(why->odd[i].name));
         rsi_decimal_format(why->odd[i].value, why->odd[i].decimals, value);
-        fprintf(out, ",\"value\":%s,\"tail\":%.6f}", value, of_million(why->odd[i].tail));
+        fprintf(out, ",\"value\":%s%s,\"tail\":%.6f}", value,
+                is_clamped(&why->odd[i]) ? ",\"at_least\":true" : "", of_million(why->odd[i].tail));
     }
     fputc(']', out);
 }

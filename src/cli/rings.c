@@ -12,7 +12,7 @@
 #include "cli/width.h"
 #include "store/dict.h"
 
-enum { BAR = 12, SOURCES_SHOWN = 5 };
+enum { BAR = 12 };
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
@@ -162,12 +162,6 @@ static void print_head(FILE *out, const rs_cluster *cluster)
     if (cleared_count(cluster) > 0) {
         fprintf(out, ", %zu cleared", cleared_count(cluster));
     }
-    if (cluster->since.length > 0) {
-        fputs("; ", out);
-        rsi_print_text(out, cluster->event);
-        fputc(' ', out);
-        rsi_print_text(out, cluster->since);
-    }
     fputc('\n', out);
 }
 
@@ -252,87 +246,6 @@ static rs_status print_things(FILE *out, const rs_cluster *cluster, size_t limit
 
 /* ---- one ring: reasons, and where their facts come from -------------------------------------- */
 
-/* The lines that a fact was read from: the first of them, and how many there are. */
-typedef struct row_sources {
-    rs_row_source shown[SOURCES_SHOWN];
-    size_t shown_count;
-    uint64_t count;
-} row_sources;
-
-/* The dense number of a node that a report names; RS_NO_NODE where the store has it no more. */
-static rs_status find_node(const rs_store *store, rs_text type, rs_text id, size_t *type_index,
-                           uint32_t *node, rs_error *err)
-{
-    char *name = strndup(type.bytes, type.length);
-    if (name == NULL) {
-        return no_memory(err);
-    }
-    *node = RS_NO_NODE;
-    *type_index = rs_store_type_named(store, name);
-    free(name);
-    return *type_index == SIZE_MAX ? RS_OK : rs_store_find(store, *type_index, id, node, err);
-}
-
-static rs_status add_sources(row_sources *sources, const rs_store *store, size_t relation,
-                             uint32_t src, uint32_t dst, rs_error *err)
-{
-    rs_row_source found[SOURCES_SHOWN];
-    size_t count = 0;
-    rs_status status =
-        rs_store_row_sources(store, relation, src, dst, SOURCES_SHOWN, found, &count, err);
-    for (size_t i = 0; status == RS_OK && i < count && i < SOURCES_SHOWN; i++) {
-        if (sources->shown_count < SOURCES_SHOWN) {
-            sources->shown[sources->shown_count++] = found[i];
-        }
-    }
-    sources->count += status == RS_OK ? count : 0;
-    return status;
-}
-
-static rs_status find_sources(const rs_store *store, const rs_cluster_fact *fact,
-                              row_sources *sources, rs_error *err)
-{
-    rs_status status = RS_OK;
-    size_t relation = rs_report_relation(store, fact->relation);
-    size_t thing_type = SIZE_MAX;
-    uint32_t thing = RS_NO_NODE;
-    if (relation == SIZE_MAX || fact->thing.type.length == 0) {
-        return RS_OK;
-    }
-    rs_relation_info info = rs_store_relation(store, relation);
-    RS_TRY(find_node(store, fact->thing.type, fact->thing.id, &thing_type, &thing, err));
-    for (size_t i = 0; thing != RS_NO_NODE && i < fact->user_count; i++) {
-        size_t type = SIZE_MAX;
-        uint32_t user = RS_NO_NODE;
-        RS_TRY(find_node(store, fact->user_type, fact->users[i], &type, &user, err));
-        if (user != RS_NO_NODE && info.src_type == type && info.dst_type == thing_type) {
-            RS_TRY(add_sources(sources, store, relation, user, thing, err));
-        }
-        if (user != RS_NO_NODE && info.src_type == thing_type && info.dst_type == type) {
-            RS_TRY(add_sources(sources, store, relation, thing, user, err));
-        }
-    }
-done:
-    return status;
-}
-
-static void print_sources(FILE *out, const row_sources *sources)
-{
-    if (sources->count == 0) {
-        return;
-    }
-    fputs("      rows ", out);
-    for (size_t i = 0; i < sources->shown_count; i++) {
-        fputs(i == 0 ? "" : ", ", out);
-        rsi_print_text(out, rsi_text(sources->shown[i].file));
-        fprintf(out, ":%" PRIu64, sources->shown[i].line);
-    }
-    if (sources->shown_count < sources->count) {
-        fprintf(out, " and %" PRIu64 " more", sources->count - sources->shown_count);
-    }
-    fputc('\n', out);
-}
-
 static void print_users(FILE *out, const rs_cluster_fact *fact, size_t limit)
 {
     size_t shown = shown_of(fact->user_count, limit);
@@ -348,8 +261,8 @@ static void print_users(FILE *out, const rs_cluster_fact *fact, size_t limit)
     fputc('\n', out);
 }
 
-/* ", 2026-03-01T10:00:00Z to 2026-03-02T11:00:00Z, 1250.00 EUR in all", as far as it is known. */
-static void print_when(FILE *out, const rs_cluster_fact *fact)
+/* ", 2026-03-01T10:00:00Z to 2026-03-02T11:00:00Z, 1250.00 EUR to it", as far as it is known. */
+static void print_when(FILE *out, rsi_fact_rule rule, const rs_cluster_fact *fact)
 {
     if (fact->first.length > 0) {
         fputs(", ", out);
@@ -362,15 +275,14 @@ static void print_when(FILE *out, const rs_cluster_fact *fact)
         rsi_print_text(out, fact->amount);
         fputs(fact->currency.length > 0 ? " " : "", out);
         rsi_print_text(out, fact->currency);
-        fputs(" in all their dealings", out);
+        fputs(rule == RSI_FACT_DEALINGS ? " in all" : " to it", out);
     }
 }
 
-static rs_status print_fact(FILE *out, const rs_store *store, const rs_cluster_fact *fact,
+static rs_status print_fact(FILE *out, const rsi_source_query *sources,
+                            const rs_cluster_reason *reason, const rs_cluster_fact *fact,
                             size_t limit, rs_error *err)
 {
-    rs_status status = RS_OK;
-    row_sources sources = {0};
     if (fact->thing.type.length > 0) {
         fputs("    ", out);
         rsi_print_text(out, fact->thing.type);
@@ -384,14 +296,11 @@ static rs_status print_fact(FILE *out, const rs_store *store, const rs_cluster_f
             }
             rsi_print_text(out, fact->relation);
         }
-        print_when(out, fact);
+        print_when(out, rsi_fact_rule_of(reason->kind), fact);
         fputc('\n', out);
     }
     print_users(out, fact, limit);
-    RS_TRY(find_sources(store, fact, &sources, err));
-    print_sources(out, &sources);
-done:
-    return status;
+    return rsi_print_sources(out, sources, reason->kind, fact, err);
 }
 
 static void print_bar(FILE *out, uint32_t weight)
@@ -404,8 +313,8 @@ static void print_bar(FILE *out, uint32_t weight)
     fputs("  ", out);
 }
 
-static rs_status print_reasons(FILE *out, const rs_store *store, const rs_cluster *cluster,
-                               size_t limit, rs_error *err)
+static rs_status print_reasons(FILE *out, const rsi_source_query *sources,
+                               const rs_cluster *cluster, size_t limit, rs_error *err)
 {
     rs_status status = RS_OK;
     fputs("\nwhy\n", out);
@@ -416,7 +325,7 @@ static rs_status print_reasons(FILE *out, const rs_store *store, const rs_cluste
         rsi_print_text(out, reason->text);
         fputc('\n', out);
         for (size_t k = 0; k < shown; k++) {
-            RS_TRY(print_fact(out, store, &reason->facts[k], limit, err));
+            RS_TRY(print_fact(out, sources, reason, &reason->facts[k], limit, err));
         }
         print_rest(out, reason->fact_count, shown, "    ");
     }
@@ -424,12 +333,12 @@ done:
     return status;
 }
 
-rs_status rsi_print_ring(FILE *out, const rs_store *store, const rs_cluster *cluster, size_t limit,
-                         rs_error *err)
+rs_status rsi_print_ring(FILE *out, const rsi_source_query *sources, const rs_cluster *cluster,
+                         size_t limit, rs_error *err)
 {
     rs_status status = RS_OK;
     print_head(out, cluster);
-    RS_TRY(print_reasons(out, store, cluster, limit, err));
+    RS_TRY(print_reasons(out, sources, cluster, limit, err));
     RS_TRY(print_members(out, cluster, limit, err));
     RS_TRY(print_things(out, cluster, limit, err));
     rsi_print_holds(out, cluster);

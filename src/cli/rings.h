@@ -10,16 +10,17 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cli/fact_sources.h"
 #include "ringscope/error.h"
 #include "ringscope/report.h"
 
 /* Print the first `count` rings of the report at `path` as a table: ring, score, members, known,
  * main reason. A report without rings gets a sentence. */
 RS_MUST_USE rs_status rsi_print_top_rings(FILE *out, const char *path, size_t count, rs_error *err);
-/* All of one ring. `store` gives the source lines of facts; each list is cut after `limit` rows
+/* All of one ring. `sources` gives the source lines of facts; each list is cut after `limit` rows
  * (0: never). */
-RS_MUST_USE rs_status rsi_print_ring(FILE *out, const rs_store *store, const rs_cluster *cluster,
-                                     size_t limit, rs_error *err);
+RS_MUST_USE rs_status rsi_print_ring(FILE *out, const rsi_source_query *sources,
+                                     const rs_cluster *cluster, size_t limit, rs_error *err);
 
 /* `text` made safe for a terminal, cut to `columns` (0: never cut); freed by free(). NULL where
  * memory ends. */

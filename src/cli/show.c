@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/rings.h"
+#include "cli/stages.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
@@ -88,16 +89,45 @@ static rs_status note_change(rsi_call *call, const rs_store *store, const rs_run
     return status;
 }
 
-static rs_status show_ring(rsi_call *call, const rs_store *store, rs_report *report, rs_error *err)
+/* Rows are looked for as the run did. */
+static rs_status query_sources(const rsi_call *call, const rs_store *store, const rs_run_id *run,
+                               rsi_source_query *sources, rs_error *err)
 {
+    rs_status status = RS_OK;
+    rs_run_info info;
+    rsi_setting_values values;
+    char *path = rs_run_path(call->words[0], run, RS_RUN_SETTINGS);
+    if (path == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory");
+        goto done;
+    }
+    RS_TRY(rsi_settings_kept(&values, path, err));
+    RS_TRY(rs_run_read(call->words[0], run, &info, err));
+    rsi_settings settings = rsi_settings_of(&values);
+    *sources = (rsi_source_query){.store = store,
+                                  .as_of = info.as_of,
+                                  .window_s = settings.evidence.window_s,
+                                  .pass_window_s = settings.evidence.pass_window_s};
+done:
+    free(path);
+    return status;
+}
+
+static rs_status show_ring(rsi_call *call, const rs_store *store, const rs_run_id *run,
+                           rs_report *report, rs_error *err)
+{
+    rs_status status = RS_OK;
     const options *chosen = call->options;
     const rs_cluster *cluster;
-    rs_status status = find_ring(report, call->words[1], &cluster, err);
-    if (status == RS_OK && chosen->format == FORMAT_JSON) {
+    rsi_source_query sources;
+    RS_TRY(find_ring(report, call->words[1], &cluster, err));
+    if (chosen->format == FORMAT_JSON) {
         print_object(call->out, cluster);
-    } else if (status == RS_OK) {
-        status = rsi_print_ring(call->out, store, cluster, chosen->limit, err);
+        goto done;
     }
+    RS_TRY(query_sources(call, store, run, &sources, err));
+    RS_TRY(rsi_print_ring(call->out, &sources, cluster, chosen->limit, err));
+done:
     return status;
 }
 
@@ -120,7 +150,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rs_report_open(&report, path, err));
     RS_TRY(note_change(call, store, &run_id, err));
     if (call->word_count > 1) {
-        RS_TRY(show_ring(call, store, report, err));
+        RS_TRY(show_ring(call, store, &run_id, report, err));
     } else if (chosen->format == FORMAT_JSON) {
         RS_TRY(print_objects(call->out, report, chosen->top, err));
     } else {

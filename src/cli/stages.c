@@ -362,6 +362,7 @@ rs_status rsi_stages_score(rsi_stages *stages, const rsi_settings *settings, con
                             .spread = stages->spread,
                             .oddity = stages->oddity,
                             .pairs_max = settings->evidence.pairs_max,
+                            .window_s = settings->evidence.window_s,
                             .pass_window_s = settings->evidence.pass_window_s};
     RS_TRY(rs_score(&input, &settings->score, work, &stages->findings, err));
     rsi_stages_time(stages, "score", start);

@@ -33,7 +33,6 @@
 
 enum { REACH = 64, EACH_MAX = 8, BLOCK = 1 << 13, GAP_MIN_S = 60, HABITS_MAX = 4096 };
 #define COUNT_MAX    (UINT32_C(1) << 31)
-#define KEEP_TENTHS  9        /* of what came in, so much must go on */
 #define SURPRISE_MIN 3141338u /* ln 20 in Q20 */
 
 typedef struct pass_list {
@@ -131,9 +130,7 @@ static uint64_t surprise_of(const seeker *s, const rs_event *outs, size_t count,
 
 static bool fits(const rs_event *in, const rs_event *out)
 {
-    return out->amount > 0 && out->amount <= in->amount &&
-           out->amount >= in->amount / 10 * KEEP_TENTHS + in->amount % 10 * KEEP_TENTHS / 10 &&
-           out->node != in->node;
+    return rsi_pass_fits(in->amount, out->amount) && out->node != in->node;
 }
 
 /* Those passes of one payment that stand from `first` on: the EACH_MAX most surprising stay, of

@@ -5,6 +5,8 @@
 #ifndef RSI_EVIDENCE_PASSES_H
 #define RSI_EVIDENCE_PASSES_H
 
+#include <stdbool.h>
+
 #include "ringscope/graph.h"
 
 /* A payment (place in timeline->out) that a later one of its payee passes on. */
@@ -19,6 +21,13 @@ typedef struct rsi_passes {
     rsi_pass *passes;
     uint32_t *first; /* timeline->count + 1 */
 } rsi_passes;
+
+/* Whether a payment of `out` passes one of `in` on: nine tenths of it at least go on. */
+static inline bool rsi_pass_fits(int64_t in, int64_t out)
+{
+    enum { KEEP_TENTHS = 9 };
+    return out > 0 && out <= in && out >= in / 10 * KEEP_TENTHS + in % 10 * KEEP_TENTHS / 10;
+}
 
 /* Of a relation between accounts of one type; a relation without amounts has none. O(events). */
 RS_MUST_USE rs_status rsi_passes_find(const rs_timeline *timeline, uint32_t window_s,

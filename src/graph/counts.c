@@ -107,9 +107,11 @@ done:
 
 /* A subject without amounts has 0; where no edge has one, `amount` stays NULL. */
 static rs_status hand_over(const end_sums *side, const rsi_end *end, uint32_t subjects,
-                           bool amounts, uint64_t **edges, int64_t **amount, rs_error *err)
+                           bool amounts, uint64_t **edges, int64_t **amount, rs_sum **exact,
+                           rs_error *err)
 {
     rs_status status = RS_OK;
+    bool large = false;
     if (side->sums == NULL) {
         goto done;
     }
@@ -127,6 +129,16 @@ static rs_status hand_over(const end_sums *side, const rsi_end *end, uint32_t su
         rsi_wide sum = side->sums[i].amount;
         if (end->node_of[i] != RS_NO_NODE) {
             (*amount)[end->node_of[i]] = rsi_wide_is_none(sum) ? 0 : rsi_wide_clamp(sum);
+            large = large || rsi_wide_is_large(sum);
+        }
+    }
+    if (large) {
+        RS_TRY(rsi_graph_array(exact, subjects, sizeof **exact, err));
+    }
+    for (uint32_t i = 0; i < end->dense_count && large; i++) {
+        rsi_wide sum = side->sums[i].amount;
+        if (end->node_of[i] != RS_NO_NODE && !rsi_wide_is_none(sum)) {
+            (*exact)[end->node_of[i]] = sum;
         }
     }
 done:
@@ -171,9 +183,9 @@ static rs_status count_edges(const rs_graph *graph, size_t relation, bool sorted
     RS_TRY(make_side(&dst, &stream.dst, sorted, err));
     RS_TRY(add_up(&stream, &src, &dst, &amounts, err));
     RS_TRY(hand_over(&src, &stream.src, subjects, amounts, &counts->src_edges, &counts->src_amount,
-                     err));
+                     &counts->src_sum, err));
     RS_TRY(hand_over(&dst, &stream.dst, subjects, amounts, &counts->dst_edges, &counts->dst_amount,
-                     err));
+                     &counts->dst_sum, err));
     if (sorted) {
         RS_TRY(hand_over_peers(&src, &stream.src, subjects, &counts->src_peers, of_things, err));
         RS_TRY(hand_over_peers(&dst, &stream.dst, subjects, &counts->dst_peers, of_things, err));
@@ -369,6 +381,8 @@ void rs_counts_free(rs_counts *counts)
     free(counts->dst_edges);
     free(counts->src_amount);
     free(counts->dst_amount);
+    free(counts->src_sum);
+    free(counts->dst_sum);
     free(counts->shared_things);
     *counts = (rs_counts){0};
 }

@@ -29,6 +29,7 @@ typedef struct end_view {
     uint32_t *peers;
     uint64_t *edges;
     int64_t *sum;
+    rs_sum *exact; /* the same, where one does not fit */
     uint32_t *day_edges;
     int64_t *amount;
     int64_t *day_amount;
@@ -94,13 +95,21 @@ static int64_t add_clamped(int64_t sum, int64_t more)
     return more > INT64_MAX - sum ? INT64_MAX : sum + more;
 }
 
+static rsi_wide sum_of(const rs_event *events, size_t count)
+{
+    rsi_wide sum = RSI_WIDE_NONE;
+    for (size_t i = 0; i < count; i++) {
+        rsi_wide_add(&sum, events[i].amount);
+    }
+    return sum;
+}
+
 /* The sum of all amounts and the largest one. */
 static void add_amounts(const end_view *v, const rs_event *events, size_t count, uint32_t node)
 {
-    rsi_wide sum = RSI_WIDE_NONE;
+    rsi_wide sum = sum_of(events, count);
     int64_t largest = 0;
     for (size_t i = 0; i < count; i++) {
-        rsi_wide_add(&sum, events[i].amount);
         largest = events[i].amount > largest ? events[i].amount : largest;
     }
     if (v->sum != NULL) {
@@ -168,9 +177,30 @@ done:
     return status;
 }
 
-static rs_status count_end(end_view *v, const rs_work *work, rs_error *err)
+static bool any_clamped(const end_view *v)
 {
-    return rsi_parallel(work, ((size_t)v->node_count + BLOCK - 1) / BLOCK, count_block, v, err);
+    bool any = false;
+    for (size_t rank = 0; v->sum != NULL && rank < v->node_count && !any; rank++) {
+        int64_t sum = v->sum[v->node_first + rank];
+        any = sum == INT64_MAX || sum == -INT64_MAX;
+    }
+    return any;
+}
+
+static rs_status count_end(end_view *v, uint32_t subjects, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(rsi_parallel(work, ((size_t)v->node_count + BLOCK - 1) / BLOCK, count_block, v, err));
+    if (!any_clamped(v)) {
+        goto done;
+    }
+    RS_TRY(rsi_graph_array(&v->exact, subjects, sizeof *v->exact, err));
+    for (size_t rank = 0; rank < v->node_count; rank++) {
+        rsi_wide sum = sum_of(v->events + v->first[rank], v->first[rank + 1] - v->first[rank]);
+        v->exact[v->node_first + rank] = rsi_wide_is_none(sum) ? RSI_WIDE_ZERO : sum;
+    }
+done:
+    return status;
 }
 
 /* ---- both ends ---------------------------------------------------------------------------------
@@ -212,6 +242,8 @@ static void hand_over(const end_view *src, const end_view *dst, uint32_t subject
                           .dst_edges = dst->edges,
                           .src_amount = src->sum,
                           .dst_amount = dst->sum,
+                          .src_sum = src->exact,
+                          .dst_sum = dst->exact,
                           .shared_things = src->shared_things};
     *peaks = (rs_peaks){.count = subjects,
                         .src_day_edges = src->day_edges,
@@ -249,8 +281,8 @@ rs_status rs_timeline_counts(const rs_graph *graph, const rs_timeline *timeline,
         src.of_things = dst.is_shared;
         src.thing_first = dst.node_first;
     }
-    RS_TRY(count_end(&dst, work, err));
-    RS_TRY(count_end(&src, work, err));
+    RS_TRY(count_end(&dst, subjects, work, err));
+    RS_TRY(count_end(&src, subjects, work, err));
 done:
     free(dst.is_shared);
     hand_over(&src, &dst, subjects, counts, peaks);

@@ -8,12 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ringscope/store.h"
+#include "ringscope/graph.h"
 
-typedef struct rsi_wide {
-    int64_t high;
-    uint64_t low;
-} rsi_wide;
+typedef rs_sum rsi_wide;
+__extension__ typedef __int128 rsi_wide_number;
 
 /* Nothing was added yet; no sum of fewer than 2^63 amounts comes near it. */
 #define RSI_WIDE_NONE ((rsi_wide){.high = INT64_MIN, .low = 0})
@@ -58,6 +56,25 @@ static inline int64_t rsi_wide_clamp(rsi_wide sum)
         return -INT64_MAX;
     }
     return (int64_t)sum.low;
+}
+
+#define RSI_WIDE_ZERO ((rsi_wide){.high = 0, .low = 0})
+
+static inline rsi_wide_number rsi_wide_value(rsi_wide sum)
+{
+    return (rsi_wide_number)sum.high * ((rsi_wide_number)1 << 64) + (rsi_wide_number)sum.low;
+}
+
+/* Whether clamping changes the sum. */
+static inline bool rsi_wide_is_large(rsi_wide sum)
+{
+    rsi_wide_number value = rsi_wide_value(sum);
+    return !rsi_wide_is_none(sum) && (value > INT64_MAX || value < -INT64_MAX);
+}
+
+static inline rsi_wide rsi_wide_of(rsi_wide_number value)
+{
+    return (rsi_wide){.high = (int64_t)(value >> 64), .low = (uint64_t)value};
 }
 
 #endif

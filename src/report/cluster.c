@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "graph/wide.h"
 #include "report/report.h"
 
 void rsi_write_node(rsi_out *out, const rsi_source *source, uint32_t node)
@@ -71,15 +72,16 @@ static void write_thing(rsi_out *out, const rsi_source *source, const rs_ring_th
 /* ---- facts ----------------------------------------------------------------------------------- */
 
 /* A sum of what a relation brought, if it has any. */
-static void write_amount(rsi_out *out, const rsi_source *source, uint16_t relation, int64_t amount)
+static void write_amount(rsi_out *out, const rsi_source *source, uint16_t relation, rs_sum amount)
 {
     rs_relation_info info = rs_store_relation(rs_graph_store(source->graph), relation);
-    char digits[32];
-    if (amount == RS_NO_AMOUNT) {
+    char digits[RSI_DECIMAL_WIDE_MAX];
+    if (rsi_wide_is_none(amount)) {
         return;
     }
     rsi_out_string(out, ",\"amount\":\"");
-    rsi_out_bytes(out, digits, rsi_decimal_format(amount, info.decimals, digits));
+    rsi_out_bytes(out, digits,
+                  rsi_decimal_format_wide(amount.high, amount.low, info.decimals, digits));
     rsi_out_string(out, "\"");
     if (info.currency[0] != '\0') {
         rsi_out_string(out, ",\"currency\":");

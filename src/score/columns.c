@@ -16,6 +16,7 @@
 #include "base/decimal.h"
 #include "base/parallel.h"
 #include "base/try.h"
+#include "graph/wide.h"
 
 typedef struct walk {
     const rs_graph *graph;
@@ -25,34 +26,6 @@ typedef struct walk {
     rsi_visit_column visit;
     void *context;
 } walk;
-
-static rs_status visit_u32(walk *w, const char *relation, const char *what, const uint32_t *counts,
-                           rs_error *err)
-{
-    char name[96];
-    if (counts == NULL) {
-        return RS_OK;
-    }
-    snprintf(name, sizeof name, "%s: %s", relation, what);
-    for (uint32_t v = 0; v < w->subjects; v++) {
-        w->values[v] = counts[v];
-    }
-    return w->visit(w->context, name, 0, w->values, err);
-}
-
-static rs_status visit_u64(walk *w, const char *relation, const char *what, const uint64_t *counts,
-                           rs_error *err)
-{
-    char name[96];
-    if (counts == NULL) {
-        return RS_OK;
-    }
-    snprintf(name, sizeof name, "%s: %s", relation, what);
-    for (uint32_t v = 0; v < w->subjects; v++) {
-        w->values[v] = counts[v] < INT64_MAX ? (int64_t)counts[v] : INT64_MAX;
-    }
-    return w->visit(w->context, name, 0, w->values, err);
-}
 
 /* Values with `decimals` digits behind the point; NULL is no column. */
 static rs_status visit_i64(walk *w, const char *relation, const char *what, unsigned decimals,
@@ -66,14 +39,28 @@ static rs_status visit_i64(walk *w, const char *relation, const char *what, unsi
     return w->visit(w->context, name, decimals, values, err);
 }
 
-/* a - b without overflow. */
-static int64_t difference(int64_t a, int64_t b)
+static rs_status visit_u32(walk *w, const char *relation, const char *what, const uint32_t *counts,
+                           rs_error *err)
 {
-    int64_t result;
-    if (__builtin_sub_overflow(a, b, &result)) {
-        return a > b ? INT64_MAX : INT64_MIN;
+    for (uint32_t v = 0; counts != NULL && v < w->subjects; v++) {
+        w->values[v] = counts[v];
     }
-    return result;
+    return visit_i64(w, relation, what, 0, counts == NULL ? NULL : w->values, err);
+}
+
+static rs_status visit_u64(walk *w, const char *relation, const char *what, const uint64_t *counts,
+                           rs_error *err)
+{
+    for (uint32_t v = 0; counts != NULL && v < w->subjects; v++) {
+        w->values[v] = counts[v] < INT64_MAX ? (int64_t)counts[v] : INT64_MAX;
+    }
+    return visit_i64(w, relation, what, 0, counts == NULL ? NULL : w->values, err);
+}
+
+/* The sum of a subject's amounts at one end. */
+static rsi_wide_number sum_at(const int64_t *clamped, const rs_sum *exact, uint32_t v)
+{
+    return exact != NULL ? rsi_wide_value(exact[v]) : clamped[v];
 }
 
 /* What flows in one direction beyond what flows in the other; both directions. */
@@ -84,39 +71,39 @@ static rs_status visit_balance(walk *w, const char *relation, const rs_counts *c
     if (counts->src_edges == NULL || counts->dst_edges == NULL) {
         return RS_OK;
     }
+    bool amounts = counts->src_amount != NULL && counts->dst_amount != NULL;
     for (int way = 0; way < 2; way++) {
-        for (uint32_t v = 0; v < w->subjects; v++) {
-            int64_t out = (int64_t)counts->src_edges[v];
-            int64_t in = (int64_t)counts->dst_edges[v];
-            w->values[v] = way == 0 ? difference(out, in) : difference(in, out);
+        for (uint32_t v = 0; v < w->subjects; v++) { /* fewer than 2^63 edges: no overflow */
+            int64_t out = (int64_t)counts->src_edges[v] - (int64_t)counts->dst_edges[v];
+            w->values[v] = way == 0 ? out : -out;
         }
         RS_TRY(visit_i64(w, relation, way == 0 ? "more out than in" : "more in than out", 0,
                          w->values, err));
-        if (counts->src_amount == NULL) {
-            continue;
-        }
-        for (uint32_t v = 0; v < w->subjects; v++) {
-            int64_t out = counts->src_amount[v];
-            int64_t in = counts->dst_amount[v];
-            w->values[v] = way == 0 ? difference(out, in) : difference(in, out);
+        for (uint32_t v = 0; v < w->subjects && amounts; v++) {
+            rsi_wide_number out = sum_at(counts->src_amount, counts->src_sum, v) -
+                                  sum_at(counts->dst_amount, counts->dst_sum, v);
+            w->values[v] = rsi_wide_clamp(rsi_wide_of(way == 0 ? out : -out));
         }
         RS_TRY(visit_i64(w, relation, way == 0 ? "net amount out" : "net amount in", w->decimals,
-                         w->values, err));
+                         amounts ? w->values : NULL, err));
     }
 done:
     return status;
 }
 
 static rs_status visit_mean(walk *w, const char *relation, const char *what, const int64_t *sum,
-                            const uint64_t *edges, rs_error *err)
+                            const rs_sum *exact, const uint64_t *edges, rs_error *err)
 {
-    if (sum == NULL || edges == NULL) {
-        return RS_OK;
+    bool known = sum != NULL && edges != NULL;
+    for (uint32_t v = 0; v < w->subjects && known; v++) {
+        if (exact == NULL) {
+            w->values[v] = edges[v] > 0 ? sum[v] / (int64_t)edges[v] : 0;
+        } else {
+            w->values[v] =
+                edges[v] > 0 ? (int64_t)(rsi_wide_value(exact[v]) / (rsi_wide_number)edges[v]) : 0;
+        }
     }
-    for (uint32_t v = 0; v < w->subjects; v++) {
-        w->values[v] = edges[v] > 0 ? sum[v] / (int64_t)edges[v] : 0;
-    }
-    return visit_i64(w, relation, what, w->decimals, w->values, err);
+    return visit_i64(w, relation, what, w->decimals, known ? w->values : NULL, err);
 }
 
 static rs_status visit_counts(walk *w, const char *name, const rs_counts *counts, rs_error *err)
@@ -129,8 +116,10 @@ static rs_status visit_counts(walk *w, const char *name, const rs_counts *counts
     RS_TRY(visit_u32(w, name, "shared with others", counts->shared_things, err));
     RS_TRY(visit_i64(w, name, "amount out", w->decimals, counts->src_amount, err));
     RS_TRY(visit_i64(w, name, "amount in", w->decimals, counts->dst_amount, err));
-    RS_TRY(visit_mean(w, name, "mean amount out", counts->src_amount, counts->src_edges, err));
-    RS_TRY(visit_mean(w, name, "mean amount in", counts->dst_amount, counts->dst_edges, err));
+    RS_TRY(visit_mean(w, name, "mean amount out", counts->src_amount, counts->src_sum,
+                      counts->src_edges, err));
+    RS_TRY(visit_mean(w, name, "mean amount in", counts->dst_amount, counts->dst_sum,
+                      counts->dst_edges, err));
     RS_TRY(visit_balance(w, name, counts, err));
 done:
     return status;

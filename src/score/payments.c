@@ -13,8 +13,7 @@
 
 #include "base/parallel.h"
 #include "base/try.h"
-
-enum { KEEP_TENTHS = 9 };
+#include "evidence/passes.h"
 
 /* What is asked of an account, by dense number: edges come in that order on one side, and a look-up
  * on the other costs one line of the cache. */
@@ -301,9 +300,7 @@ bool rsi_payment_follows(const rsi_payment *in, const rsi_payment *out, uint32_t
 
 bool rsi_payment_passes(const rsi_payment *in, const rsi_payment *out, uint32_t window_s)
 {
-    return in->amount > 0 && out->amount > 0 && out->amount <= in->amount &&
-           out->amount >= in->amount / 10 * KEEP_TENTHS + in->amount % 10 * KEEP_TENTHS / 10 &&
-           rsi_payment_follows(in, out, window_s);
+    return rsi_pass_fits(in->amount, out->amount) && rsi_payment_follows(in, out, window_s);
 }
 
 size_t rsi_payments_later(const rsi_payment *items, size_t count, uint32_t payer, uint16_t relation,

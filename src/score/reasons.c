@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/try.h"
-#include "score/fact_times.h"
+#include "score/fact_rows.h"
 #include "score/scorer.h"
 
 #define REASON_FLOOR 0.1
@@ -80,7 +80,9 @@ static rs_status add_fact(rsi_scorer *s, const rsi_shared_use *use, rs_reason *r
                       .user_first = at->users,
                       .user_count = use->user_count};
     if (use->column >= s->sharing.in_time) {
-        RS_TRY(rsi_fact_time(s->input->graph, fact, users, err));
+        const char *name = s->sharing.columns[use->column].name;
+        rs_text kind = {name, strlen(name)};
+        RS_TRY(rsi_fact_time(s->input, rsi_fact_rule_of(kind), fact, users, err));
     }
     RS_TRY(keep_users(s, users, use->user_count, &at->users, err));
     reason->fact_count++;

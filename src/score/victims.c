@@ -147,8 +147,11 @@ static int by_amount(const void *left, const void *right)
 {
     const rs_ring_victim *a = left;
     const rs_ring_victim *b = right;
-    if (a->amount != b->amount) {
-        return a->amount > b->amount ? -1 : 1;
+    if (a->amount.high != b->amount.high) {
+        return a->amount.high > b->amount.high ? -1 : 1;
+    }
+    if (a->amount.low != b->amount.low) {
+        return a->amount.low > b->amount.low ? -1 : 1;
     }
     if (a->payment_count != b->payment_count) {
         return a->payment_count > b->payment_count ? -1 : 1;
@@ -196,8 +199,8 @@ static rs_status add_paid(finder *f, rs_ring_paid paid, rs_error *err)
 static rs_status add_relation(finder *f, uint16_t relation, size_t count, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_wide all = RSI_WIDE_NONE;
-    rs_ring_paid paid = {.relation = relation, .victim_first = f->out->victim_count};
+    rs_ring_paid paid = {
+        .relation = relation, .amount = RSI_WIDE_NONE, .victim_first = f->out->victim_count};
     size_t end = paid.victim_first;
     for (size_t i = 0; i < count; i++) {
         const crossing *one = &f->crossings[i];
@@ -205,21 +208,17 @@ static rs_status add_relation(finder *f, uint16_t relation, size_t count, rs_err
             continue;
         }
         if (end == paid.victim_first || f->out->victims[end - 1].node != one->outsider) {
-            rs_ring_victim victim = {.node = one->outsider, .amount = RS_NO_AMOUNT};
+            rs_ring_victim victim = {.node = one->outsider, .amount = RSI_WIDE_NONE};
             RS_TRY(add_victim(f, victim, end, err));
             end++;
         }
         rs_ring_victim *victim = &f->out->victims[end - 1];
-        rsi_wide sum = RSI_WIDE_NONE;
-        rsi_wide_add(&sum, victim->amount);
-        rsi_wide_add(&sum, one->payment->amount);
-        victim->amount = rsi_wide_clamp(sum);
+        rsi_wide_add(&victim->amount, one->payment->amount);
         victim->payment_count++;
         paid.payment_count++;
-        rsi_wide_add(&all, one->payment->amount);
+        rsi_wide_add(&paid.amount, one->payment->amount);
     }
     paid.victim_count = (uint32_t)(end - paid.victim_first);
-    paid.amount = rsi_wide_clamp(all);
     if (paid.victim_count > 0) {
         qsort(f->out->victims + paid.victim_first, paid.victim_count, sizeof(rs_ring_victim),
               by_amount);

@@ -217,7 +217,11 @@ static rs_status take_rows(row_search *search, size_t rows_file, size_t block,
             goto done;
         }
         if (*search->count < search->capacity) {
-            search->sources[*search->count] = (rs_row_source){.file = name, .line = lines[i]};
+            search->sources[*search->count] =
+                (rs_row_source){.file = name,
+                                .line = lines[i],
+                                .time = edges->time == NULL ? RS_NO_TIME : edges->time[i],
+                                .amount = edges->amount == NULL ? RS_NO_AMOUNT : edges->amount[i]};
         }
         (*search->count)++;
     }
@@ -246,8 +250,8 @@ static rs_status search_segment(row_search *search, size_t rows_file, size_t seg
         if (note.first_src > search->src || note.last_src < search->src) {
             continue;
         }
-        RS_TRY(rsi_store_edges(search->store, segment, b, 0, search->coder, &search->bytes, &edges,
-                               err));
+        RS_TRY(rsi_store_edges(search->store, segment, b, RS_SCAN_TIME | RS_SCAN_AMOUNT,
+                               search->coder, &search->bytes, &edges, err));
         if (holds_edge(&edges, search->src, search->dst)) {
             RS_TRY(take_rows(search, rows_file, b, &edges, err));
         }

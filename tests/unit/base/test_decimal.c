@@ -138,12 +138,39 @@ static void reads_what_it_writes(void **state)
     assert_string_equal(out, "-12.50");
 }
 
+static void writes_what_needs_128_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t high;
+        uint64_t low;
+        unsigned decimals;
+        const char *text;
+    } rows[] = {
+        {0, 0, 2, "0.00"},
+        {0, 5, 18, "0.000000000000000005"},
+        {-1, UINT64_MAX, 2, "-0.01"},
+        {1, 0, 0, "18446744073709551616"},
+        {3, 5461976957676136448, 18, "60.802209178804791296"},
+        {-2, 0, 1, "-3689348814741910323.2"},
+        {INT64_MAX, UINT64_MAX, 0, "170141183460469231731687303715884105727"},
+        {INT64_MIN, 0, 18, "-170141183460469231731.687303715884105728"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char out[RSI_DECIMAL_WIDE_MAX];
+        size_t length = rsi_decimal_format_wide(rows[i].high, rows[i].low, rows[i].decimals, out);
+        assert_true(length < RSI_DECIMAL_WIDE_MAX);
+        assert_int_equal(length, strlen(rows[i].text));
+        assert_memory_equal(out, rows[i].text, length);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_every_digit),        cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(ends_where_the_text_ends), cmocka_unit_test(counts_the_digits_needed),
-        cmocka_unit_test(reads_what_it_writes),
+        cmocka_unit_test(reads_what_it_writes),     cmocka_unit_test(writes_what_needs_128_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
