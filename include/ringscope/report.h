@@ -209,6 +209,14 @@ typedef struct rs_cluster_paid {
     size_t listed_count;
 } rs_cluster_paid;
 
+/* What the ring falls apart without. */
+typedef struct rs_cluster_hold {
+    rs_named thing;
+    uint32_t part_count, cut_count, alone_count;
+    const rs_named *alone; /* those that are named */
+    size_t listed_count;
+} rs_cluster_hold;
+
 /* One ring of the report, and all that it holds. */
 typedef struct rs_cluster {
     rs_text id;
@@ -223,6 +231,8 @@ typedef struct rs_cluster {
     size_t reason_count;
     const rs_cluster_paid *paid; /* by relation; none where nobody only paid it */
     size_t paid_count;
+    const rs_cluster_hold *holds; /* none where it holds without any one thing */
+    size_t hold_count;
     rs_text json; /* the object as it stands in the file */
 } rs_cluster;
 

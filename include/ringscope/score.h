@@ -67,6 +67,16 @@ typedef struct rs_ring_paid {
     uint32_t listed_count;
 } rs_ring_paid;
 
+/* What members share or act on together, without which the ring falls apart. */
+typedef struct rs_ring_hold {
+    uint32_t thing;
+    uint32_t part_count;  /* so many parts it falls into */
+    uint32_t cut_count;   /* members outside of the largest part */
+    uint32_t alone_count; /* members that hang on it alone */
+    size_t alone_first;   /* in rs_findings.alone: the first of them */
+    uint32_t listed_count;
+} rs_ring_hold;
+
 /* One thing, and the members that use it through one relation. */
 typedef struct rs_fact {
     uint32_t thing;    /* RS_NO_NODE: the fact is about the users alone (known members) */
@@ -94,6 +104,7 @@ typedef struct rs_ring {
     size_t thing_first, thing_count;   /* by shared_by, ties by node */
     size_t reason_first, reason_count; /* by weight, ties by kind */
     size_t paid_first, paid_count;     /* by relation; none where it has no victims */
+    size_t hold_first, hold_count;     /* at most three: by cut_count */
 } rs_ring;
 
 typedef struct rs_node_risk {
@@ -115,6 +126,9 @@ typedef struct rs_findings {
     size_t paid_count, victim_count;
     rs_ring_paid *paid;
     rs_ring_victim *victims;
+    size_t hold_count, alone_count;
+    rs_ring_hold *holds;
+    uint32_t *alone;     /* members */
     rs_node_risk *nodes; /* one for each node of the graph */
     rs_detect_counts detect;
     uint64_t *evidence_by_kind; /* links, rs_evidence_kind_count() entries */

@@ -341,6 +341,7 @@ rs_status rsi_print_ring(FILE *out, const rsi_source_query *sources, const rs_cl
     RS_TRY(print_reasons(out, sources, cluster, limit, err));
     RS_TRY(print_members(out, cluster, limit, err));
     RS_TRY(print_things(out, cluster, limit, err));
+    rsi_print_holds(out, cluster);
     RS_TRY(rsi_print_victims(out, cluster, limit, err));
 done:
     return status;

@@ -28,7 +28,9 @@ char *rsi_safe(rs_text text, size_t columns);
 /* Columns to fill: $COLUMNS, else 100. */
 size_t rsi_page_columns(void);
 
-/* Who only paid the ring: victims, no members (ring_money.c). */
+/* What the ring falls apart without (ring_parts.c). */
+void rsi_print_holds(FILE *out, const rs_cluster *cluster);
+/* Who only paid the ring: victims, no members (ring_parts.c). */
 RS_MUST_USE rs_status rsi_print_victims(FILE *out, const rs_cluster *cluster, size_t limit,
                                         rs_error *err);
 

@@ -182,6 +182,37 @@ static void write_reason(rsi_out *out, const rsi_source *source, const rs_ring *
     rsi_out_string(out, "]}");
 }
 
+/* ---- what holds it together ------------------------------------------------------------------ */
+
+static void write_hold(rsi_out *out, const rsi_source *source, const rs_ring_hold *hold)
+{
+    const uint32_t *alone = source->findings->alone + hold->alone_first;
+    rsi_write_node(out, source, hold->thing);
+    put_number(out, ",\"parts\":", hold->part_count);
+    put_number(out, ",\"cut\":", hold->cut_count);
+    put_number(out, ",\"alone\":", hold->alone_count);
+    rsi_out_string(out, ",\"members\":[");
+    for (uint32_t i = 0; i < hold->listed_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        rsi_write_node(out, source, alone[i]);
+        rsi_out_string(out, "}");
+    }
+    rsi_out_string(out, "]}");
+}
+
+static void write_holds(rsi_out *out, const rsi_source *source, const rs_ring *ring)
+{
+    if (ring->hold_count == 0) {
+        return;
+    }
+    rsi_out_string(out, ",\"holds\":[");
+    for (size_t i = 0; i < ring->hold_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_hold(out, source, &source->findings->holds[ring->hold_first + i]);
+    }
+    rsi_out_string(out, "]");
+}
+
 /* ---- who only paid it ------------------------------------------------------------------------ */
 
 static void write_paid(rsi_out *out, const rsi_source *source, const rs_ring_paid *paid)
@@ -271,6 +302,7 @@ void rsi_write_cluster(rsi_out *out, const rsi_source *source, const rs_ring *ri
         write_reason(out, source, ring, &findings->reasons[ring->reason_first + i]);
     }
     rsi_out_string(out, "]");
+    write_holds(out, source, ring);
     write_victims(out, source, ring);
     rsi_out_string(out, "}");
 }

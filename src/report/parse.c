@@ -414,6 +414,42 @@ static rs_status read_paid(rs_report *report, const char *key, void *to, rs_erro
     return read_objects(report, key, read_one_paid, err);
 }
 
+static rs_status read_one_alone(rs_report *report, rs_error *err)
+{
+    rs_named *one = add(&report->alone, sizeof *one);
+    return one == NULL ? no_memory(err) : read_fields(report, named_fields, one, err);
+}
+
+/* Those of all holds stand in one array; a hold's count is what its array added. */
+static rs_status read_alone(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    size_t before = report->alone.count;
+    rs_status status = read_objects(report, key, read_one_alone, err);
+    *(size_t *)to = report->alone.count - before;
+    return status;
+}
+
+static rs_status read_hold(rs_report *report, rs_error *err)
+{
+    static const field fields[] = {
+        {"type", read_text, offsetof(rs_cluster_hold, thing.type), false},
+        {"id", read_text, offsetof(rs_cluster_hold, thing.id), false},
+        {"parts", read_u32, offsetof(rs_cluster_hold, part_count), false},
+        {"cut", read_u32, offsetof(rs_cluster_hold, cut_count), false},
+        {"alone", read_u32, offsetof(rs_cluster_hold, alone_count), false},
+        {"members", read_alone, offsetof(rs_cluster_hold, listed_count), false},
+        {NULL, NULL, 0, false},
+    };
+    rs_cluster_hold *hold = add(&report->holds, sizeof *hold);
+    return hold == NULL ? no_memory(err) : read_fields(report, fields, hold, err);
+}
+
+static rs_status read_holds(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    (void)to;
+    return read_objects(report, key, read_hold, err);
+}
+
 static rs_status read_lineage(rs_report *report, const char *key, void *to, rs_error *err)
 {
     static const field fields[] = {
@@ -434,6 +470,8 @@ static void settle(rs_report *report)
     rs_cluster_reason *reasons = report->reasons.items;
     rs_cluster_fact *facts = report->facts.items;
     const rs_text *users = report->users.items;
+    rs_cluster_hold *holds = report->holds.items;
+    const rs_named *alone = report->alone.items;
     rs_cluster_paid *paid = report->paid.items;
     const rs_cluster_victim *victims = report->victims.items;
     cluster->members = report->members.items;
@@ -442,10 +480,15 @@ static void settle(rs_report *report)
     cluster->thing_count = report->things.count;
     cluster->reasons = reasons;
     cluster->reason_count = report->reasons.count;
+    cluster->holds = holds;
+    cluster->hold_count = report->holds.count;
     cluster->paid = paid;
     cluster->paid_count = report->paid.count;
     for (size_t i = 0, at = 0; i < report->facts.count; at += facts[i++].user_count) {
         facts[i].users = facts[i].user_count > 0 ? users + at : NULL;
+    }
+    for (size_t i = 0, at = 0; i < report->holds.count; at += holds[i++].listed_count) {
+        holds[i].alone = holds[i].listed_count > 0 ? alone + at : NULL;
     }
     for (size_t i = 0, at = 0; i < report->paid.count; at += paid[i++].listed_count) {
         paid[i].victims = paid[i].listed_count > 0 ? victims + at : NULL;
@@ -465,13 +508,15 @@ rs_status rsi_read_cluster(rs_report *report, rs_text line, rs_error *err)
         {"members", read_members, 0, false},
         {"things", read_things, 0, false},
         {"reasons", read_reasons, 0, false},
+        {"holds", read_holds, 0, true},
         {"victims", read_paid, 0, true},
         {NULL, NULL, 0, false},
     };
     rs_status status = RS_OK;
     rs_text ignored;
-    rsi_vector *vectors[] = {&report->members, &report->things, &report->reasons, &report->facts,
-                             &report->users,   &report->paid,   &report->victims};
+    rsi_vector *vectors[] = {&report->members, &report->things, &report->reasons,
+                             &report->facts,   &report->users,  &report->paid,
+                             &report->victims, &report->holds,  &report->alone};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         vectors[i]->count = 0;
     }

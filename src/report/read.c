@@ -248,6 +248,8 @@ void rs_report_close(rs_report *report)
     free(report->users.items);
     free(report->paid.items);
     free(report->victims.items);
+    free(report->holds.items);
+    free(report->alone.items);
     free(report->buffer);
     free(report->path);
     free(report);

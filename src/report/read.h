@@ -38,6 +38,8 @@ struct rs_report {
     rsi_vector users;
     rsi_vector paid;
     rsi_vector victims;
+    rsi_vector holds;
+    rsi_vector alone;
 };
 
 /* RS_ECORRUPT with the report's path and line. */

@@ -164,6 +164,10 @@ static uint64_t want_ring(const rsi_source *source, const rs_ring *ring)
             }
         }
     }
+    for (size_t i = ring->hold_first; i < ring->hold_first + ring->hold_count; i++) {
+        const rs_ring_hold *hold = &findings->holds[i];
+        count += want(source, hold->thing); /* those who hang on it are members */
+    }
     for (size_t i = ring->paid_first; i < ring->paid_first + ring->paid_count; i++) {
         for (size_t k = 0; k < findings->paid[i].listed_count; k++) {
             count += want(source, findings->victims[findings->paid[i].victim_first + k].node);

@@ -27,6 +27,7 @@
 #include "base/parallel.h"
 #include "base/ringid.h"
 #include "base/try.h"
+#include "score/bonds.h"
 #include "score/hold.h"
 #include "score/roles.h"
 #include "score/scorer.h"
@@ -483,6 +484,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
     RS_TRY(fill_findings(&s, work, err));
     RS_TRY(follow_money(&s, work, err));
+    RS_TRY(rsi_bonds_find(&s, err));
 done:
     scorer_free(&s);
     if (status != RS_OK) {
@@ -501,6 +503,8 @@ void rs_findings_free(rs_findings *findings)
     free(findings->fact_users);
     free(findings->paid);
     free(findings->victims);
+    free(findings->holds);
+    free(findings->alone);
     free(findings->nodes);
     free(findings->evidence_by_kind);
     free(findings->hubs);

@@ -1,4 +1,4 @@
-/* ring_money.c - who only paid a ring, printed for a person.
+/* ring_parts.c - what holds a ring together, and who only paid it, printed for a person.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
@@ -7,6 +7,46 @@
 #include "base/try.h"
 #include "cli/cli.h"
 #include "cli/rings.h"
+#include "store/dict.h"
+
+static bool same_type(const rs_cluster *cluster, const rs_named *thing)
+{
+    return cluster->member_count > 0 &&
+           rsi_text_compare(cluster->members[0].node.type, thing->type) == 0;
+}
+
+static void print_alone(FILE *out, const rs_cluster_hold *hold)
+{
+    fprintf(out, "; %" PRIu32 " %s on it alone: ", hold->alone_count,
+            hold->alone_count == 1 ? "hangs" : "hang");
+    for (size_t i = 0; i < hold->listed_count; i++) {
+        fputs(i == 0 ? "" : ", ", out);
+        rsi_print_text(out, hold->alone[i].id);
+    }
+    if (hold->listed_count < hold->alone_count) {
+        fprintf(out, " and %zu more", hold->alone_count - hold->listed_count);
+    }
+}
+
+void rsi_print_holds(FILE *out, const rs_cluster *cluster)
+{
+    fputs(cluster->hold_count > 0 ? "\nwhat holds it together\n" : "", out);
+    for (size_t i = 0; i < cluster->hold_count; i++) {
+        const rs_cluster_hold *hold = &cluster->holds[i];
+        fputs(same_type(cluster, &hold->thing) ? "  without their dealings with " : "  without ",
+              out);
+        rsi_print_text(out, hold->thing.type);
+        fputc(' ', out);
+        rsi_print_text(out, hold->thing.id);
+        fprintf(out, " it falls into %" PRIu32 " parts", hold->part_count);
+        if (hold->alone_count > 0) {
+            print_alone(out, hold);
+        } else {
+            fprintf(out, "; %" PRIu32 " are cut off", hold->cut_count);
+        }
+        fputc('\n', out);
+    }
+}
 
 static void print_sum(FILE *out, const rs_cluster_paid *paid)
 {
