@@ -23,15 +23,17 @@
  * that is usual (the night's share).
  *
  * A link joins the two, its weight the surprise in ln N, at most 1; its thing is the payee.
- * Cost: O(events (log + REACH)) time, 24 bytes for each pair that pays twice, 8 an event of the
- * busiest.
+ * Cost: O(events (log + REACH)) time on all threads, 24 bytes for each pair that pays twice, 8
+ * an event of the busiest for each thread.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fixed.h"
+#include "base/parallel.h"
 #include "base/try.h"
 #include "evidence/night.h"
 
@@ -43,7 +45,8 @@ enum {
     STEPS = PARTS * OCTAVES,
     GAP_MIN_S = 60,
     REACH = 16,
-    FOLLOWERS_MIN = 2
+    FOLLOWERS_MIN = 2,
+    PAYERS_A_BLOCK = 1 << 13
 };
 #define LN_2_Q32 UINT64_C(2977044472)
 #define NATS_MAX (INT64_C(1) << 43) /* 2048, Q32 */
@@ -54,15 +57,22 @@ typedef struct burst {
     uint32_t surprise; /* of more than two */
 } burst;
 
+/* What a block of payers has. */
+typedef struct found_bursts {
+    burst *items;
+    size_t count, room;
+    uint64_t tried, pairs; /* of payers that could have a burst */
+    uint64_t pace[STEPS];  /* intervals by step */
+} found_bursts;
+
 typedef struct seeker {
     const rs_timeline *line;
     uint32_t window_s;
     uint64_t span;
     uint64_t pace[STEPS]; /* F at the end of each step, of 2^32 */
-    uint64_t *places;     /* of one payer: payee << 32 | place in `out` */
-    burst *items;
-    size_t count, room;
-    uint64_t tried, pairs; /* of payers that could have a burst */
+    size_t block_count;
+    found_bursts *blocks; /* PAYERS_A_BLOCK payers each */
+    found_bursts all;     /* of all blocks, in their order */
 } seeker;
 
 static bool counts(const seeker *s, const rs_event *event)
@@ -80,33 +90,56 @@ static uint64_t gap_of(const rs_event *one, const rs_event *next)
     return gap > GAP_MIN_S ? gap : GAP_MIN_S;
 }
 
-/* The step of the interval of a payer of n payments; the largest are one. */
-static size_t step_of(const seeker *s, uint64_t gap, uint64_t n)
+/* The step of an interval of a payer, from the ln of how many payments it makes; the largest are
+ * one. */
+static size_t step_of(const seeker *s, uint64_t gap, uint64_t ln_n)
 {
-    int64_t nats = rsi_ln_ratio_q32(gap, s->span) + (int64_t)rsi_ln_q32(n);
+    int64_t nats = rsi_ln_ratio_q32(gap, s->span) + (int64_t)ln_n;
     int64_t step = nats / (int64_t)(LN_2_Q32 / PARTS) + (OCTAVES - ABOVE) * PARTS;
     return step < 0 ? 0 : step < STEPS ? (size_t)step : STEPS - 1;
 }
 
-static void measure_pace(seeker *s)
+static uint32_t block_end(const seeker *s, size_t block)
 {
+    uint64_t end = ((uint64_t)block + 1) * PAYERS_A_BLOCK;
+    return end < s->line->src_count ? (uint32_t)end : s->line->src_count;
+}
+
+static rs_status count_intervals(void *context, size_t block, unsigned worker, rs_error *err)
+{
+    const seeker *s = context;
     const rs_timeline *line = s->line;
-    uint64_t all = 0;
-    for (uint32_t v = 0; v < line->src_count; v++) {
+    (void)worker;
+    (void)err;
+    for (uint32_t v = (uint32_t)(block * PAYERS_A_BLOCK); v < block_end(s, block); v++) {
         uint64_t n = line->out_first[v + 1] - line->out_first[v];
+        uint64_t ln_n = n > 1 ? rsi_ln_q32(n) : 0;
         for (uint32_t i = line->out_first[v] + 1; i < line->out_first[v + 1]; i++) {
             const rs_event *last = &line->out[i - 1];
             if (counts(s, last) && counts(s, &line->out[i])) {
-                s->pace[step_of(s, gap_of(last, &line->out[i]), n)]++;
-                all++;
+                s->blocks[block].pace[step_of(s, gap_of(last, &line->out[i]), ln_n)]++;
             }
         }
     }
+    return RS_OK;
+}
+
+static rs_status measure_pace(seeker *s, const rs_work *work, rs_error *err)
+{
+    uint64_t all = 0;
     uint64_t sum = 0;
+    rs_status status = rsi_parallel(work, s->block_count, count_intervals, s, err);
+    for (size_t b = 0; b < s->block_count; b++) {
+        for (size_t i = 0; i < STEPS; i++) {
+            s->pace[i] += s->blocks[b].pace[i];
+            all += s->blocks[b].pace[i];
+        }
+    }
     for (size_t i = 0; i < STEPS; i++) {
         sum += s->pace[i];
         s->pace[i] = ((sum + 1) << 32) / (all + 1) - (sum == all);
     }
+    return status;
 }
 
 /* ---- one pair ----------------------------------------------------------------------------------
@@ -137,6 +170,7 @@ static void seek_runs(const seeker *s, const uint64_t *places, size_t count, uin
 {
     const rs_event *out = s->line->out;
     uint64_t expected = ln_expected(s, found->payee, n);
+    uint64_t ln_n = rsi_ln_q32(n);
     int64_t best[2] = {0, 0}; /* of two payments and more, of more than two */
     for (size_t i = 0; i + 1 < count; i++) {
         const rs_event *first = &out[(uint32_t)places[i]];
@@ -151,7 +185,7 @@ static void seek_runs(const seeker *s, const uint64_t *places, size_t count, uin
             uint64_t gap = gap_of(&out[(uint32_t)places[i + m - 1]], last);
             uint64_t between = (uint32_t)places[i + m] - (uint32_t)places[i] - m;
             uint64_t by_own = n > count ? between * s->span / (n - count) : 0;
-            by_pace += s->pace[step_of(s, gap, n)] * s->span / n >> 32;
+            by_pace += s->pace[step_of(s, gap, ln_n)] * s->span / n >> 32;
             uint64_t part = larger(larger(by_time, by_pace), by_own);
             ln_ways += (int64_t)larger(rsi_ln_q32(count - m), expected) - (int64_t)rsi_ln_q32(m);
             int64_t nats = (int64_t)m * rsi_ln_ratio_q32(s->span, part) - ln_ways;
@@ -163,72 +197,123 @@ static void seek_runs(const seeker *s, const uint64_t *places, size_t count, uin
     found->surprise = in_q20(best[1]);
 }
 
-static rs_status note(seeker *s, burst found, rs_error *err)
+/* Room for `count` more. */
+static rs_status reserve(found_bursts *f, size_t count, rs_error *err)
 {
-    if (s->count == s->room) {
-        size_t room = s->room == 0 ? 1024 : s->room + s->room / 2;
-        burst *items = realloc(s->items, room * sizeof *items);
+    if (f->room - f->count < count) {
+        size_t room = f->count + count + f->room / 2;
+        burst *items = realloc(f->items, room * sizeof *items);
         if (items == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu pairs of accounts)", room);
         }
-        s->items = items;
-        s->room = room;
+        f->items = items;
+        f->room = room;
     }
-    s->items[s->count++] = found;
     return RS_OK;
 }
 
 /* ---- all of them -------------------------------------------------------------------------------
  */
 
-static rs_status seek_payer(seeker *s, uint32_t rank, rs_error *err)
+/* `places` is room for the payer's payments: payee << 32 | place in `out`. */
+static rs_status seek_payer(const seeker *s, uint32_t rank, uint64_t *places, found_bursts *f,
+                            rs_error *err)
 {
     rs_status status = RS_OK;
     const rs_timeline *line = s->line;
     size_t n = 0;
     for (uint32_t i = line->out_first[rank]; i < line->out_first[rank + 1]; i++) {
         if (counts(s, &line->out[i])) {
-            s->places[n++] = (uint64_t)line->out[i].node << 32 | i;
+            places[n++] = (uint64_t)line->out[i].node << 32 | i;
         }
     }
     if (n <= FOLLOWERS_MIN) { /* too few to tell a burst from all that it does */
         goto done;
     }
-    RS_TRY(rsi_sort_u64(s->places, n, NULL, err));
+    RS_TRY(rsi_sort_u64(places, n, NULL, err));
     for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && s->places[end] >> 32 == s->places[i] >> 32; end++) {
+        for (end = i + 1; end < n && places[end] >> 32 == places[i] >> 32; end++) {
         }
-        s->pairs++;
-        s->tried += end - i > FOLLOWERS_MIN;
-        burst found = {.payer = line->src_first + rank, .payee = (uint32_t)(s->places[i] >> 32)};
-        seek_runs(s, s->places + i, end - i, n, &found);
+        f->pairs++;
+        f->tried += end - i > FOLLOWERS_MIN;
+        burst found = {.payer = line->src_first + rank, .payee = (uint32_t)(places[i] >> 32)};
+        seek_runs(s, places + i, end - i, n, &found);
         if (found.once > 0) {
-            RS_TRY(note(s, found, err));
+            RS_TRY(reserve(f, 1, err));
+            f->items[f->count++] = found;
         }
     }
 done:
     return status;
 }
 
-static rs_status seek(seeker *s, rs_error *err)
+static rs_status seek_block(void *context, size_t block, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
-    const rs_timeline *line = s->line;
+    const seeker *s = context;
+    const uint32_t *first = s->line->out_first;
+    uint32_t begin = (uint32_t)(block * PAYERS_A_BLOCK);
     uint32_t most = 0;
-    for (uint32_t v = 0; v < line->src_count; v++) {
-        uint32_t n = line->out_first[v + 1] - line->out_first[v];
-        most = n > most ? n : most;
+    (void)worker;
+    for (uint32_t v = begin; v < block_end(s, block); v++) {
+        most = first[v + 1] - first[v] > most ? first[v + 1] - first[v] : most;
     }
-    s->places = malloc(((size_t)most + 1) * sizeof *s->places);
-    if (s->places == NULL) {
+    uint64_t *places = malloc(((size_t)most + 1) * sizeof *places);
+    if (places == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%u payments of one account)", most);
     }
-    measure_pace(s);
-    for (uint32_t v = 0; v < line->src_count; v++) {
-        RS_TRY(seek_payer(s, v, err));
+    for (uint32_t v = begin; v < block_end(s, block); v++) {
+        RS_TRY(seek_payer(s, v, places, &s->blocks[block], err));
+    }
+done:
+    free(places);
+    return status;
+}
+
+/* The blocks' bursts become one list. */
+static rs_status gather(seeker *s, rs_error *err)
+{
+    rs_status status = RS_OK;
+    found_bursts *all = &s->all;
+    for (size_t b = 0; b < s->block_count; b++) {
+        found_bursts *block = &s->blocks[b];
+        RS_TRY(reserve(all, block->count, err));
+        if (block->count > 0) {
+            memcpy(all->items + all->count, block->items, block->count * sizeof *block->items);
+        }
+        all->count += block->count;
+        all->tried += block->tried;
+        all->pairs += block->pairs;
+        free(block->items);
+        block->items = NULL;
     }
 done:
     return status;
+}
+
+static rs_status seek(seeker *s, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    s->block_count = ((size_t)s->line->src_count + PAYERS_A_BLOCK - 1) / PAYERS_A_BLOCK;
+    s->blocks = calloc(s->block_count + 1, sizeof *s->blocks);
+    if (s->blocks == NULL) {
+        s->block_count = 0;
+        return rs_fail(err, RS_ENOMEM, "out of memory (%u accounts)", s->line->src_count);
+    }
+    RS_TRY(measure_pace(s, work, err));
+    RS_TRY(rsi_parallel(work, s->block_count, seek_block, s, err));
+    RS_TRY(gather(s, err));
+done:
+    return status;
+}
+
+static void seeker_free(seeker *s)
+{
+    for (size_t b = 0; b < s->block_count; b++) {
+        free(s->blocks[b].items);
+    }
+    free(s->blocks);
+    free(s->all.items);
 }
 
 /* How surprising bursts are on this night. That two payments follow each other is seen so much
@@ -237,17 +322,17 @@ static rs_status know_night(const seeker *s, uint64_t *values, rsi_night *night,
 {
     rs_status status = RS_OK;
     size_t count = 0;
-    for (size_t i = 0; i < s->count; i++) {
-        values[i] = s->items[i].once;
+    for (size_t i = 0; i < s->all.count; i++) {
+        values[i] = s->all.items[i].once;
     }
-    RS_TRY(rsi_night_make(night, values, s->count, s->tried, s->pairs, err));
+    RS_TRY(rsi_night_make(night, values, s->all.count, s->all.tried, s->all.pairs, err));
     uint64_t median = night->median;
-    for (size_t i = 0; i < s->count; i++) {
-        if (s->items[i].surprise > 0) {
-            values[count++] = s->items[i].surprise;
+    for (size_t i = 0; i < s->all.count; i++) {
+        if (s->all.items[i].surprise > 0) {
+            values[count++] = s->all.items[i].surprise;
         }
     }
-    RS_TRY(rsi_night_make(night, values, count, s->tried, s->pairs, err));
+    RS_TRY(rsi_night_make(night, values, count, s->all.tried, s->all.pairs, err));
     night->median = median;
 done:
     return status;
@@ -259,13 +344,13 @@ static rs_status link_all(const seeker *s, const rsi_kind_input *input, rsi_link
     rs_status status = RS_OK;
     uint64_t ln_all = rsi_ln_q32(rs_graph_subject_count(input->graph)) >> 12;
     rsi_night night;
-    uint64_t *values = malloc((s->count + 1) * sizeof *values);
+    uint64_t *values = malloc((s->all.count + 1) * sizeof *values);
     if (values == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu pairs of accounts)", s->count);
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu pairs of accounts)", s->all.count);
     }
     RS_TRY(know_night(s, values, &night, err));
-    for (size_t i = 0; i < s->count; i++) {
-        const burst *b = &s->items[i];
+    for (size_t i = 0; i < s->all.count; i++) {
+        const burst *b = &s->all.items[i];
         uint64_t weight = (rsi_night_surprise(&night, b->surprise, 1) << 20) / ln_all;
         weight = weight < UINT32_C(1) << 20 ? weight : UINT32_C(1) << 20;
         rs_link link = {.a = b->payer,
@@ -288,15 +373,13 @@ static rs_status find_bursts(const rsi_kind_input *input, const rs_work *work, r
     seeker s = {.line = line,
                 .window_s = input->options->pass_window_s,
                 .span = (uint64_t)line->span_s + 1};
-    (void)work;
     if (line->count == 0 || rs_graph_subject_count(input->graph) < 3) {
         goto done;
     }
-    RS_TRY(seek(&s, err));
+    RS_TRY(seek(&s, work, err));
     RS_TRY(link_all(&s, input, out, err));
 done:
-    free(s.places);
-    free(s.items);
+    seeker_free(&s);
     return status;
 }
 

@@ -303,14 +303,16 @@ static rs_status make_arrays(rsi_scorer *s, const entry *entries, size_t count, 
     out->things = malloc((uses + 1) * sizeof *out->things);
     out->reasons = malloc((count * columns + 1) * sizeof *out->reasons);
     out->facts = malloc((2 * uses + count + 1) * sizeof *out->facts);
-    if (out->rings == NULL || out->members == NULL || out->things == NULL || out->reasons == NULL ||
-        out->facts == NULL) {
+    s->fact_rules = calloc(2 * uses + count + 1, 1);
+    if (s->fact_rules == NULL || out->rings == NULL || out->members == NULL ||
+        out->things == NULL || out->reasons == NULL || out->facts == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu rings)", count);
     }
     return RS_OK;
 }
 
-static rs_status fill_rings(rsi_scorer *s, const entry *entries, size_t count, rs_error *err)
+static rs_status fill_rings(rsi_scorer *s, const entry *entries, size_t count, size_t *facts,
+                            rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_cursor at = {0};
@@ -323,6 +325,7 @@ static rs_status fill_rings(rsi_scorer *s, const entry *entries, size_t count, r
         RS_TRY(rsi_reasons_fill(s, entries[i].group, ring, &at, err));
     }
     s->out->ring_count = count;
+    *facts = at.facts;
 done:
     return status;
 }
@@ -401,13 +404,14 @@ typedef struct filling {
     const entry *entries;
     size_t count;
     uint32_t *ring_of; /* by group */
+    size_t fact_count;
 } filling;
 
 static rs_status fill_one(void *context, size_t index, unsigned worker, rs_error *err)
 {
-    const filling *f = context;
+    filling *f = context;
     (void)worker;
-    return index == 0 ? fill_rings(f->s, f->entries, f->count, err)
+    return index == 0 ? fill_rings(f->s, f->entries, f->count, &f->fact_count, err)
                       : fill_nodes(f->s, f->ring_of, err);
 }
 
@@ -429,6 +433,7 @@ static rs_status fill_findings(rsi_scorer *s, const rs_work *work, rs_error *err
         f.ring_of[entries[i].group] = (uint32_t)i;
     }
     RS_TRY(rsi_parallel(work, 2, fill_one, &f, err));
+    RS_TRY(rsi_facts_look_up(s, f.fact_count, work, err));
 done:
     free(f.ring_of);
     free(entries);
@@ -457,6 +462,7 @@ static void scorer_free(rsi_scorer *s)
     free(s->score);
     free(s->hold);
     free(s->seen);
+    free(s->fact_rules);
 }
 
 rs_status rs_score(const rs_score_input *input, const rs_score_options *options,

@@ -37,6 +37,8 @@ typedef struct rsi_scorer {
     uint8_t *seen;          /* by node; 0 between uses */
     rs_findings *out;
     size_t fact_user_room;
+    uint8_t *fact_rules; /* by fact: 1 + the rsi_fact_rule of one whose rows are yet to be looked
+                            up, else 0 */
 } rsi_scorer;
 
 /* Where the next of each goes in the findings. */
@@ -55,6 +57,10 @@ RS_MUST_USE rs_status rsi_lists_judge(rsi_scorer *s, rs_error *err);
 bool rsi_meet_thing(const rsi_scorer *s, const rsi_shared_use *use);
 /* Unmark the things of uses from .. to-1. */
 void rsi_forget_things(const rsi_scorer *s, size_t from, size_t to);
+
+/* Look up the rows of the first `count` facts of the findings, side by side (reasons.c). */
+RS_MUST_USE rs_status rsi_facts_look_up(rsi_scorer *s, size_t count, const rs_work *work,
+                                        rs_error *err);
 
 /* The most reasons that a ring has. */
 enum { RSI_REASONS_MAX = 32 };
