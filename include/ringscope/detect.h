@@ -81,7 +81,8 @@ RS_API RS_MUST_USE rs_status rs_detect_by(rs_detect_crew *crew, const rs_link_gr
  * mean over the resolutions 1, 2, 4, 8 and 16 times the given one of the size of v's part, where
  * its community is cut by itself, as a share of the largest part; sizes are in subjects. 1 where
  * nothing is asked. `hold` has node_count entries, the caller's. Other threads may run. RS_ENOMEM.
- * About 3 microseconds and 60 bytes a link inside the communities, on one thread. */
+ * About 3 microseconds a link inside the communities on one thread, 16 bytes a link, and 60 more of
+ * the communities at hand. */
 RS_API RS_MUST_USE rs_status rs_detect_hold(const rs_link_graph *graph, const uint32_t *label,
                                             uint32_t resolution, const rs_work *work,
                                             uint32_t *hold, rs_error *err);

@@ -23,7 +23,7 @@ enum {
     ODDITY_USE = 32,         /* of relations of things in a store of several batches */
     ODDITY_EDGE = 12,        /* and end: of the busiest days, all of them at once */
     ODDITY_SLICES = 8,       /* at most so many readings of busiest days */
-    SCORE_LINK = 64,         /* communities that are cut again, and what they contract to */
+    SCORE_LINK = 24,
     SCORE_NODE = 48,
     TRACE_NODE = 40,
 };
