@@ -46,7 +46,7 @@ rs_status rsi_graph_room(const rs_work *work, const char *relation, const char *
     }
     uint64_t left = work->memory_bytes >> 20;
     uint64_t need = (bytes >> 20) + 1;
-    return rs_fail(err, RS_ENOMEM,
+    return rs_fail(err, RS_EUSAGE,
                    "%s of relation \"%s\" need %llu MB of memory, %llu MB more than is left of the "
                    "budget",
                    what, relation, (unsigned long long)need, (unsigned long long)(need - left));

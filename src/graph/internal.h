@@ -84,7 +84,7 @@ RS_MUST_USE rs_status rsi_graph_unseen(const rs_graph *graph, size_t dense_total
 
 /* `count` zeroed entries of `size` bytes (one at least); *array stays NULL on failure. */
 RS_MUST_USE rs_status rsi_graph_array(void *array, size_t count, size_t size, rs_error *err);
-/* RS_ENOMEM where `bytes` are more than the call may use; `what` is needed, in the plural. */
+/* RS_EUSAGE where `bytes` are more than the call may use; `what` is needed, in the plural. */
 RS_MUST_USE rs_status rsi_graph_room(const rs_work *work, const char *relation, const char *what,
                                      uint64_t bytes, rs_error *err);
 

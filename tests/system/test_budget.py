@@ -62,8 +62,8 @@ def check(name, store, blacklist):
             break
         would_do = re.search(r"--memory (\d+)M would do", said)
         more = re.search(r"(\d+) MB more than is left of the budget", said)
-        if would_do is None and more is None:
-            failures.append(f"{name}, {least}M: {said}")
+        if status != 2 or (would_do is None and more is None):
+            failures.append(f"{name}, {least}M: exit status {status}, {said}")
             return
         least = int(would_do.group(1)) if would_do else least + int(more.group(1)) + 1
     else:
