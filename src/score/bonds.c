@@ -50,14 +50,17 @@ typedef struct binder {
 
 /* ---- the graph of a ring --------------------------------------------------------------------- */
 
-static rs_status reserve(void **items, size_t *room, size_t wanted, size_t size, rs_error *err)
+/* `array` points to a pointer to entries of `size` bytes, room for *room of them. */
+static rs_status reserve(void *array, size_t *room, size_t wanted, size_t size, rs_error *err)
 {
     if (wanted > *room) {
-        void *grown = realloc(*items, 2 * wanted * size);
-        if (grown == NULL) {
+        void *items;
+        memcpy(&items, array, sizeof items);
+        items = realloc(items, 2 * wanted * size);
+        if (items == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu parts of a ring)", wanted);
         }
-        *items = grown;
+        memcpy(array, &items, sizeof items);
         *room = 2 * wanted;
     }
     return RS_OK;
@@ -79,7 +82,7 @@ static uint32_t node_of_thing(const binder *h, uint32_t thing)
 static rs_status name_things(binder *h, size_t from, size_t to, rs_error *err)
 {
     rs_status status = RS_OK;
-    RS_TRY(reserve((void **)&h->things, &h->thing_room, to - from, sizeof *h->things, err));
+    RS_TRY(reserve(&h->things, &h->thing_room, to - from, sizeof *h->things, err));
     h->thing_count = 0;
     for (size_t i = from; i < to; i++) {
         h->things[i - from] = h->s->sharing.uses[i].thing;
@@ -104,8 +107,8 @@ static rs_status link_uses(binder *h, size_t from, size_t to, rs_error *err)
     for (size_t i = from; i < to; i++) {
         links += sharing->uses[i].user_count;
     }
-    RS_TRY(reserve((void **)&h->nodes, &h->node_room, count + 2, sizeof *h->nodes, err));
-    RS_TRY(reserve((void **)&h->links, &h->link_room, 2 * links + 1, sizeof *h->links, err));
+    RS_TRY(reserve(&h->nodes, &h->node_room, count + 2, sizeof *h->nodes, err));
+    RS_TRY(reserve(&h->links, &h->link_room, 2 * links + 1, sizeof *h->links, err));
     memset(h->nodes, 0, (count + 2) * sizeof *h->nodes);
     for (size_t pass = 0; pass < 2; pass++) {
         for (size_t i = from; i < to; i++) {
@@ -243,9 +246,9 @@ static rs_status tell(binder *h, const rs_ring *ring, rs_ring_hold hold, rs_erro
     rs_findings *out = h->s->out;
     uint32_t thing = node_of_thing(h, hold.thing);
     hold.alone_first = out->alone_count;
-    RS_TRY(reserve((void **)&out->holds, &h->hold_room, out->hold_count + 1, sizeof hold, err));
-    RS_TRY(reserve((void **)&out->alone, &h->alone_room, out->alone_count + ALONE_MAX,
-                   sizeof *out->alone, err));
+    RS_TRY(reserve(&out->holds, &h->hold_room, out->hold_count + 1, sizeof hold, err));
+    RS_TRY(reserve(&out->alone, &h->alone_room, out->alone_count + ALONE_MAX, sizeof *out->alone,
+                   err));
     for (uint32_t m = 0; m < h->members && hold.listed_count < ALONE_MAX; m++) {
         if (hangs_on(h, m, thing)) {
             out->alone[out->alone_count++] = out->members[ring->member_first + m].node;
