@@ -186,3 +186,15 @@ rs_status rsi_sort_records(rsi_record *records, size_t count, rsi_record *scratc
     _Static_assert(offsetof(rsi_record, key) == 0, "the key is what an entry starts with");
     return sort(records, count, scratch, sizeof *records, sort_records, err);
 }
+
+size_t rsi_count_below(const uint64_t *sorted, size_t count, uint64_t x)
+{
+    const uint64_t *at = sorted;
+    while (count > 0) {
+        size_t half = count / 2;
+        bool right = at[half] < x;
+        at += right ? half + 1 : 0;
+        count = right ? count - half - 1 : half;
+    }
+    return (size_t)(at - sorted);
+}

@@ -28,4 +28,7 @@ RS_MUST_USE rs_status rsi_sort_u64(uint64_t *keys, size_t count, uint64_t *scrat
 RS_MUST_USE rs_status rsi_sort_records(rsi_record *records, size_t count, rsi_record *scratch,
                                        rs_error *err);
 
+/* The number of sorted values below x. O(log count). */
+size_t rsi_count_below(const uint64_t *sorted, size_t count, uint64_t x);
+
 #endif

@@ -407,12 +407,7 @@ static rs_status detect(const rs_link_graph *graph, const rs_detect_options *opt
 {
     rs_status status = RS_OK;
     struct job job = {.brief = {options}, .graph = graph, .options = options, .workers = workers};
-    rsi_source source = {.vertex_count = graph->node_count,
-                         .is_member = graph->is_member,
-                         .link_count = graph->link_count,
-                         .a = graph->a,
-                         .b = graph->b,
-                         .weight32 = graph->weight};
+    rsi_source source = rsi_source_of(graph);
     job.community = malloc(((size_t)graph->node_count + 1) * sizeof *job.community);
     if (job.community == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", graph->node_count);

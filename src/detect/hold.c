@@ -117,12 +117,7 @@ rs_status rs_detect_hold(const rs_link_graph *graph, const uint32_t *label, uint
 {
     rs_status status = RS_OK;
     rsi_layout layout = {0};
-    rsi_source source = {.vertex_count = graph->node_count,
-                         .is_member = graph->is_member,
-                         .link_count = graph->link_count,
-                         .a = graph->a,
-                         .b = graph->b,
-                         .weight32 = graph->weight};
+    rsi_source source = rsi_source_of(graph);
     holding h = {.layout = &layout, .hold = hold};
     h.resolution =
         resolution > UINT32_MAX >> RS_HOLD_STEPS ? UINT32_MAX >> RS_HOLD_STEPS : resolution;

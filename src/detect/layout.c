@@ -11,6 +11,16 @@
 
 #define NO_PIECE UINT32_MAX
 
+rsi_source rsi_source_of(const rs_link_graph *graph)
+{
+    return (rsi_source){.vertex_count = graph->node_count,
+                        .is_member = graph->is_member,
+                        .link_count = graph->link_count,
+                        .a = graph->a,
+                        .b = graph->b,
+                        .weight32 = graph->weight};
+}
+
 static void *array(size_t count, size_t size)
 {
     return calloc(count + 1, size);

@@ -5,6 +5,7 @@
 #define RSI_DETECT_LAYOUT_H
 
 #include "detect/piece.h"
+#include "ringscope/detect.h"
 #include "ringscope/error.h"
 
 /* A graph in either of two forms. Links: a < b, ascending by (a, b), each pair once. */
@@ -19,6 +20,8 @@ typedef struct rsi_source {
     const uint64_t *weight64; /* or this */
     const uint32_t *start;    /* a partition within the pieces, canonical; may be NULL */
 } rsi_source;
+
+rsi_source rsi_source_of(const rs_link_graph *graph);
 
 /* Piece i: vertices[first_vertex[i] .. first_vertex[i+1]-1], ascending, are its vertices 0, 1, ...
  */

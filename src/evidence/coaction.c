@@ -34,7 +34,6 @@
 #include "base/fixed.h"
 #include "base/sort.h"
 #include "base/try.h"
-#include "evidence/night.h"
 #include "graph/internal.h"
 
 enum { CROWD_MAX = 256, TARGETS_MIN = 2, CHANCE = 20 };

@@ -10,18 +10,6 @@
 #define SURPRISE_MIN 3141338u /* ln 20 in Q20 */
 #define LN_2         726817u  /* in Q20 */
 
-size_t rsi_count_below(const uint64_t *sorted, size_t count, uint64_t x)
-{
-    const uint64_t *at = sorted;
-    while (count > 0) {
-        size_t half = count / 2;
-        bool right = at[half] < x;
-        at += right ? half + 1 : 0;
-        count = right ? count - half - 1 : half;
-    }
-    return (size_t)(at - sorted);
-}
-
 /* ln (a / b) in Q20, 0 where a is the smaller. */
 static uint64_t ln_over(uint64_t a, uint64_t b)
 {

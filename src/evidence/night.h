@@ -20,9 +20,6 @@ typedef struct rsi_night {
     uint64_t median; /* of all of them */
 } rsi_night;
 
-/* The number of sorted values below x. O(log count). */
-size_t rsi_count_below(const uint64_t *sorted, size_t count, uint64_t x);
-
 /* Sort `values` in place; they must outlive the night. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_night_make(rsi_night *out, uint64_t *values, size_t count, uint64_t tried,
                                      uint64_t all, rs_error *err);

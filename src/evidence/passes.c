@@ -30,7 +30,6 @@
 #include "base/parallel.h"
 #include "base/sort.h"
 #include "base/try.h"
-#include "evidence/night.h"
 
 enum { REACH = 64, EACH_MAX = 8, BLOCK = 1 << 13, GAP_MIN_S = 60, HABITS_MAX = 4096 };
 #define COUNT_MAX    (UINT32_C(1) << 31)

@@ -119,22 +119,6 @@ static rs_status add_packed_column(join *j, const int64_t *values, unsigned shif
     return RS_OK;
 }
 
-/* How many of the sorted values are at least `value`. */
-static size_t count_at_least(const uint64_t *sorted, size_t count, uint64_t value)
-{
-    size_t low = 0;
-    size_t high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (sorted[middle] < value) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return count - low;
-}
-
 /* Values that leave the number of a subject no room, as sums of money hardly ever are. */
 static rs_status add_large_column(join *j, const int64_t *values, rs_error *err)
 {
@@ -142,7 +126,8 @@ static rs_status add_large_column(join *j, const int64_t *values, rs_error *err)
     rs_status status = sort_column(j, values, 0, &count, err);
     for (uint32_t v = 0; status == RS_OK && v < j->subjects; v++) {
         if (values[v] > 0) {
-            j->at_least[v] = (uint32_t)count_at_least(j->sorted, count, (uint64_t)values[v]);
+            size_t below = rsi_count_below(j->sorted, count, (uint64_t)values[v]);
+            j->at_least[v] = (uint32_t)(count - below);
             j->sum[v] += inverse_tail(j, j->at_least[v]);
         }
     }

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "ringscope/evidence.h"
 #include "ringscope/graph.h"
 #include "store/batch.h"
 
@@ -252,6 +253,20 @@ static inline void small_random(small_rows *rows, rsi_random *random, size_t cou
         row->precision_s = row->timed && rsi_random_chance(random, 200) ? 3600 : 1;
         row->amount = relation == PAYS ? rsi_random_between(random, 1, 10000) : 0;
     }
+}
+
+/* What a test of failed calls repeats: a search that finds something. */
+static inline rs_status small_find_links(void *context, rs_error *err)
+{
+    const small_store *small = context;
+    const rs_evidence_options options = RS_EVIDENCE_DEFAULTS;
+    rs_evidence evidence;
+    rs_status status = rs_evidence_find(small->graph, &options, NULL, &evidence, err);
+    if (status == RS_OK) {
+        assert_true(evidence.link_count > 0);
+        rs_evidence_free(&evidence);
+    }
+    return status;
 }
 
 #endif

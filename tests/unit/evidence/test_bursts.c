@@ -232,18 +232,6 @@ static void looks_at_nothing_without_times(void **state)
     assert_int_equal(weigh("fan_in", NULL), 0);
 }
 
-static rs_status find_again(void *context, rs_error *err)
-{
-    const small_store *small = context;
-    rs_evidence evidence;
-    rs_status status = rs_evidence_find(small->graph, &defaults, NULL, &evidence, err);
-    if (status == RS_OK) {
-        assert_true(evidence.link_count > 0);
-        rs_evidence_free(&evidence);
-    }
-    return status;
-}
-
 static void survives_every_failed_allocation(void **state)
 {
     (void)state;
@@ -253,7 +241,7 @@ static void survives_every_failed_allocation(void **state)
     hammer(6, 60);
     bring_together(8);
     small_open(&small, &rows, 100);
-    assert_true(failing_each(find_again, &small) > 20);
+    assert_true(failing_each(small_find_links, &small) > 20);
     small_close(&small);
 }
 

@@ -273,18 +273,6 @@ static void looks_at_nothing_without_times(void **state)
 /* ---- and all else -------------------------------------------------------------------------------
  */
 
-static rs_status find_again(void *context, rs_error *err)
-{
-    const small_store *small = context;
-    rs_evidence evidence;
-    rs_status status = rs_evidence_find(small->graph, &defaults, NULL, &evidence, err);
-    if (status == RS_OK) {
-        assert_true(evidence.link_count > 0);
-        rs_evidence_free(&evidence);
-    }
-    return status;
-}
-
 static void survives_every_failed_allocation(void **state)
 {
     (void)state;
@@ -294,7 +282,7 @@ static void survives_every_failed_allocation(void **state)
     relay(4, HOUR);
     go_round(4, HOUR, 985);
     small_open(&small, &rows, 100);
-    assert_true(failing_each(find_again, &small) > 20);
+    assert_true(failing_each(small_find_links, &small) > 20);
     small_close(&small);
 }
 
