@@ -1,7 +1,8 @@
 /* salvage.c - a new store of all that is whole in a damaged one.
  *
  * What can be read is sent again, batch by batch, the way ingest sends it: by ids. So the new store
- * is one like any other, and sound by construction. A file whose index cannot be read is lost whole.
+ * is one like any other, and sound by construction. A file whose index cannot be read is lost
+ * whole.
  *
  * Cost: an ingest of what the store holds, without the parsing.
  *
