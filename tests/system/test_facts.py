@@ -148,7 +148,21 @@ def small(folder):
         kinds |= check_ring(rows, store, ring)
     assert {"lockstep", "relay", "cycle", "shared_device", "shared_address", "same_time_address",
             "known_members"} <= kinds, kinds
+    cut(store, black, clusters[0]["id"])
     thing(store)
+
+
+def cut(store, black, ring):
+    """Where users are left out of a fact, the rows that are listed are not all that it counts: it is said."""
+    settings = store + ".settings.json"
+    with open(settings, "w", encoding="utf-8") as file:
+        file.write('{"users_max": 2}')
+    call("run", store, "--blacklist", black, "--settings", settings)
+    lines = call("show", store, ring, "--limit", "0").splitlines()
+    listed = [(users, rows) for users, rows in zip(lines, lines[1:]) if rows.startswith("      rows ")]
+    assert len(listed) > 3, lines
+    for users, rows in listed:
+        assert bool(re.search(r" and \d+ more$", users)) == rows.startswith("      rows of those named "), (users, rows)
 
 
 def thing(store):
