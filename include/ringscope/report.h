@@ -223,6 +223,7 @@ typedef struct rs_cluster {
     rs_text since; /* length 0: not known */
     rs_text event; /* of its lineage: "born", ... */
     uint32_t score;
+    uint32_t stability; /* millionths, or RS_NO_STABILITY */
     const rs_cluster_member *members;
     size_t member_count;
     const rs_cluster_thing *things;

@@ -97,9 +97,17 @@ typedef struct rs_reason {
     size_t fact_first, fact_count; /* strongest first, at most facts_max */
 } rs_reason;
 
+/* No stability: the ring is not among the first ones, verified identities alone hold it, or it is
+ * too large (RS_STEADY_LINKS_MAX). */
+#define RS_NO_STABILITY  UINT32_MAX
+#define RS_STEADY_RERUNS UINT32_C(20)
+#define RS_STEADY_DROP   UINT32_C(20)
+
 typedef struct rs_ring {
     char id[16]; /* "R-" and 13 characters of Crockford's base 32 */
     uint32_t score;
+    uint32_t stability; /* millionths of RS_STEADY_RERUNS in which it came back (detect.h), one link
+                           in RS_STEADY_DROP left out; or RS_NO_STABILITY */
     size_t member_first, member_count; /* by membership, ties by node */
     size_t thing_first, thing_count;   /* by shared_by, ties by node */
     size_t reason_first, reason_count; /* by weight, ties by kind */
@@ -142,10 +150,11 @@ typedef struct rs_score_options {
     uint32_t min_score; /* millionths: groups below are no rings of the findings */
     uint32_t facts_max; /* facts kept for each reason */
     uint32_t trim; /* a member that is held by less than 1/trim of the group's mean is dropped */
+    uint32_t steady_max; /* the first so many rings get a stability; 0: none */
 } rs_score_options;
 #define RS_SCORE_DEFAULTS                                                                          \
     {                                                                                              \
-        .min_score = 10000, .facts_max = 12, .trim = 5                                             \
+        .min_score = 10000, .facts_max = 12, .trim = 5, .steady_max = 100                          \
     }
 
 /* What scoring works on; all lent. `spread` is rs_spread's answer, one entry a node. */

@@ -1,4 +1,4 @@
-/* ring_parts.c - what holds a ring together, and who only paid it, printed for a person.
+/* ring_parts.c - how steady a ring is, what holds it together, who only paid it, for a person.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
@@ -8,6 +8,17 @@
 #include "cli/cli.h"
 #include "cli/rings.h"
 #include "store/dict.h"
+
+void rsi_print_stability(FILE *out, const rs_cluster *cluster)
+{
+    if (cluster->stability != RS_NO_STABILITY) {
+        uint32_t back = (cluster->stability * RS_STEADY_RERUNS + RS_MILLION / 2) / RS_MILLION;
+        fprintf(out,
+                "came back in %" PRIu32 " of %" PRIu32
+                " reruns with a twentieth of its evidence left out\n",
+                back, RS_STEADY_RERUNS);
+    }
+}
 
 static bool same_type(const rs_cluster *cluster, const rs_named *thing)
 {

@@ -163,6 +163,7 @@ static void print_head(FILE *out, const rs_cluster *cluster)
         fprintf(out, ", %zu cleared", cleared_count(cluster));
     }
     fputc('\n', out);
+    rsi_print_stability(out, cluster);
 }
 
 /* For a person: the highest risks first; then who is known, by role, by id. */

@@ -258,6 +258,15 @@ static bool weights_sum_to_one(const rs_findings *findings, const rs_ring *ring)
     return sum == RS_MILLION || ring->reason_count == 0;
 }
 
+static void write_stability(rsi_out *out, uint32_t stability)
+{
+    if (stability == RS_NO_STABILITY) {
+        rsi_out_string(out, ",\"stability\":null");
+    } else {
+        put_millionths(out, ",\"stability\":", stability);
+    }
+}
+
 static void write_since(rsi_out *out, int64_t as_of)
 {
     rsi_out_string(out, ",\"since\":");
@@ -277,6 +286,7 @@ void rsi_write_cluster(rsi_out *out, const rsi_source *source, const rs_ring *ri
     rsi_out_string(out, "{\"id\":");
     rsi_out_json_string(out, ring->id);
     put_millionths(out, ",\"score\":", ring->score);
+    write_stability(out, ring->stability);
     write_since(out, rs_graph_as_of(source->graph));
     rsi_out_string(out, ",\"lineage\":{\"event\":\"born\",\"from\":[]},\"members\":[");
     const rs_ring_member *members = findings->members + ring->member_first;

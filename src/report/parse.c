@@ -191,6 +191,24 @@ static rs_status read_millionths(rs_report *report, const char *key, void *to, r
     return status;
 }
 
+static rs_status read_stability(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    rs_text text;
+    rsi_json_token token;
+    int64_t number = 0;
+    rs_status status = rsi_next_token(report, key, &token, &text, err);
+    if (status == RS_OK && token == RSI_JSON_NULL) {
+        *(uint32_t *)to = RS_NO_STABILITY;
+    } else if (status == RS_OK &&
+               (token != RSI_JSON_NUMBER || rsi_decimal_parse(text, 6, &number) != NULL ||
+                number < 0 || number > RS_MILLION)) {
+        status = rsi_damaged_at(report, key, "a number from 0 to 1 or null", err);
+    } else if (status == RS_OK) {
+        *(uint32_t *)to = (uint32_t)number;
+    }
+    return status;
+}
+
 static rs_status read_u32(rs_report *report, const char *key, void *to, rs_error *err)
 {
     int64_t number = 0;
@@ -503,6 +521,7 @@ rs_status rsi_read_cluster(rs_report *report, rs_text line, rs_error *err)
     static const field fields[] = {
         {"id", read_text, offsetof(rs_cluster, id), false},
         {"score", read_millionths, offsetof(rs_cluster, score), false},
+        {"stability", read_stability, offsetof(rs_cluster, stability), true},
         {"since", read_text_or_null, offsetof(rs_cluster, since), false},
         {"lineage", read_lineage, offsetof(rs_cluster, event), false},
         {"members", read_members, 0, false},
@@ -520,7 +539,7 @@ rs_status rsi_read_cluster(rs_report *report, rs_text line, rs_error *err)
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         vectors[i]->count = 0;
     }
-    memset(&report->cluster, 0, sizeof report->cluster);
+    report->cluster = (rs_cluster){.stability = RS_NO_STABILITY};
     report->json_at = 0;
     rsi_json_start(report->json, line.bytes, line.length);
     RS_TRY(rsi_expect(report, "clusters", RSI_JSON_OBJECT, &ignored, err));

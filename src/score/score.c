@@ -31,6 +31,7 @@
 #include "score/hold.h"
 #include "score/roles.h"
 #include "score/scorer.h"
+#include "score/steady.h"
 #include "score/tail.h"
 #include "score/victims.h"
 
@@ -491,6 +492,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(fill_findings(&s, work, err));
     RS_TRY(follow_money(&s, work, err));
     RS_TRY(rsi_bonds_find(&s, err));
+    RS_TRY(rsi_steady_find(&s, work, err));
 done:
     scorer_free(&s);
     if (status != RS_OK) {
