@@ -77,6 +77,22 @@ typedef struct rs_ring_hold {
     uint32_t listed_count;
 } rs_ring_hold;
 
+/* One of the fewest links that make a member belong to its ring (docs/algorithms/score.md). */
+typedef struct rs_ring_tie {
+    uint32_t node;     /* it leads to: another member, or a thing that many share */
+    uint32_t thing;    /* that the two share or act on; RS_NO_NODE where there is no other */
+    uint16_t kind;     /* of evidence, and the store's relation, of the strongest of what ties */
+    uint16_t relation; /* them; UINT16_MAX: not known */
+    uint32_t weight;   /* millionths of all that ties the member to its ring */
+} rs_ring_tie;
+
+#define RS_TIES_MAX 3
+typedef struct rs_member_ties {
+    size_t first;    /* in rs_findings.ties: the largest first */
+    uint32_t count;  /* at most RS_TIES_MAX */
+    uint32_t needed; /* so many are the fewest */
+} rs_member_ties;
+
 /* One thing, and the members that use it through one relation. */
 typedef struct rs_fact {
     uint32_t thing;    /* RS_NO_NODE: the fact is about the users alone (known members) */
@@ -136,7 +152,10 @@ typedef struct rs_findings {
     rs_ring_victim *victims;
     size_t hold_count, alone_count;
     rs_ring_hold *holds;
-    uint32_t *alone;     /* members */
+    uint32_t *alone; /* members */
+    size_t tied_count, tie_count;
+    rs_member_ties *member_ties; /* of the first tied_count members: those of the first 100 rings */
+    rs_ring_tie *ties;
     rs_node_risk *nodes; /* one for each node of the graph */
     rs_detect_counts detect;
     uint64_t *evidence_by_kind; /* links, rs_evidence_kind_count() entries */

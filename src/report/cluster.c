@@ -46,6 +46,45 @@ static void put_number(rsi_out *out, const char *key, uint64_t number)
     rsi_out_count(out, number);
 }
 
+static void write_tie(rsi_out *out, const rsi_source *source, const rs_ring_tie *tie)
+{
+    rsi_out_string(out, "{\"kind\":");
+    rsi_out_json_string(out, tie->kind < rs_evidence_kind_count() ? rs_evidence_kind_name(tie->kind)
+                                                                  : "unknown");
+    if (tie->relation < source->label_count) {
+        rsi_out_string(out, ",\"relation\":");
+        rsi_out_json_string(out, source->labels[tie->relation]);
+    }
+    rsi_out_string(out, ",\"with\":");
+    rsi_write_node(out, source, tie->node);
+    if (tie->thing != RS_NO_NODE) {
+        rsi_out_string(out, "},\"thing\":");
+        rsi_write_node(out, source, tie->thing);
+    }
+    put_millionths(out, "},\"weight\":", tie->weight);
+    rsi_out_string(out, "}");
+}
+
+/* The fewest links that make it a member, where they were looked for. */
+static void write_ties(rsi_out *out, const rsi_source *source, const rs_ring_member *member)
+{
+    const rs_findings *findings = source->findings;
+    size_t number = (size_t)(member - findings->members);
+    if (number >= findings->tied_count || findings->member_ties[number].count == 0) {
+        return;
+    }
+    const rs_member_ties *ties = &findings->member_ties[number];
+    rsi_out_string(out, ",\"ties\":[");
+    for (uint32_t i = 0; i < ties->count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_tie(out, source, &findings->ties[ties->first + i]);
+    }
+    rsi_out_string(out, "]");
+    if (ties->needed > ties->count) {
+        put_number(out, ",\"more_ties\":", ties->needed - ties->count);
+    }
+}
+
 static void write_member(rsi_out *out, const rsi_source *source, const rs_ring_member *member)
 {
     rsi_write_node(out, source, member->node);
@@ -57,6 +96,7 @@ static void write_member(rsi_out *out, const rsi_source *source, const rs_ring_m
     }
     rsi_out_string(out, ",\"role\":");
     rsi_out_json_string(out, rs_role_name(member->role));
+    write_ties(out, source, member);
     rsi_out_string(out, "}");
 }
 

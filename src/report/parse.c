@@ -274,6 +274,36 @@ static rs_status read_named_or_null(rs_report *report, const char *key, void *to
 
 /* ---- the parts of a ring --------------------------------------------------------------------- */
 
+static rs_status read_named(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    rs_text ignored;
+    rs_status status = rsi_expect(report, key, RSI_JSON_OBJECT, &ignored, err);
+    return status != RS_OK ? status : read_fields(report, named_fields, to, err);
+}
+
+static rs_status read_tie(rs_report *report, rs_error *err)
+{
+    static const field fields[] = {
+        {"kind", read_text, offsetof(rs_cluster_tie, kind), false},
+        {"relation", read_text, offsetof(rs_cluster_tie, relation), true},
+        {"with", read_named, offsetof(rs_cluster_tie, with), false},
+        {"thing", read_named, offsetof(rs_cluster_tie, thing), true},
+        {"weight", read_millionths, offsetof(rs_cluster_tie, weight), false},
+        {NULL, NULL, 0, false},
+    };
+    rs_cluster_tie *tie = add(&report->ties, sizeof *tie);
+    return tie == NULL ? no_memory(err) : read_fields(report, fields, tie, err);
+}
+
+/* Ties of all members stand in one array; a member's count is what its array added. */
+static rs_status read_ties(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    size_t before = report->ties.count;
+    rs_status status = read_objects(report, key, read_tie, err);
+    *(size_t *)to += report->ties.count - before;
+    return status;
+}
+
 static rs_status read_member(rs_report *report, rs_error *err)
 {
     static const field fields[] = {
@@ -285,6 +315,8 @@ static rs_status read_member(rs_report *report, rs_error *err)
         {"cleared", read_flag, offsetof(rs_cluster_member, cleared), true},
         {"disputed", read_flag, offsetof(rs_cluster_member, disputed), true},
         {"role", read_role, offsetof(rs_cluster_member, role), false},
+        {"ties", read_ties, offsetof(rs_cluster_member, tie_count), true},
+        {"more_ties", read_u32, offsetof(rs_cluster_member, more_ties), true},
         {NULL, NULL, 0, false},
     };
     rs_cluster_member *member = add(&report->members, sizeof *member);
@@ -492,7 +524,9 @@ static void settle(rs_report *report)
     const rs_named *alone = report->alone.items;
     rs_cluster_paid *paid = report->paid.items;
     const rs_cluster_victim *victims = report->victims.items;
-    cluster->members = report->members.items;
+    rs_cluster_member *members = report->members.items;
+    const rs_cluster_tie *ties = report->ties.items;
+    cluster->members = members;
     cluster->member_count = report->members.count;
     cluster->things = report->things.items;
     cluster->thing_count = report->things.count;
@@ -502,6 +536,9 @@ static void settle(rs_report *report)
     cluster->hold_count = report->holds.count;
     cluster->paid = paid;
     cluster->paid_count = report->paid.count;
+    for (size_t i = 0, at = 0; i < report->members.count; at += members[i++].tie_count) {
+        members[i].ties = members[i].tie_count > 0 ? ties + at : NULL;
+    }
     for (size_t i = 0, at = 0; i < report->facts.count; at += facts[i++].user_count) {
         facts[i].users = facts[i].user_count > 0 ? users + at : NULL;
     }
@@ -533,9 +570,9 @@ rs_status rsi_read_cluster(rs_report *report, rs_text line, rs_error *err)
     };
     rs_status status = RS_OK;
     rs_text ignored;
-    rsi_vector *vectors[] = {&report->members, &report->things, &report->reasons,
-                             &report->facts,   &report->users,  &report->paid,
-                             &report->victims, &report->holds,  &report->alone};
+    rsi_vector *vectors[] = {&report->members, &report->things, &report->reasons, &report->facts,
+                             &report->users,   &report->paid,   &report->victims, &report->holds,
+                             &report->alone,   &report->ties};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         vectors[i]->count = 0;
     }

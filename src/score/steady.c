@@ -10,26 +10,7 @@
 #include <stdlib.h>
 
 #include "base/try.h"
-
-#define NO_VERTEX UINT32_MAX
-
-/* The subject's entity among the nodes of the collapsed evidence, which ascend. */
-static uint32_t vertex_of(const rs_score_input *input, uint32_t subject)
-{
-    const rs_evidence_graph *g = input->collapsed;
-    uint32_t entity = input->evidence->entity[subject];
-    uint32_t low = 0;
-    uint32_t high = g->node_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (g->nodes[middle] < entity) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < g->node_count && g->nodes[low] == entity ? low : NO_VERTEX;
-}
+#include "score/hold.h"
 
 static bool is_one_person(const rsi_scorer *s, const rs_ring *ring)
 {
@@ -66,8 +47,9 @@ rs_status rsi_steady_find(const rsi_scorer *s, const rs_work *work, rs_error *er
     for (size_t i = 0; i < s->out->ring_count; i++) {
         rings[i].stability = RS_NO_STABILITY;
         if (i < first_count && !is_one_person(s, &rings[i])) {
-            uint32_t vertex = vertex_of(s->input, s->out->members[rings[i].member_first].node);
-            assert(vertex != NO_VERTEX); /* several persons are a group by their links alone */
+            uint32_t vertex =
+                rsi_collapsed_node(s->input, s->out->members[rings[i].member_first].node);
+            assert(vertex < g->node_count); /* several persons are a group by their links alone */
             ring[options.community_count] = i;
             community[options.community_count++] = s->input->label[vertex];
         }

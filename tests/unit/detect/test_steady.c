@@ -1,5 +1,7 @@
 /* test_steady.c - a community on perturbed links ...
  *
+ * WRAP: malloc calloc realloc
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../evidence/failing.h"
 #include "base/random.h"
 #include "ringscope/detect.h"
 
@@ -243,6 +246,25 @@ static void has_the_same_answer_whatever_the_threads_and_whoever_else_is_asked_f
     free(f);
 }
 
+static rs_status again(void *context, rs_error *err)
+{
+    const fixture *f = context;
+    uint32_t came_back[ASKED_MAX];
+    const rs_work work = {.threads = 1};
+    return rs_detect_steady(&f->graph, f->label, &f->options, &work, came_back, err);
+}
+
+static void survives_failed_allocations(void **state)
+{
+    (void)state;
+    fixture *f = new_fixture();
+    random_world(f, 3);
+    f->options.community_count = 2;
+    f->options.rerun_count = 2;
+    assert_true(failing_each(again, f) > 50);
+    free(f);
+}
+
 static void tells_what_is_too_large(void **state)
 {
     (void)state;
@@ -290,6 +312,7 @@ int main(void)
         cmocka_unit_test(counts_subjects_alone),
         cmocka_unit_test(comes_back_where_nothing_is_perturbed),
         cmocka_unit_test(has_the_same_answer_whatever_the_threads_and_whoever_else_is_asked_for),
+        cmocka_unit_test(survives_failed_allocations),
         cmocka_unit_test(tells_what_is_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
