@@ -18,7 +18,11 @@
 #include "base/try.h"
 #include "detect/ahead.h"
 
-enum { RUNS_A_BLOCK = 64 };
+enum {
+    RUNS_A_BLOCK = 64,
+    CACHED = 1 << 14 /* a graph of so many vertices fits the caches: asking ahead costs, and gains
+                        nothing */
+};
 
 /* Side by side, because both are wanted at the same moment and each look-up is a cache miss. */
 struct tally {
@@ -256,7 +260,7 @@ rs_status rsi_move(const rsi_arcs *arcs, uint32_t resolution, uint32_t *label, b
     struct mover mover = {.arcs = arcs, .resolution = resolution};
     RS_TRY(mover_make(&mover, arcs->vertex_count, err));
     settle(&mover, 0, arcs->vertex_count, label);
-    if (move_all(&mover, true)) {
+    if (move_all(&mover, arcs->vertex_count > CACHED)) {
         *moved = true;
     }
 done:

@@ -32,7 +32,9 @@
 #include "score/hold.h"
 #include "score/roles.h"
 #include "score/scorer.h"
+#include "score/steady.h"
 #include "score/tail.h"
+#include "score/ties.h"
 #include "score/victims.h"
 
 #define THRESHOLD_EXTRA 1.0
@@ -496,6 +498,8 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(fill_findings(&s, work, err));
     RS_TRY(follow_money(&s, work, err));
     RS_TRY(rsi_bonds_find(&s, err));
+    RS_TRY(rsi_steady_find(&s, work, err));
+    RS_TRY(rsi_ties_find(&s, err));
 done:
     scorer_free(&s);
     if (status != RS_OK) {
@@ -516,6 +520,8 @@ void rs_findings_free(rs_findings *findings)
     free(findings->victims);
     free(findings->holds);
     free(findings->alone);
+    free(findings->member_ties);
+    free(findings->ties);
     free(findings->nodes);
     free(findings->evidence_by_kind);
     free(findings->hubs);

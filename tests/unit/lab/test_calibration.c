@@ -28,7 +28,7 @@ static void cuts_into_tenths(void **state)
     for (size_t i = 0; i < ACCOUNTS; i++) {
         ties[i] = (rsi_tie){.risk = 1 - (double)i / ACCOUNTS, .count = 1, .bad = i < 250};
     }
-    rsi_calibration c = rsi_calibration_of(ties, ACCOUNTS);
+    rsi_calibration c = rsi_calibration_of(ties, ACCOUNTS, false);
     assert_int_equal(c.bin_count, 10);
     for (size_t b = 0; b < 10; b++) {
         assert_int_equal(c.bins[b].count, 100);
@@ -43,7 +43,7 @@ static void measures_by_the_definition(void **state)
     (void)state;
     const rsi_tie ties[] = {{.risk = 0.8, .count = 10, .bad = 7},
                             {.risk = 0.1, .count = 30, .bad = 3}};
-    rsi_calibration c = rsi_calibration_of(ties, 2);
+    rsi_calibration c = rsi_calibration_of(ties, 2, false);
     assert_int_equal(c.bin_count, 2);
     assert_true(near(c.brier, (7 * 0.04 + 3 * 0.64 + 3 * 0.81 + 27 * 0.01) / 40));
     assert_true(near(c.ece, (fabs(8.0 - 7) + fabs(3.0 - 3)) / 40));
@@ -57,7 +57,7 @@ static void keeps_ties_together(void **state)
     for (size_t i = 1; i <= 350; i++) {
         ties[i] = (rsi_tie){.risk = 0.8 - (double)i / 1000, .count = 1};
     }
-    rsi_calibration c = rsi_calibration_of(ties, 351);
+    rsi_calibration c = rsi_calibration_of(ties, 351, false);
     static const uint64_t counts[] = {650, 50, 100, 100, 100};
     assert_int_equal(c.bin_count, 5);
     for (size_t b = 0; b < 5; b++) {

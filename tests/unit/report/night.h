@@ -156,13 +156,15 @@ static inline void make_ring(test_night *night, uint32_t ring_number, uint32_t r
     rs_findings *f = &night->findings;
     uint32_t device = night->account_count + ring_number;
     rs_ring *ring = &f->rings[ring_number];
-    *ring = (rs_ring){.score = 1000000 - (uint32_t)((uint64_t)ring_number * 900000 / ring_count),
-                      .member_first = (size_t)ring_number * PER_RING,
-                      .member_count = PER_RING,
-                      .thing_first = ring_number,
-                      .thing_count = 1,
-                      .reason_first = 2 * (size_t)ring_number,
-                      .reason_count = 2};
+    *ring =
+        (rs_ring){.score = 1000000 - (uint32_t)((uint64_t)ring_number * 900000 / ring_count),
+                  .stability = ring_number < 10 ? 1000000 - ring_number * 50000 : RS_NO_STABILITY,
+                  .member_first = (size_t)ring_number * PER_RING,
+                  .member_count = PER_RING,
+                  .thing_first = ring_number,
+                  .thing_count = 1,
+                  .reason_first = 2 * (size_t)ring_number,
+                  .reason_count = 2};
     for (uint32_t i = 0; i < PER_RING; i++) {
         uint32_t node = ring_number * PER_RING + i;
         f->members[node] = (rs_ring_member){

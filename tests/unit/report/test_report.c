@@ -139,6 +139,7 @@ static void names_every_member_byte_for_byte(void **state)
         assert_non_null(cluster);
         assert_int_equal(cluster->member_count, PER_RING);
         assert_int_equal(cluster->score, shared.findings.rings[i].score);
+        assert_int_equal(cluster->stability, shared.findings.rings[i].stability);
         for (size_t k = 0; k < PER_RING; k++, next++) {
             uint32_t node;
             assert_int_equal(
