@@ -21,21 +21,22 @@
 
 enum { RUNS_A_BLOCK = 64 };
 
-/* Side by side, because both are wanted at the same moment and each look-up is a cache miss. */
+/* Of a community; side by side, because all are wanted at the same moment and each look-up is a
+ * cache miss. */
 struct tally {
-    uint64_t mass;
+    uint32_t mass; /* of nodes, and these have 32 bits */
+    uint32_t population;
     uint64_t linked; /* weight from the vertex at hand; 0 between vertices */
 };
 
 struct mover {
     const rsi_arcs *arcs;
     uint32_t resolution;
-    uint32_t from;        /* the run's first vertex */
-    uint32_t size;        /* vertices of the run */
-    uint32_t *label;      /* of the run's vertices */
-    struct tally *tally;  /* of each community */
-    uint32_t *population; /* vertices of each community */
-    uint32_t *spare;      /* communities without a vertex, a stack */
+    uint32_t from;       /* the run's first vertex */
+    uint32_t size;       /* vertices of the run */
+    uint32_t *label;     /* of the run's vertices */
+    struct tally *tally; /* of each community */
+    uint32_t *spare;     /* communities without a vertex, a stack */
     uint32_t spare_count;
     uint64_t *outside; /* weight from each community to the rest of the run; NULL: not asked for */
     uint64_t total;    /* mass of the run */
@@ -50,13 +51,12 @@ static rs_status mover_make(struct mover *mover, uint32_t size_max, rs_error *er
 {
     size_t n = (size_t)size_max + 1;
     mover->tally = malloc(n * sizeof *mover->tally);
-    mover->population = malloc(n * sizeof *mover->population);
     mover->spare = malloc(n * sizeof *mover->spare);
     mover->met = malloc(n * sizeof *mover->met);
     mover->queue = malloc(n * sizeof *mover->queue);
     mover->queued = malloc(n);
-    if (mover->tally == NULL || mover->population == NULL || mover->spare == NULL ||
-        mover->met == NULL || mover->queue == NULL || mover->queued == NULL) {
+    if (mover->tally == NULL || mover->spare == NULL || mover->met == NULL ||
+        mover->queue == NULL || mover->queued == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes to move)", n);
     }
     rsi_pages_wish(mover->tally, n * sizeof *mover->tally);
@@ -70,7 +70,6 @@ static void mover_free(struct mover *mover)
     free(mover->queue);
     free(mover->met);
     free(mover->spare);
-    free(mover->population);
     free(mover->tally);
 }
 
@@ -83,16 +82,15 @@ static void settle(struct mover *mover, uint32_t from, uint32_t size, uint32_t *
     mover->spare_count = 0;
     for (uint32_t c = 0; c < size; c++) {
         mover->tally[c] = (struct tally){0};
-        mover->population[c] = 0;
         mover->queue[c] = c;
         mover->queued[c] = 1;
     }
     for (uint32_t v = 0; v < size; v++) {
         mover->tally[label[v]].mass += mover->arcs->mass[from + v];
-        mover->population[label[v]]++;
+        mover->tally[label[v]].population++;
     }
     for (uint32_t c = size; c-- > 0;) {
-        if (mover->population[c] == 0) {
+        if (mover->tally[c].population == 0) {
             mover->spare[mover->spare_count++] = c;
         }
     }
@@ -161,26 +159,28 @@ static uint32_t best_for(const struct mover *mover, uint32_t v, uint32_t own)
 
 static bool move_one(struct mover *mover, uint32_t v)
 {
+    struct tally *tally = mover->tally;
     uint32_t own = mover->label[v];
     uint32_t mass = mover->arcs->mass[mover->from + v];
-    mover->tally[own].mass -= mass;
+    tally[own].mass -= mass;
     tally_links(mover, v);
     uint32_t best = best_for(mover, v, own);
-    mover->tally[best].mass += mass;
+    tally[best].mass += mass;
     if (mover->outside != NULL) {
-        mover->outside[own] -= mover->links - 2 * mover->tally[own].linked;
-        mover->outside[best] += mover->links - 2 * mover->tally[best].linked;
+        mover->outside[own] -= mover->links - 2 * tally[own].linked;
+        mover->outside[best] += mover->links - 2 * tally[best].linked;
     }
-    for (uint32_t i = 0; i < mover->met_count; i++) {
-        mover->tally[mover->met[i]].linked = 0;
+    const uint32_t *met = mover->met;
+    for (const uint32_t *end = met + mover->met_count; met < end; met++) {
+        tally[*met].linked = 0;
     }
     if (best == own) {
         return false;
     }
-    if (mover->population[best]++ == 0) {
+    if (tally[best].population++ == 0) {
         mover->spare_count--; /* it was the top of the stack */
     }
-    if (--mover->population[own] == 0) {
+    if (--tally[own].population == 0) {
         mover->spare[mover->spare_count++] = own;
     }
     mover->label[v] = best;
@@ -296,7 +296,8 @@ rs_status rsi_move_once(const rsi_arcs *arcs, uint32_t resolution, uint32_t *lab
         if (n >= RSI_AHEAD_VERTICES && n - v > RSI_AHEAD_FIRST) {
             rsi_look_ahead(arcs, rsi_ahead_in(NULL, v), label, mover.tally, sizeof *mover.tally);
         }
-        if (mover.population[v] == 1) { /* nobody is in community v without v having been there */
+        if (mover.tally[v].population ==
+            1) { /* nobody is in community v without v having been there */
             (void)move_one(&mover, v);
         }
     }
