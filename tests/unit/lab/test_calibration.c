@@ -68,7 +68,7 @@ static void keeps_ties_together(void **state)
 static void says_nothing_of_nobody(void **state)
 {
     (void)state;
-    rsi_calibration c = rsi_calibration_of(NULL, 0);
+    rsi_calibration c = rsi_calibration_of(NULL, 0, false);
     assert_int_equal(c.bin_count, 0);
     assert_true(isnan(c.brier) && isnan(c.ece));
 }
