@@ -38,10 +38,12 @@ static rs_status read_lists(rsi_stages *stages, const char *blacklist, const cha
     rs_status status = RS_OK;
     size_t nodes = rs_graph_node_count(stages->graph);
     if (blacklist != NULL) {
-        RS_TRY(rs_list_read(stages->graph, blacklist, &stages->blacklist, err));
+        RS_TRY(rs_context(err, rs_list_read(stages->graph, blacklist, &stages->blacklist, err),
+                          "blacklist"));
     }
     if (whitelist != NULL) {
-        RS_TRY(rs_list_read(stages->graph, whitelist, &stages->whitelist, err));
+        RS_TRY(rs_context(err, rs_list_read(stages->graph, whitelist, &stages->whitelist, err),
+                          "whitelist"));
     }
     stages->seed = calloc(nodes + 1, sizeof *stages->seed);
     stages->spread = calloc(nodes + 1, sizeof *stages->spread);
