@@ -406,8 +406,12 @@ static rs_status deal_out(void *context, size_t share, unsigned worker, rs_error
             if (k + AHEAD < list->count) {
                 uint32_t far = list->links[k + AHEAD].a - from;
                 uint32_t near = list->links[k + NEAR].a - from;
-                __builtin_prefetch(&next[far < count ? far : 0], 1);
-                __builtin_prefetch(&j->links[next[near < count ? near : 0]], 1);
+                if (far < count) {
+                    __builtin_prefetch(&next[far], 1);
+                }
+                if (near < count) {
+                    __builtin_prefetch(&j->links[next[near]], 1);
+                }
             }
             if (a < count) {
                 j->links[next[a]++] = list->links[k];
