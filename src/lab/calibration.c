@@ -19,6 +19,7 @@ rsi_calibration rsi_calibration_of(const rsi_tie *ties, size_t tie_count, bool b
     rsi_calibration c = {.brier = 0};
     double all = 0;
     double before = 0;
+    size_t tenths = 0; /* of all that are in bins */
     for (size_t i = 0; i < tie_count; i++) {
         all += (double)ties[i].count;
     }
@@ -32,9 +33,10 @@ rsi_calibration rsi_calibration_of(const rsi_tie *ties, size_t tie_count, bool b
         bin->bad += ties[i].bad;
         bin->mean += risk * (double)ties[i].count;
         before += (double)ties[i].count;
+        size_t reached = (size_t)(before * RSI_RELIABILITY_MAX / all);
         bool last = i + 1 == tie_count;
-        if (last || (by_span ? span_of(ties[i + 1].risk) != span_of(risk)
-                             : before * RSI_RELIABILITY_MAX >= all * (double)(c.bin_count + 1))) {
+        if (last || (by_span ? span_of(ties[i + 1].risk) != span_of(risk) : reached > tenths)) {
+            tenths = reached;
             bin->mean /= bin->count > 0 ? (double)bin->count : 1;
             c.ece += fabs(bin->mean * (double)bin->count - (double)bin->bad);
             c.bin_count++;
