@@ -35,9 +35,7 @@ rsi_calibration rsi_calibration_of(const rsi_tie *ties, size_t tie_count, bool b
         before += (double)ties[i].count;
         size_t reached = (size_t)(before * RSI_RELIABILITY_MAX / all);
         bool last = i + 1 == tie_count;
-        bool full =
-            by_span ? !last && span_of(ties[i + 1].risk) != span_of(risk) : reached > tenths;
-        if (last || full) {
+        if (last || (by_span ? span_of(ties[i + 1].risk) != span_of(risk) : reached > tenths)) {
             tenths = reached;
             bin->mean /= bin->count > 0 ? (double)bin->count : 1;
             c.ece += fabs(bin->mean * (double)bin->count - (double)bin->bad);

@@ -73,6 +73,22 @@ static void says_nothing_of_nobody(void **state)
     assert_true(isnan(c.brier) && isnan(c.ece));
 }
 
+/* Spans of scores: those where nobody is are not there, and 1 is of the last one. */
+static void makes_a_bin_of_each_tenth_of_a_score_that_is_there(void **state)
+{
+    const rsi_tie ties[] = {{1, 2, 2}, {0.95, 2, 1}, {0.35, 1, 0}, {0.31, 3, 1}, {0, 4, 0}};
+    rsi_calibration c = rsi_calibration_of(ties, 5, true);
+    (void)state;
+    assert_int_equal(c.bin_count, 3);
+    assert_int_equal(c.bins[0].count, 4);
+    assert_int_equal(c.bins[0].bad, 3);
+    assert_int_equal(c.bins[1].count, 4);
+    assert_int_equal(c.bins[1].bad, 1);
+    assert_int_equal(c.bins[2].count, 4);
+    assert_true(fabs(c.bins[0].mean - 0.975) < 1e-9 && fabs(c.bins[1].mean - 0.32) < 1e-9);
+    assert_true(fabs(c.ece - (3.9 - 3 + 1.28 - 1) / 12) < 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +96,7 @@ int main(void)
         cmocka_unit_test(measures_by_the_definition),
         cmocka_unit_test(keeps_ties_together),
         cmocka_unit_test(says_nothing_of_nobody),
+        cmocka_unit_test(makes_a_bin_of_each_tenth_of_a_score_that_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

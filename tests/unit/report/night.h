@@ -188,6 +188,24 @@ static inline void make_ring(test_night *night, uint32_t ring_number, uint32_t r
                                               .user_count = 1};
 }
 
+/* Of ring 0: a member by its device, one by that and by the first one through it, and more; the
+ * third one is not tied. */
+static inline void make_ties(test_night *night)
+{
+    rs_findings *f = &night->findings;
+    uint32_t device = night->account_count;
+    f->tied_count = 3;
+    f->tie_count = 3;
+    f->member_ties = zeros(3, sizeof *f->member_ties);
+    f->ties = zeros(3, sizeof *f->ties);
+    f->member_ties[0] = (rs_member_ties){.first = 0, .count = 1, .needed = 1};
+    f->member_ties[1] = (rs_member_ties){.first = 1, .count = 2, .needed = 5};
+    f->ties[0] = (rs_ring_tie){.node = device, .thing = RS_NO_NODE, .weight = 1000000};
+    f->ties[1] = (rs_ring_tie){.node = 0, .thing = device, .weight = 700000};
+    f->ties[2] = (rs_ring_tie){
+        .node = device, .thing = RS_NO_NODE, .kind = 1, .relation = UINT16_MAX, .weight = 200000};
+}
+
 static inline void make_findings(test_night *night)
 {
     rs_findings *f = &night->findings;
@@ -216,6 +234,7 @@ static inline void make_findings(test_night *night)
         make_ring(night, i, rings);
         name_ring(night, &f->rings[i], ids);
     }
+    make_ties(night);
     rs_ids_free(ids);
     free(wanted);
 }
