@@ -10,6 +10,7 @@
 
 #include "detect/arcs.h"
 
+#define RSI_AHEAD_WORTH (1 << 12) /* vertices: smaller graphs lie in the caches */
 #define RSI_AHEAD_FIRST 12
 #define RSI_AHEAD_ARCS  6
 #define RSI_AHEAD_LABEL 3
@@ -38,6 +39,9 @@ __attribute__((always_inline)) static inline void rsi_look_ahead(const rsi_arcs 
                                                                  const void *tally,
                                                                  size_t tally_size)
 {
+    if (arcs->vertex_count < RSI_AHEAD_WORTH) {
+        return;
+    }
     __builtin_prefetch(&arcs->first[at.first]);
     __builtin_prefetch(&arcs->mass[at.first]);
     __builtin_prefetch(&label[at.first]);

@@ -190,24 +190,25 @@ static size_t append(const rsi_arcs *arcs, const uint32_t *label, const uint32_t
                      uint32_t from, uint32_t to, rsi_arcs *out, size_t at, uint64_t *linked)
 {
     size_t start = at;
+    rsi_arc *list = out->list; /* an arc that is not counted is written over by the next */
+    uint32_t own = label[members[from]];
     for (uint32_t m = from; m < to; m++) {
         uint32_t v = members[m];
         if (arcs->vertex_count - m > RSI_AHEAD_FIRST) {
             rsi_look_ahead(arcs, rsi_ahead_in(members, m), label, linked, sizeof *linked);
         }
-        for (size_t i = arcs->first[v]; i < arcs->first[v + 1]; i++) {
-            uint32_t c = label[arcs->list[i].to];
-            if (c != label[v]) {
-                if (linked[c] == 0) {
-                    out->list[at++].to = c;
-                }
-                linked[c] += arcs->list[i].weight;
-            }
+        const rsi_arc *end = arcs->list + arcs->first[v + 1];
+        for (const rsi_arc *arc = arcs->list + arcs->first[v]; arc < end; arc++) {
+            uint32_t c = label[arc->to];
+            bool other = c != own; /* without a branch: which one is next cannot be told */
+            list[at].to = c;
+            at += other && linked[c] == 0;
+            linked[c] += other ? arc->weight : 0;
         }
     }
     for (size_t i = start; i < at; i++) {
-        out->list[i].weight = linked[out->list[i].to];
-        linked[out->list[i].to] = 0;
+        list[i].weight = linked[list[i].to];
+        linked[list[i].to] = 0;
     }
     return at;
 }

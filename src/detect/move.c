@@ -100,15 +100,20 @@ static void settle(struct mover *mover, uint32_t from, uint32_t size, uint32_t *
 static void tally_links(struct mover *mover, uint32_t v)
 {
     const rsi_arcs *arcs = mover->arcs;
+    const uint32_t *label = mover->label; /* copies: what is written could be any of them */
+    struct tally *tally = mover->tally;
+    uint32_t *met = mover->met;
+    uint32_t from = mover->from;
+    uint32_t size = mover->size;
     uint32_t met_count = 0;
     uint64_t links = 0;
-    const rsi_arc *end = arcs->list + arcs->first[mover->from + v + 1];
-    for (const rsi_arc *arc = arcs->list + arcs->first[mover->from + v]; arc < end; arc++) {
-        uint32_t u = arc->to - mover->from;
-        if (u < mover->size) { /* elsewhere: wrapped around, or beyond */
-            uint32_t c = mover->label[u];
-            uint64_t *linked = &mover->tally[c].linked;
-            mover->met[met_count] = c;
+    const rsi_arc *end = arcs->list + arcs->first[from + v + 1];
+    for (const rsi_arc *arc = arcs->list + arcs->first[from + v]; arc < end; arc++) {
+        uint32_t u = arc->to - from;
+        if (u < size) { /* elsewhere: wrapped around, or beyond */
+            uint32_t c = label[u];
+            uint64_t *linked = &tally[c].linked;
+            met[met_count] = c;
             met_count += *linked == 0;
             *linked += arc->weight;
             links += arc->weight;
