@@ -11,12 +11,14 @@
 #include "base/expect.h"
 #include "detect/arcs.h"
 
-#define RSI_AHEAD_WORTH (1 << 12) /* vertices: smaller graphs lie in the caches */
 #define RSI_AHEAD_FIRST 12
 #define RSI_AHEAD_ARCS  6
 #define RSI_AHEAD_LABEL 3
 #define RSI_AHEAD_TALLY 1
 #define RSI_AHEAD_WIDTH 16 /* arcs of a vertex that are worth it */
+
+/* What is kept for fewer vertices lies in the cache anyway. */
+#define RSI_AHEAD_VERTICES (1U << 16)
 
 /* The vertices that will be visited so many visits from now. */
 typedef struct rsi_ahead {
@@ -37,9 +39,6 @@ static inline const rsi_arc *rsi_ahead_end(const rsi_arcs *arcs, uint32_t v)
 RSI_EXPECT void rsi_look_ahead(const rsi_arcs *arcs, rsi_ahead at, const uint32_t *label,
                                const void *tally, size_t tally_size)
 {
-    if (arcs->vertex_count < RSI_AHEAD_WORTH) {
-        return;
-    }
     __builtin_prefetch(&arcs->first[at.first]);
     __builtin_prefetch(&arcs->mass[at.first]);
     __builtin_prefetch(&label[at.first]);
