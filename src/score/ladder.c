@@ -12,7 +12,8 @@
  *
  * On large nights not all communities are looked at but those of the groups that are the most
  * unusual, up to LOOKED_AT members, and for the null model every n-th group, some SAMPLED members;
- * all where there are no more. So the ladder costs the same from some 200,000 accounts in groups on.
+ * all where there are no more. So the ladder costs the same from some 200,000 accounts in groups
+ * on.
  *
  * Source: resolutions as a profile, Traag, Krings, Van Dooren 2013, "Significant scales in
  * community structure"; which to take is ours.
