@@ -28,6 +28,9 @@ enum {
     ODDITY_SLICES = 8,       /* at most so many readings of busiest days */
     SCORE_LINK = 24,
     SCORE_NODE = 48,
+    LADDER_NODE = 112,      /* labels and groups of five cuts */
+    LADDER_LINK = 44,       /* of the communities that are looked at: a copy of their evidence */
+    LADDER_LINKS = 1 << 20, /* at most about so many */
     TRACE_NODE = 40,
     /* before there are links: */
     TIMED_EDGE = 64, /* of the relation whose events are at hand */
@@ -183,7 +186,9 @@ static uint64_t days_wish(const sizes *s)
 
 static uint64_t score_need(const sizes *s)
 {
-    return s->links * SCORE_LINK + s->nodes * SCORE_NODE;
+    uint64_t looked_at = s->links < LADDER_LINKS ? s->links : LADDER_LINKS;
+    return s->links * SCORE_LINK + s->nodes * SCORE_NODE + s->linked * LADDER_NODE +
+           looked_at * LADDER_LINK;
 }
 
 static uint64_t middle_least(const sizes *s, uint64_t aside)

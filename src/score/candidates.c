@@ -261,7 +261,7 @@ static void collect_entities(collector *c)
     }
 }
 
-static rs_status candidates_alloc(rsi_candidates *out, size_t subjects, rs_error *err)
+rs_status rsi_candidates_make(rsi_candidates *out, size_t subjects, rs_error *err)
 {
     out->first = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->first);
     out->mean = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->mean);
@@ -288,7 +288,7 @@ rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim, const 
     collector c = {.input = input, .b = &b, .out = out};
     trimming t = {.input = input, .b = &b, .trim = trim};
     RS_TRY(buckets_alloc(&b, g->node_count, g->link_count, subjects, err));
-    RS_TRY(candidates_alloc(out, subjects, err));
+    RS_TRY(rsi_candidates_make(out, subjects, err));
     fill_buckets(input, &b);
     chain_entities(input, &b);
     RS_TRY(rsi_parallel(work, ((size_t)g->node_count + NODES_A_BLOCK - 1) / NODES_A_BLOCK,
@@ -315,5 +315,18 @@ void rsi_candidates_free(rsi_candidates *candidates)
     free(candidates->outside);
     free(candidates->mean);
     free(candidates->of);
+    free(candidates->left);
     *candidates = (rsi_candidates){0};
+}
+
+void rsi_vertices_map(const rs_score_input *input, uint32_t *vertex)
+{
+    const rs_evidence_graph *g = input->collapsed;
+    uint32_t subjects = rs_graph_subject_count(input->graph);
+    memset(vertex, 0xff, ((size_t)subjects + 1) * sizeof *vertex);
+    for (uint32_t v = 0; v < g->node_count; v++) {
+        if (g->is_member[v]) {
+            vertex[g->nodes[v]] = v;
+        }
+    }
 }

@@ -16,6 +16,7 @@ typedef struct rsi_candidates {
     uint64_t *outside; /* weight of its other links */
     uint64_t *mean;    /* of each group: mean of `inside` */
     uint32_t *of;      /* group of each subject of the graph; UINT32_MAX for none */
+    uint8_t *left;     /* by subject: only paid its group and left it (payers.c); NULL: nobody */
 } rsi_candidates;
 
 /* Subjects of a community, with all accounts of an entity, where three and more stay after
@@ -23,6 +24,13 @@ typedef struct rsi_candidates {
  * An entity of three and more is a group by itself. RS_ENOMEM. O(links) a round. */
 RS_MUST_USE rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim,
                                           const rs_work *work, rsi_candidates *out, rs_error *err);
+/* Room for the groups of so many subjects. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_candidates_make(rsi_candidates *out, size_t subjects, rs_error *err);
 void rsi_candidates_free(rsi_candidates *candidates);
+
+/* vertex[v], by subject: the node of the collapsed evidence for the person whose smallest subject v
+ * is; RSI_NO_VERTEX where there is none. */
+#define RSI_NO_VERTEX UINT32_MAX
+void rsi_vertices_map(const rs_score_input *input, uint32_t *vertex);
 
 #endif

@@ -80,8 +80,8 @@ RS_MUST_USE rs_status rsi_share_pairs(rsi_finder *f, rs_error *err);
 
 /* f->cover (sharing_homes.c). */
 RS_MUST_USE rs_status rsi_homes_find(rsi_finder *f, rs_error *err);
-/* Take from each group's own things what its homes explain. */
-void rsi_homes_discount(rsi_finder *f);
+/* Take from each group's own things what its homes explain, by the homes of `night` if not NULL. */
+void rsi_homes_discount(rsi_finder *f, const rsi_sharing *night);
 
 /* `tie` of a group, so much of it between people of one home. */
 static inline void rsi_add_own(const rsi_finder *f, size_t column, size_t group, double tie,

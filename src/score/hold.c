@@ -10,27 +10,14 @@
 
 #include "base/try.h"
 
-#define NO_VERTEX UINT32_MAX
-
 typedef struct holder {
     const rs_score_input *input;
     const rsi_candidates *candidates;
-    uint32_t *vertex; /* by subject: its entity's node of the collapsed evidence, or NO_VERTEX */
-    uint32_t *label;  /* by that node: its community where it is worth a look, else itself */
-    uint32_t *hold;   /* by that node */
+    uint32_t
+        *vertex;     /* by subject: its entity's node of the collapsed evidence, or RSI_NO_VERTEX */
+    uint32_t *label; /* by that node: its community where it is worth a look, else itself */
+    uint32_t *hold;  /* by that node */
 } holder;
-
-static void map_subjects(holder *h)
-{
-    const rs_evidence_graph *g = h->input->collapsed;
-    uint32_t subjects = rs_graph_subject_count(h->input->graph);
-    memset(h->vertex, 0xff, ((size_t)subjects + 1) * sizeof *h->vertex);
-    for (uint32_t v = 0; v < g->node_count; v++) {
-        if (g->is_member[v]) {
-            h->vertex[g->nodes[v]] = v;
-        }
-    }
-}
 
 static uint32_t vertex_of(const holder *h, uint32_t subject)
 {
@@ -47,7 +34,7 @@ static void choose_communities(holder *h, const uint32_t *score)
     for (size_t g = 0; g < c->count; g++) {
         for (size_t k = c->first[g]; k < c->first[g + 1] && score[g] >= RSI_HOLD_SCORE; k++) {
             uint32_t v = vertex_of(h, c->members[k]);
-            if (v != NO_VERTEX) {
+            if (v != RSI_NO_VERTEX) {
                 h->hold[community[v]] = 1;
             }
         }
@@ -74,12 +61,12 @@ rs_status rsi_hold_find(const rs_score_input *input, const rsi_candidates *candi
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes to hold)", nodes);
         goto done;
     }
-    map_subjects(&h);
+    rsi_vertices_map(input, h.vertex);
     choose_communities(&h, score);
     RS_TRY(rs_detect_hold(&links, h.label, input->resolution, work, h.hold, err));
     for (size_t k = 0; k < members; k++) {
         uint32_t v = vertex_of(&h, candidates->members[k]);
-        out[k] = v != NO_VERTEX ? h.hold[v] : RS_HOLD_ONE;
+        out[k] = v != RSI_NO_VERTEX ? h.hold[v] : RS_HOLD_ONE;
     }
     *hold = out;
     out = NULL; /* moved to the caller */

@@ -204,7 +204,7 @@ static void bound(const rsi_scorer *s, size_t group)
 {
     rsi_group_lists *lists = &s->lists[group];
     double listed = lists->member_decades + lists->thing_decades;
-    double own = rsi_sharing_decades(s, group);
+    double own = rsi_sharing_sum(&s->sharing, group);
     double whole = fmin(listed, own * (lists->known_count + lists->thing_count));
     double short_of = fmax(0, s->threshold - own - whole);
     double rest = listed - whole;

@@ -209,7 +209,8 @@ static void leave(const payers *p)
         }
         bool stay = going == 0 || end - from - going < MEMBERS_MIN;
         for (size_t k = from; k < end; k++) {
-            if (!stay && p->only_paid[c->members[k]]) {
+            p->only_paid[c->members[k]] = !stay && p->only_paid[c->members[k]];
+            if (p->only_paid[c->members[k]]) {
                 c->of[c->members[k]] = RSI_NO_PAYMENTS;
                 continue;
             }
@@ -239,6 +240,8 @@ rs_status rsi_payers_drop(const rs_score_input *input, rsi_candidates *candidate
     if (find_payers(&p) > 0) {
         keep_tied(&p);
         leave(&p);
+        candidates->left = p.only_paid;
+        p.only_paid = NULL; /* moved to the candidates */
     }
 done:
     rsi_payments_free(&p.payments);

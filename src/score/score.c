@@ -30,6 +30,7 @@
 #include "score/bonds.h"
 #include "score/fact_rows.h"
 #include "score/hold.h"
+#include "score/ladder.h"
 #include "score/roles.h"
 #include "score/scorer.h"
 #include "score/steady.h"
@@ -43,15 +44,6 @@
 
 /* ---- decades and scores -------------------------------------------------------------------------
  */
-
-double rsi_sharing_decades(const rsi_scorer *s, size_t group)
-{
-    double decades = 0;
-    for (size_t c = 0; c < s->sharing.column_count; c++) {
-        decades += s->sharing.columns[c].weight * s->sharing.columns[c].decades[group];
-    }
-    return decades;
-}
 
 static double threshold_of(size_t groups)
 {
@@ -70,7 +62,8 @@ static double decades_of(const rsi_scorer *s, size_t group)
 {
     const rsi_group_lists *lists = &s->lists[group];
     size_t members = s->candidates.first[group + 1] - s->candidates.first[group];
-    double decades = rsi_sharing_decades(s, group) + lists->member_decades + lists->thing_decades;
+    double decades =
+        rsi_sharing_sum(&s->sharing, group) + lists->member_decades + lists->thing_decades;
     if (lists->cleared_count > 0 && lists->cleared_count + lists->known_count == members) {
         decades = fmin(decades, s->threshold);
     }
@@ -476,13 +469,19 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
                    const rs_work *work, rs_findings *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_scorer s = {.input = input, .options = options, .out = out};
+    rs_score_input cut = *input; /* with the labels that the ladder leaves */
+    uint32_t *label = NULL;
+    uint32_t subjects = rs_graph_subject_count(input->graph);
+    rsi_scorer s = {.input = &cut, .options = options, .out = out};
     *out = (rs_findings){0};
     RS_TRY(rs_work_report(work, "score", "steps", 0, 4, err));
     RS_TRY(rsi_candidates_find(input, options->trim, work, &s.candidates, err));
     RS_TRY(rs_work_report(work, "score", "steps", 1, 4, err));
     RS_TRY(rsi_payers_drop(input, &s.candidates, work, err));
-    RS_TRY(rsi_sharing_find(input, &s.candidates, work, &s.sharing, err));
+    RS_TRY(rsi_sharing_find(input, &s.candidates, work, NULL, &s.sharing, err));
+    RS_TRY(rsi_sharing_weigh(&s.candidates, NULL, subjects, work, &s.sharing, err));
+    RS_TRY(rsi_ladder_climb(input, options, work, &s.candidates, &s.sharing, &label, err));
+    cut.label = label;
     RS_TRY(rs_work_report(work, "score", "steps", 2, 4, err));
     s.seen = calloc((size_t)rs_graph_node_count(input->graph) + 1, sizeof *s.seen);
     if (s.seen == NULL) {
@@ -493,7 +492,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     s.threshold = threshold_of(s.candidates.count);
     RS_TRY(rsi_lists_judge(&s, err));
     RS_TRY(score_groups(&s, err));
-    RS_TRY(rsi_hold_find(input, &s.candidates, s.score, work, &s.hold, err));
+    RS_TRY(rsi_hold_find(&cut, &s.candidates, s.score, work, &s.hold, err));
     RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
     RS_TRY(fill_findings(&s, work, err));
     RS_TRY(follow_money(&s, work, err));
@@ -502,6 +501,7 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(rsi_ties_find(&s, err));
 done:
     scorer_free(&s);
+    free(label);
     if (status != RS_OK) {
         rs_findings_free(out);
     }

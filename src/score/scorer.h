@@ -46,9 +46,6 @@ typedef struct rsi_cursor {
     size_t members, things, reasons, facts, users;
 } rsi_cursor;
 
-/* The decades of what the members share and do, without what the lists say. */
-double rsi_sharing_decades(const rsi_scorer *s, size_t group);
-
 /* Fill s->listed and s->lists; `seen` is there (known.c). RS_ENOMEM. O(members + uses). */
 RS_MUST_USE rs_status rsi_lists_judge(rsi_scorer *s, rs_error *err);
 

@@ -90,17 +90,14 @@ static rs_status number_columns(rsi_finder *f, rs_error *err)
     return RS_OK;
 }
 
-static rs_status make_columns(rsi_finder *f, rs_error *err)
+rs_status rsi_columns_make(rsi_sharing *out, size_t groups, rs_error *err)
 {
-    rs_status status = RS_OK;
-    RS_TRY(number_columns(f, err));
-    size_t groups = f->candidates->count;
-    f->out->columns = calloc(f->out->column_count + 1, sizeof *f->out->columns);
-    if (f->out->columns == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu columns)", f->out->column_count);
+    out->columns = calloc(out->column_count + 1, sizeof *out->columns);
+    if (out->columns == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu columns)", out->column_count);
     }
-    for (size_t c = 0; c < f->out->column_count; c++) {
-        rsi_column *column = &f->out->columns[c];
+    for (size_t c = 0; c < out->column_count; c++) {
+        rsi_column *column = &out->columns[c];
         column->amount = calloc(groups + 1, sizeof *column->amount);
         column->own = calloc(groups + 1, sizeof *column->own);
         column->home = calloc(groups + 1, sizeof *column->home);
@@ -110,6 +107,14 @@ static rs_status make_columns(rsi_finder *f, rs_error *err)
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", groups);
         }
     }
+    return RS_OK;
+}
+
+static rs_status make_columns(rsi_finder *f, rs_error *err)
+{
+    rs_status status = RS_OK;
+    RS_TRY(number_columns(f, err));
+    RS_TRY(rsi_columns_make(f->out, f->candidates->count, err));
     name_columns(f);
 done:
     return status;
@@ -133,13 +138,20 @@ static void bound_decades(const rsi_candidates *candidates, rsi_column *column, 
     }
 }
 
+typedef struct weighing {
+    const rsi_candidates *candidates;
+    const uint8_t *counted;
+    uint32_t subjects;
+    rsi_sharing *out;
+} weighing;
+
 static rs_status weigh_column(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
-    const rsi_finder *f = context;
-    const rsi_candidates *candidates = f->candidates;
-    rsi_column *column = &f->out->columns[index];
-    double ceiling = index < f->out->in_time ? INFINITY : log10(f->subjects);
+    const weighing *w = context;
+    const rsi_candidates *candidates = w->candidates;
+    rsi_column *column = &w->out->columns[index];
+    double ceiling = index < w->out->in_time ? INFINITY : log10(w->subjects);
     double *scratch = NULL;
     bool any = false;
     (void)worker;
@@ -154,11 +166,11 @@ static rs_status weigh_column(void *context, size_t index, unsigned worker, rs_e
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", candidates->count);
     }
     double *each = scratch + candidates->count;
-    RS_TRY(rsi_tail_decades(column->amount, candidates->count, column->decades, err));
+    RS_TRY(rsi_tail_decades(column->amount, w->counted, candidates->count, column->decades, err));
     for (size_t g = 0; g < candidates->count; g++) {
         scratch[g] = column->amount[g] / (double)(candidates->first[g + 1] - candidates->first[g]);
     }
-    RS_TRY(rsi_tail_decades(scratch, candidates->count, each, err));
+    RS_TRY(rsi_tail_decades(scratch, w->counted, candidates->count, each, err));
     for (size_t g = 0; g < candidates->count; g++) {
         column->decades[g] = AMOUNT_SHARE * column->decades[g] + (1 - AMOUNT_SHARE) * each[g];
     }
@@ -169,6 +181,22 @@ static rs_status weigh_column(void *context, size_t index, unsigned worker, rs_e
 done:
     free(scratch);
     return status;
+}
+
+rs_status rsi_sharing_weigh(const rsi_candidates *candidates, const uint8_t *counted,
+                            uint32_t subjects, const rs_work *work, rsi_sharing *out, rs_error *err)
+{
+    weighing w = {.candidates = candidates, .counted = counted, .subjects = subjects, .out = out};
+    return rsi_parallel(work, out->column_count, weigh_column, &w, err);
+}
+
+double rsi_sharing_sum(const rsi_sharing *sharing, size_t group)
+{
+    double decades = 0;
+    for (size_t c = 0; c < sharing->column_count; c++) {
+        decades += sharing->columns[c].weight * sharing->columns[c].decades[group];
+    }
+    return decades;
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------
@@ -184,7 +212,8 @@ static bool any_entity(const uint32_t *entity, uint32_t subjects)
 }
 
 rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *candidates,
-                           const rs_work *work, rsi_sharing *out, rs_error *err)
+                           const rs_work *work, const rsi_sharing *night, rsi_sharing *out,
+                           rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_finder f = {.input = input,
@@ -199,8 +228,7 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     RS_TRY(rsi_share_things(&f, err));
     RS_TRY(rsi_share_pairs(&f, err));
     RS_TRY(rsi_uses_settle(&f, err));
-    rsi_homes_discount(&f);
-    RS_TRY(rsi_parallel(work, out->column_count, weigh_column, &f, err));
+    rsi_homes_discount(&f, night);
 done:
     free(f.of_relation);
     free(f.of_kind);

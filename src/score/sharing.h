@@ -35,12 +35,22 @@ typedef struct rsi_sharing {
     size_t *use_first;    /* by group: its uses are use_first[g] .. use_first[g + 1] - 1 */
     rsi_shared_use *uses; /* by group, column, then most users first, then thing */
     uint32_t *users;
+    double home_share; /* what a tie within a home counts on this night (sharing_homes.c) */
 } rsi_sharing;
 
-/* Groups are dealt to the threads of `work` (may be NULL) in blocks. RS_ENOMEM. O(uses log). */
+/* All but the decades. `night` (may be NULL) is another cut of the same night, whose homes count.
+ * Groups are dealt to the threads of `work` (may be NULL) in blocks. RS_ENOMEM. O(uses log). */
 RS_MUST_USE rs_status rsi_sharing_find(const rs_score_input *input,
                                        const rsi_candidates *candidates, const rs_work *work,
-                                       rsi_sharing *out, rs_error *err);
+                                       const rsi_sharing *night, rsi_sharing *out, rs_error *err);
+/* The decades of all groups among those that are `counted` (by group; NULL: all). RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_sharing_weigh(const rsi_candidates *candidates, const uint8_t *counted,
+                                        uint32_t subjects, const rs_work *work, rsi_sharing *out,
+                                        rs_error *err);
+/* The decades of what the members share and do: the sum over columns. */
+double rsi_sharing_sum(const rsi_sharing *sharing, size_t group);
+/* Columns of so many groups, all 0. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_columns_make(rsi_sharing *out, size_t groups, rs_error *err);
 void rsi_sharing_free(rsi_sharing *sharing);
 
 #endif

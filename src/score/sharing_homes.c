@@ -83,9 +83,10 @@ static double home_share(const rsi_finder *f)
     return pi <= 0.5 ? 1.0 : log(pi) / log(1 - pi);
 }
 
-void rsi_homes_discount(rsi_finder *f)
+void rsi_homes_discount(rsi_finder *f, const rsi_sharing *night)
 {
-    double share = home_share(f);
+    double share = night != NULL ? night->home_share : home_share(f);
+    f->out->home_share = share;
     for (size_t c = 0; c < f->out->column_count; c++) {
         rsi_column *column = &f->out->columns[c];
         for (size_t g = 0; g < f->candidates->count && !is_homeless(f, column, c); g++) {

@@ -17,6 +17,7 @@
 #include "score/tail.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { POSITIVE_MIN = 5, ABOVE_MIN = 5 };
@@ -82,35 +83,41 @@ static double share_of(double x, const double *sorted, size_t count, const paret
     if (tail->index > 0 && x > tail->start) {
         return tail->share * pow((x + tail->middle) / (tail->start + tail->middle), -tail->index);
     }
-    return (double)(count - below(sorted, count, x)) / (double)count;
+    size_t as_much = count - below(sorted, count, x);
+    return (double)(as_much > 0 ? as_much : 1) / (double)count;
 }
 
-rs_status rsi_tail_decades(const double *values, size_t count, double *out, rs_error *err)
+rs_status rsi_tail_decades(const double *values, const uint8_t *counted, size_t count, double *out,
+                           rs_error *err)
 {
     double *sorted = malloc((count + 1) * sizeof *sorted);
     if (sorted == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu values)", count);
     }
     size_t positive = 0;
+    size_t all = 0;
     for (size_t i = 0; i < count; i++) {
+        bool counts = counted == NULL || counted[i];
         out[i] = 0;
-        if (values[i] > 0) {
+        all += counts;
+        if (values[i] > 0 && counts) {
             sorted[positive++] = values[i];
         }
     }
     if (positive >= POSITIVE_MIN) {
         qsort(sorted, positive, sizeof *sorted, ascending);
         pareto tail = fit(sorted, positive);
-        double among_all = (double)positive / (double)count;
+        double among_all = (double)positive / (double)all;
         for (size_t i = 0; i < count; i++) {
             if (values[i] > 0) {
                 double share = among_all * share_of(values[i], sorted, positive, &tail);
                 out[i] = -log10(fmax(share, 1e-30));
             }
         }
-    } else if (positive > 0) {
+    } else {
+        double rarity = positive > 0 ? log10((double)all / (double)positive) : 0;
         for (size_t i = 0; i < count; i++) {
-            out[i] = values[i] > 0 ? log10((double)count / (double)positive) : 0;
+            out[i] = values[i] > 0 ? rarity : 0;
         }
     }
     free(sorted);

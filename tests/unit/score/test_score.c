@@ -93,7 +93,7 @@ static double look_up(const char *column, uint32_t account, bool own)
     rs_error err = {0};
     double amount = -1;
     small_ok(rsi_candidates_find(&n.input, 5, NULL, &groups, &err), &err);
-    small_ok(rsi_sharing_find(&n.input, &groups, NULL, &sharing, &err), &err);
+    small_ok(rsi_sharing_find(&n.input, &groups, NULL, NULL, &sharing, &err), &err);
     for (size_t c = 0; c < sharing.column_count; c++) {
         if (strcmp(sharing.columns[c].name, column) == 0) {
             const rsi_column *found = &sharing.columns[c];

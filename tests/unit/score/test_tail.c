@@ -22,7 +22,7 @@ static double out[VALUES_MAX];
 static void decades(const double *values, size_t count)
 {
     rs_error err = {0};
-    assert_int_equal(rsi_tail_decades(values, count, out, &err), RS_OK);
+    assert_int_equal(rsi_tail_decades(values, NULL, count, out, &err), RS_OK);
 }
 
 static bool near(double a, double b)
@@ -146,7 +146,7 @@ static void bounds_what_is_beyond_all_scales(void **state)
 
 static rs_status again(void *context, rs_error *err)
 {
-    return rsi_tail_decades(context, 10, out, err);
+    return rsi_tail_decades(context, NULL, 10, out, err);
 }
 
 static void survives_every_failed_allocation(void **state)

@@ -1,0 +1,110 @@
+/* ladder_merge.c - groups of several cuts of one night -> one list of groups.
+ *
+ * No subject is in two of the picked groups: they are parts of different communities, or different
+ * parts of one.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "score/ladder.h"
+
+static void copy_members(const rsi_candidates *from, size_t group, rsi_candidates *out)
+{
+    size_t first = from->first[group];
+    size_t count = from->first[group + 1] - first;
+    size_t at = out->first[out->count];
+    memcpy(out->members + at, from->members + first, count * sizeof *out->members);
+    memcpy(out->inside + at, from->inside + first, count * sizeof *out->inside);
+    memcpy(out->outside + at, from->outside + first, count * sizeof *out->outside);
+    for (size_t k = at; k < at + count; k++) {
+        out->of[out->members[k]] = (uint32_t)out->count;
+    }
+    out->mean[out->count] = from->mean[group];
+    out->first[++out->count] = at + count;
+}
+
+static rs_status make_sharing(const rsi_rung *rungs, const rsi_ladder_pick *picks, size_t count,
+                              rsi_sharing *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t uses = 0;
+    size_t users = 0;
+    for (size_t i = 0; i < count; i++) {
+        const rsi_sharing *from = &rungs[picks[i].rung].sharing;
+        size_t g = picks[i].group;
+        uses += from->use_first[g + 1] - from->use_first[g];
+        for (size_t u = from->use_first[g]; u < from->use_first[g + 1]; u++) {
+            users += from->uses[u].user_count;
+        }
+    }
+    out->column_count = rungs[0].sharing.column_count;
+    out->in_time = rungs[0].sharing.in_time;
+    out->home_share = rungs[0].sharing.home_share;
+    RS_TRY(rsi_columns_make(out, count, err));
+    for (size_t c = 0; c < out->column_count; c++) {
+        memcpy(out->columns[c].name, rungs[0].sharing.columns[c].name, sizeof out->columns[c].name);
+        out->columns[c].weight = rungs[0].sharing.columns[c].weight;
+    }
+    out->use_first = calloc(count + 3, sizeof *out->use_first);
+    out->uses = malloc((uses + 1) * sizeof *out->uses);
+    out->users = malloc((users + 1) * sizeof *out->users);
+    if (out->use_first == NULL || out->uses == NULL || out->users == NULL) {
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu shared uses)", uses);
+    }
+done:
+    return status;
+}
+
+static void copy_amounts(const rsi_sharing *from, size_t group, size_t to, rsi_sharing *out)
+{
+    for (size_t c = 0; c < out->column_count; c++) {
+        if (from->columns[c].amount[group] > 0) { /* untouched pages stay untouched */
+            out->columns[c].amount[to] = from->columns[c].amount[group];
+            out->columns[c].own[to] = from->columns[c].own[group];
+            out->columns[c].home[to] = from->columns[c].home[group];
+        }
+    }
+}
+
+/* The uses of a group, numbered anew; `users` is where the next of their users goes. */
+static void copy_uses(const rsi_sharing *from, size_t group, size_t to, size_t *users,
+                      rsi_sharing *out)
+{
+    size_t at = out->use_first[to];
+    for (size_t u = from->use_first[group]; u < from->use_first[group + 1]; u++) {
+        rsi_shared_use use = from->uses[u];
+        memcpy(out->users + *users, from->users + use.user_first,
+               use.user_count * sizeof *out->users);
+        use.group = (uint32_t)to;
+        use.user_first = *users;
+        *users += use.user_count;
+        out->uses[at++] = use;
+    }
+    out->use_first[to + 1] = at;
+}
+
+rs_status rsi_ladder_merge(const rsi_rung *rungs, const rsi_ladder_pick *picks, size_t count,
+                           size_t subjects, rsi_candidates *candidates, rsi_sharing *sharing,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t users = 0;
+    *candidates = (rsi_candidates){0};
+    *sharing = (rsi_sharing){0};
+    RS_TRY(rsi_candidates_make(candidates, subjects, err));
+    RS_TRY(make_sharing(rungs, picks, count, sharing, err));
+    for (size_t i = 0; i < count; i++) {
+        const rsi_rung *from = &rungs[picks[i].rung];
+        copy_members(&from->candidates, picks[i].group, candidates);
+        copy_amounts(&from->sharing, picks[i].group, i, sharing);
+        copy_uses(&from->sharing, picks[i].group, i, &users, sharing);
+    }
+done:
+    if (status != RS_OK) {
+        rsi_candidates_free(candidates);
+        rsi_sharing_free(sharing);
+    }
+    return status;
+}
