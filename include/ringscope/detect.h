@@ -91,8 +91,8 @@ RS_API RS_MUST_USE rs_status rs_detect_hold(const rs_link_graph *graph, const ui
 #define RS_STEADY_LINKS_MAX UINT32_C(50000) /* of a community and what is around it */
 #define RS_STEADY_UNKNOWN   UINT32_MAX
 typedef struct rs_steady_options {
-    uint32_t resolution;         /* that the labels were found with */
     const uint32_t *communities; /* labels, each once: what is asked for */
+    const uint32_t *resolutions; /* that each of them was found with */
     size_t community_count;
     uint32_t rerun_count;
     uint32_t drop; /* one link in so many is left out; 0: nothing is perturbed */

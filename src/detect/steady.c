@@ -185,8 +185,8 @@ static bool is_back(const scene *s, const uint32_t *label, overlap *overlaps)
     return back;
 }
 
-static rs_status count_reruns(const scene *s, const rs_steady_options *options, uint32_t *came_back,
-                              rs_error *err)
+static rs_status count_reruns(const scene *s, const rs_steady_options *options, uint32_t resolution,
+                              uint32_t *came_back, rs_error *err)
 {
     rs_status status = RS_OK;
     size_t count = s->arcs.vertex_count;
@@ -201,7 +201,7 @@ static rs_status count_reruns(const scene *s, const rs_steady_options *options, 
         uint64_t key = rsi_mix64(rsi_mix64(options->random_seed) + rerun);
         RS_TRY(perturb(s, options->drop, key, &arcs, err));
         memcpy(label, s->start, count * sizeof *label);
-        RS_TRY(rsi_split_again(&arcs, options->resolution, options->random_seed, label, err));
+        RS_TRY(rsi_split_again(&arcs, resolution, options->random_seed, label, err));
         *came_back += is_back(s, label, overlaps);
     }
 done:
@@ -229,7 +229,8 @@ static rs_status steady_one(void *context, size_t index, unsigned worker, rs_err
     if (status == RS_OK && s.arcs.first[s.arcs.vertex_count] > 2 * (size_t)RS_STEADY_LINKS_MAX) {
         t->came_back[index] = RS_STEADY_UNKNOWN;
     } else if (status == RS_OK) {
-        status = count_reruns(&s, t->options, &t->came_back[index], err);
+        status =
+            count_reruns(&s, t->options, t->options->resolutions[index], &t->came_back[index], err);
     }
     scene_free(&s);
     return status;

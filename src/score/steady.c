@@ -35,22 +35,25 @@ rs_status rsi_steady_find(const rsi_scorer *s, const rs_work *work, rs_error *er
     uint32_t *community = malloc((first_count + 1) * sizeof *community);
     uint32_t *came_back = malloc((first_count + 1) * sizeof *came_back);
     size_t *ring = malloc((first_count + 1) * sizeof *ring); /* of each community */
-    rs_steady_options options = {.resolution = s->input->resolution,
-                                 .communities = community,
+    uint32_t *resolution = malloc((first_count + 1) * sizeof *resolution);
+    rs_steady_options options = {.communities = community,
+                                 .resolutions = resolution,
                                  .rerun_count = RS_STEADY_RERUNS,
                                  .drop = RS_STEADY_DROP,
                                  .random_seed = 1};
-    if (community == NULL || came_back == NULL || ring == NULL) {
+    if (community == NULL || came_back == NULL || ring == NULL || resolution == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu rings that come back)", first_count);
         goto done;
     }
     for (size_t i = 0; i < s->out->ring_count; i++) {
         rings[i].stability = RS_NO_STABILITY;
         if (i < first_count && !is_one_person(s, &rings[i])) {
-            uint32_t vertex =
-                rsi_collapsed_node(s->input, s->out->members[rings[i].member_first].node);
+            uint32_t member = s->out->members[rings[i].member_first].node;
+            uint32_t vertex = rsi_collapsed_node(s->input, member);
             assert(vertex < g->node_count); /* several persons are a group by their links alone */
             ring[options.community_count] = i;
+            resolution[options.community_count] =
+                rsi_resolution_of(s->input, &s->candidates, s->candidates.of[member]);
             community[options.community_count++] = s->input->label[vertex];
         }
     }
@@ -66,5 +69,6 @@ done:
     free(ring);
     free(came_back);
     free(community);
+    free(resolution);
     return status;
 }

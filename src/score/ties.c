@@ -217,7 +217,8 @@ static uint64_t asked_of(const binder *b, const rs_ring *ring)
 {
     const rsi_scorer *s = b->s;
     size_t group = s->candidates.of[s->out->members[ring->member_first].node];
-    uint64_t pairs = (uint64_t)s->input->resolution * (ring->member_count - 1);
+    uint64_t resolution = rsi_resolution_of(s->input, &s->candidates, group);
+    uint64_t pairs = resolution * (ring->member_count - 1);
     uint64_t kept = s->candidates.mean[group] / s->options->trim;
     return pairs > kept ? pairs : kept;
 }

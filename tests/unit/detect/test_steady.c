@@ -24,6 +24,7 @@ typedef struct fixture {
     uint32_t label[NODES];
     uint32_t weight_of[NODES][NODES];
     uint32_t asked[ASKED_MAX];
+    uint32_t resolutions[ASKED_MAX];
     uint32_t came_back[ASKED_MAX];
     rs_link_graph graph;
     rs_steady_options options;
@@ -38,7 +39,10 @@ static fixture *new_fixture(void)
         f->label[v] = v;
     }
     f->options = (rs_steady_options)RS_STEADY_DEFAULTS;
-    f->options.resolution = RESOLUTION;
+    for (size_t i = 0; i < ASKED_MAX; i++) {
+        f->resolutions[i] = RESOLUTION;
+    }
+    f->options.resolutions = f->resolutions;
     f->options.communities = f->asked;
     return f;
 }
@@ -288,10 +292,11 @@ static void tells_what_is_too_large(void **state)
     rs_link_graph graph = {STAR + 2, is_member, count, a, b, weight};
     rs_steady_options options = RS_STEADY_DEFAULTS;
     uint32_t asked = 0;
+    uint32_t resolution = 1;
     uint32_t came_back = 0;
     options.communities = &asked;
+    options.resolutions = &resolution;
     options.community_count = 1;
-    options.resolution = 1;
     const rs_work work = {.threads = 1};
     assert_int_equal(rs_detect_steady(&graph, label, &options, &work, &came_back, NULL), RS_OK);
     assert_true(came_back == RS_STEADY_UNKNOWN);
