@@ -18,12 +18,13 @@
  * A taste is shared by pairs too, and everybody has some. What tells a ring is that its members do
  * little else, and meet none but each other at their targets. So each account has a company: how
  * large the best surprise is of whom it meets, one of its acts and one of the others at its target
- * drawn at random (who meets nobody has 0 there), and then the same of that: whom those meet. The
- * night says what is usual: ln of the company is taken as normal, with the middle and the lower
- * quartile of those that have any, which is the half that rings do not reach. z deviations above
- * the middle have at most e^(-z^2 / 2) chance; that, times the share of those that act that have
- * any company, is how surprising an account's is, and no more than the company itself. A pair has
- * no more than either of the two. A link has that in ln N, at most 1.5, dealt to the targets alike.
+ * drawn at random (who meets nobody has 0 there), and then the same of that: whom those meet. One
+ * act may meet anybody: the best of an account's acts is left out. The night says what is usual: ln
+ * of the company is taken as normal, with the middle and the lower quartile of those that have any,
+ * which is the half that rings do not reach. z deviations above the middle have at most e^(-z^2 /
+ * 2) chance; that, times the share of those that act that have any company, is how surprising an
+ * account's is, and no more than the company itself. A pair has no more than either of the two. A
+ * link has that in ln N, at most 1.5, dealt to the targets alike.
  *
  * Look-alikes: the followers of one account, buyers at one shop (one target, and a popular one);
  * people of one taste (most of their acts are elsewhere, and most of whom they meet have no such
@@ -32,7 +33,7 @@
  *
  * Cost: O(acts * CROWD_MAX / 2) at the most. Coincidences are taken in as many rounds as keep a
  * round near ROUND_MAX of them, fewer where the budget is small (16 bytes each, twice); 4 bytes an
- * act and a node beside the pairs, 20 a subject.
+ * act and a node beside the pairs, 28 a subject.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
@@ -50,7 +51,7 @@ enum { CROWD_MAX = 256, TARGETS_MIN = 2, CHANCE = 2, COMPANY_ROUNDS = 2 };
 #define ROUND_MIN     (UINT64_C(1) << 16)
 #define HIT_BYTES     96 /* of memory: itself, its twin while sorting, as much for uneven rounds */
 #define ACT_BYTES     24 /* the pair, the actor, and what is linked of them */
-#define NODE_BYTES    16
+#define NODE_BYTES    44 /* 28 of them of a subject, for its company */
 #define WEIGHT_MAX    (UINT32_C(3) << 19) /* 1.5 */
 #define COMPANY_MAX   (UINT32_C(1) << 20) /* 1.0 */
 #define SUM_MAX       (UINT64_C(4095) << 20)
@@ -244,12 +245,14 @@ static void find_best(const rsi_link_list *list, uint64_t *best)
     }
 }
 
-/* The mean over each account's acts of the mean of `value` over the others at the target. */
-static void meet(const finder *f, const uint64_t *value, uint64_t *met)
+/* The mean over each account's acts, but for the best one, of the mean of `value` over the others
+ * at the target. */
+static void meet(const finder *f, const uint64_t *value, uint64_t *met, uint64_t *most)
 {
     uint32_t chosen[CROWD_MAX + 1];
     uint32_t nodes = rs_graph_node_count(f->input->graph);
     memset(met, 0, rs_graph_subject_count(f->input->graph) * sizeof *met);
+    memset(most, 0, rs_graph_subject_count(f->input->graph) * sizeof *most);
     for (uint32_t target = 0; target < nodes; target++) {
         uint64_t sum = 0;
         size_t count = choose(f, target, chosen);
@@ -257,11 +260,13 @@ static void meet(const finder *f, const uint64_t *value, uint64_t *met)
             sum += value[chosen[i]];
         }
         for (size_t i = 0; i < count && count > 1 && count <= CROWD_MAX; i++) {
-            met[chosen[i]] += (sum - value[chosen[i]]) / (count - 1);
+            uint64_t there = (sum - value[chosen[i]]) / (count - 1);
+            met[chosen[i]] += there;
+            most[chosen[i]] = there > most[chosen[i]] ? there : most[chosen[i]];
         }
     }
     for (uint32_t v = 0; v < rs_graph_subject_count(f->input->graph); v++) {
-        met[v] = f->act_of[v] > 0 ? met[v] / f->act_of[v] : 0;
+        met[v] = f->act_of[v] > 1 ? (met[v] - most[v]) / (f->act_of[v] - 1) : 0;
     }
 }
 
@@ -310,17 +315,18 @@ static rs_status calibrate(const finder *f, rsi_link_list *list, rs_error *err)
     size_t subjects = rs_graph_subject_count(f->input->graph);
     uint64_t *company = calloc(subjects + 1, sizeof *company);
     uint64_t *met = malloc((subjects + 1) * sizeof *met);
+    uint64_t *most = malloc((subjects + 1) * sizeof *most);
     uint64_t weight = 0;
     size_t kept = 0;
     list->company = malloc((subjects + 1) * sizeof *list->company);
-    if (company == NULL || met == NULL || list->company == NULL) {
+    if (company == NULL || met == NULL || most == NULL || list->company == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
         goto done;
     }
     find_best(list, company);
     for (int round = 0; round < COMPANY_ROUNDS; round++) {
         uint64_t *last = company;
-        meet(f, company, met);
+        meet(f, company, met, most);
         company = met;
         met = last;
     }
@@ -344,6 +350,7 @@ static rs_status calibrate(const finder *f, rsi_link_list *list, rs_error *err)
 done:
     free(company);
     free(met);
+    free(most);
     return status;
 }
 

@@ -35,9 +35,9 @@
 #include "score/victims.h"
 
 #define THRESHOLD_EXTRA 1.0
-/* The most that an account's company makes of its ring score: as with places, to be where others
- * are is a quarter as telling, and nobody is a suspect by it alone. */
-#define COMPANY_MAX (RS_MILLION / 4)
+/* The most that an account's company makes of its ring score: with the most that oddity can say
+ * beside it the risk stays below one half. It ranks, it does not accuse. */
+#define COMPANY_MAX (RS_MILLION * 2 / 5)
 /* A thing below it has none: that little the spread does not know. Millionths. */
 #define THING_RISK_MIN 100
 

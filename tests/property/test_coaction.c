@@ -113,6 +113,7 @@ static void expect_pair(uint32_t a, uint32_t b)
 static void meet(void)
 {
     uint64_t met[NODES_MAX] = {0};
+    uint64_t most[NODES_MAX] = {0};
     for (uint32_t a = 0; a < nodes; a++) {
         for (uint32_t x = 0; x < nodes; x++) {
             uint64_t others = 0;
@@ -121,11 +122,13 @@ static void meet(void)
                 others += b != a && tells(b, x);
                 total += b != a && tells(b, x) ? company[b] : 0;
             }
-            met[a] += tells(a, x) && others > 0 ? total / others : 0;
+            uint64_t there = tells(a, x) && others > 0 ? total / others : 0;
+            met[a] += there;
+            most[a] = there > most[a] ? there : most[a];
         }
     }
     for (uint32_t a = 0; a < nodes; a++) {
-        company[a] = by[a] > 0 ? met[a] / by[a] : 0;
+        company[a] = by[a] > 1 ? (met[a] - most[a]) / (by[a] - 1) : 0;
     }
 }
 

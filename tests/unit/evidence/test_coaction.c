@@ -239,16 +239,23 @@ static void tells_a_ring_from_an_office(void **state)
     is_nothing_beside_a_ring("h", 30);
 }
 
-/* Who acts with the ring, and with none of them twice, has its company and no link. */
+/* Who acts with two rings, and with nobody twice, has their company and no link; who met one of
+ * them once has neither. */
 static void knows_the_company_of_who_is_tied_to_nobody(void **state)
 {
     (void)state;
     begin();
     ring_of_eight();
+    for (int i = 0; i < 64; i++) {
+        act('v', i / 8, 'z', i % 8);
+    }
     act('o', 0, 'x', 0);
+    act('o', 0, 'z', 0);
+    act('q', 0, 'x', 1);
     assert_int_equal(weigh("o"), 0);
     assert_true(find("o").company > RS_WEIGHT_HALF / 2);
     assert_true(find("p").mean < find("o").mean / 8);
+    assert_int_equal(find("q").company, 0);
 }
 
 static void counts_an_act_once_and_none_on_oneself(void **state)
