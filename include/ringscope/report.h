@@ -33,7 +33,8 @@ typedef struct rs_report_options {
     uint32_t min_score;   /* millionths; rings below are left out */
     const char *settings; /* JSON object that names every setting of the run; kept, and hashed */
     const char *model;    /* digest of what the risks were learned by, 32 hex digits; NULL: none */
-    const rs_list *blacklist; /* as used; NULL: none */
+    const char *model_subject; /* the node type whose risks those are; with a model */
+    const rs_list *blacklist;  /* as used; NULL: none */
     const rs_list *whitelist;
     const rs_conflicts *conflicts; /* who is listed both ways; NULL: nobody */
     uint32_t users_max;            /* users that a fact names; the others are counted */
@@ -109,9 +110,10 @@ RS_API RS_MUST_USE rs_status rs_run_latest(const char *store_path, rs_run_id *id
 RS_API char *rs_run_path(const char *store_path, const rs_run_id *id, rs_run_file file);
 /* What a run was bound to. */
 typedef struct rs_run_info {
-    char store_digest[33]; /* rs_store_digest of what it read */
-    int64_t as_of;         /* UTC seconds or RS_NO_TIME */
-    char model[33];        /* digest of the model of its risks; "": none */
+    char store_digest[33];   /* rs_store_digest of what it read */
+    int64_t as_of;           /* UTC seconds or RS_NO_TIME */
+    char model[33];          /* digest of the model of its risks; "": none */
+    char model_subject[256]; /* the node type that has them */
 } rs_run_info;
 /* From the run's sidecar. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */
 RS_API RS_MUST_USE rs_status rs_run_read(const char *store_path, const rs_run_id *id,

@@ -154,26 +154,38 @@ enum { RS_SCAN_TIME = 1, RS_SCAN_AMOUNT = 2 }; /* columns wanted beside src and 
 typedef struct rs_scan rs_scan;
 RS_API RS_MUST_USE rs_status rs_scan_open(rs_scan **out, const rs_store *store, size_t relation,
                                           unsigned columns, rs_error *err);
+/* Before the first run: only the `share`-th of `shares` like shares of the blocks of each batch.
+ * All of them give each edge once; scans of one store may be read side by side. */
+RS_API void rs_scan_share(rs_scan *scan, size_t share, size_t shares);
 /* The next run; an empty one (count 0) at the end. */
 RS_API RS_MUST_USE rs_status rs_scan_next(rs_scan *scan, rs_edges *run, rs_error *err);
 RS_API void rs_scan_close(rs_scan *scan);
 
-/* ---- the edges of one node, by index --------------------------------------------------------- */
+/* ---- the edges of some nodes, by index ------------------------------------------------------- */
 
 typedef enum rs_side {
     RS_SIDE_SRC, /* edges where the node is src */
     RS_SIDE_DST  /* edges where the node is dst */
 } rs_side;
 
+typedef struct rs_lookup_query {
+    size_t relation;
+    rs_side side;
+    const uint32_t *nodes; /* lent until the look-up is closed; where they ascend a block that holds
+                              edges of several is unpacked once */
+    size_t node_count;
+    unsigned columns; /* as for a scan */
+} rs_lookup_query;
+
 /* Reads the index and the blocks that hold the edges, nothing else. By dst that needs the reverse
- * files that a compaction writes; batches without them are read whole. `columns` as for a scan. A
- * lookup belongs to one thread. RS_EUSAGE where the relation has no such node. */
+ * files that a compaction writes; batches without them are read whole, for each node. A lookup
+ * belongs to one thread. RS_EUSAGE where the relation has no such node. */
 typedef struct rs_lookup rs_lookup;
-RS_API RS_MUST_USE rs_status rs_lookup_open(rs_lookup **out, const rs_store *store, size_t relation,
-                                            rs_side side, uint32_t node, unsigned columns,
-                                            rs_error *err);
-/* The next edges, lent until the next call; an empty run (count 0) at the end. Within a batch they
- * stand in order of (src, dst, time, amount). */
+RS_API RS_MUST_USE rs_status rs_lookup_open(rs_lookup **out, const rs_store *store,
+                                            const rs_lookup_query *query, rs_error *err);
+/* The next edges, all of one node, lent until the next call; an empty run (count 0) at the end.
+ * Batch after batch, the nodes as they were given; those of a node and batch stand in order of
+ * (src, dst, time, amount). */
 RS_API RS_MUST_USE rs_status rs_lookup_next(rs_lookup *lookup, rs_edges *run, rs_error *err);
 RS_API void rs_lookup_close(rs_lookup *lookup);
 

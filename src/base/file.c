@@ -83,6 +83,30 @@ done:
     return status;
 }
 
+rs_status rsi_read_named(const char *path, size_t most, rsi_buffer *text, rs_error *err)
+{
+    rs_status status = RS_OK;
+    struct stat now;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &now) != 0) {
+        status = rs_fail(err, RS_EUSAGE, "cannot open: %s", strerror(errno));
+        goto done;
+    }
+    if (S_ISDIR(now.st_mode)) {
+        status = rs_fail(err, RS_EUSAGE, "is a directory, a file was expected");
+        goto done;
+    }
+    status = rsi_read_all(file, most, text, err);
+    if (status == RS_ECORRUPT) { /* the user's mistake, no damage */
+        status = rs_fail(err, RS_EUSAGE, "at most %zu bytes were expected, found more", most);
+    }
+done:
+    if (file >= 0) {
+        close(file);
+    }
+    return rs_context(err, status, "%s", path);
+}
+
 rs_status rsi_sync(int file, rs_error *err)
 {
     return fsync(file) == 0 ? RS_OK : refused(err, "sync", errno);

@@ -25,6 +25,10 @@ RS_MUST_USE rs_status rsi_read_all(int file, size_t most, rsi_buffer *text, rs_e
 /* The plain file `name` of `folder` (or AT_FDCWD), no link. Also RS_ENOTFOUND. */
 RS_MUST_USE rs_status rsi_read_file(int folder, const char *name, size_t most, rsi_buffer *text,
                                     rs_error *err);
+/* All of the file, or of the pipe, that a user named. RS_EUSAGE (none there, a folder, more than
+ * `most` bytes), RS_EIO, RS_ENOMEM; each names the path. */
+RS_MUST_USE rs_status rsi_read_named(const char *path, size_t most, rsi_buffer *text,
+                                     rs_error *err);
 /* Bytes or names that were written are lasting after this. RS_EIO. */
 RS_MUST_USE rs_status rsi_sync(int file, rs_error *err);
 RS_MUST_USE rs_status rsi_sync_folder(const char *path, rs_error *err);

@@ -31,8 +31,7 @@ static uint64_t atanh_q64(uint64_t z)
     return z + multiply(z, sum);
 }
 
-/* ln n with 58 binary places. */
-static uint64_t ln_q58(uint64_t n)
+uint64_t rsi_ln_q58(uint64_t n)
 {
     assert(n > 0);
     unsigned zeros = (unsigned)__builtin_clzll(n);
@@ -49,20 +48,17 @@ static uint64_t ln_q58(uint64_t n)
 
 uint64_t rsi_ln_q32(uint64_t n)
 {
-    return (ln_q58(n) + (UINT64_C(1) << 25)) >> 26;
+    return (rsi_ln_q58(n) + (UINT64_C(1) << 25)) >> 26;
 }
 
 int64_t rsi_ln_ratio_q32(uint64_t a, uint64_t b)
 {
-    if (a < b) {
-        return -rsi_ln_ratio_q32(b, a);
-    }
-    return (int64_t)((ln_q58(a) - ln_q58(b) + (UINT64_C(1) << 25)) >> 26);
+    return rsi_ln_difference_q32(rsi_ln_q58(a), rsi_ln_q58(b));
 }
 
 uint64_t rsi_ln_share_q32(uint64_t a, uint64_t b)
 {
     assert(b > 1);
-    uint64_t ln_b = ln_q58(b);
-    return (uint64_t)((((unsigned __int128)ln_q58(a) << 32) + ln_b / 2) / ln_b);
+    uint64_t ln_b = rsi_ln_q58(b);
+    return (uint64_t)((((unsigned __int128)rsi_ln_q58(a) << 32) + ln_b / 2) / ln_b);
 }

@@ -20,4 +20,14 @@ int64_t rsi_ln_ratio_q32(uint64_t a, uint64_t b);
 /* ln a / ln b of integers a >= 1, b >= 2: 0 .. 64. */
 uint64_t rsi_ln_share_q32(uint64_t a, uint64_t b);
 
+/* For who needs a logarithm again and again: ln n with 58 binary places, the last few of them
+ * wrong, and of two such their difference, as rsi_ln_ratio_q32 has it. */
+uint64_t rsi_ln_q58(uint64_t n);
+static inline int64_t rsi_ln_difference_q32(uint64_t ln_a, uint64_t ln_b)
+{
+    uint64_t half = UINT64_C(1) << 25;
+    return ln_a < ln_b ? -(int64_t)((ln_b - ln_a + half) >> 26)
+                       : (int64_t)((ln_a - ln_b + half) >> 26);
+}
+
 #endif

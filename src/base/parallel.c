@@ -79,28 +79,41 @@ static unsigned start_workers(worker *workers, pthread_t *threads, unsigned want
     return started;
 }
 
-rs_status rsi_parallel(const rs_work *work, size_t count, rsi_task task, void *context,
-                       rs_error *err)
+/* One worker needs no threads: in order, and no task after one that failed. */
+static rs_status work_alone(size_t count, rsi_task task, void *context, rs_error *err)
 {
-    crew_state crew = {.task = task, .context = context, .count = count};
+    rs_status status = RS_OK;
+    for (size_t i = 0; status == RS_OK && i < count; i++) {
+        status = task(context, i, 0, err);
+    }
+    return status;
+}
+
+static rs_status work_together(crew_state *crew, unsigned wanted, rs_error *err)
+{
     worker workers[WORKERS_MAX];
     pthread_t threads[WORKERS_MAX];
-    unsigned wanted = rsi_parallel_workers(work);
-    if (wanted > count) {
-        wanted = count == 0 ? 1 : (unsigned)count;
-    }
-    pthread_mutex_init(&crew.mutex, NULL);
+    pthread_mutex_init(&crew->mutex, NULL);
     for (unsigned i = 0; i < wanted; i++) {
-        workers[i] = (worker){.crew = &crew, .number = i};
+        workers[i] = (worker){.crew = crew, .number = i};
     }
     unsigned started = start_workers(workers, threads, wanted);
     work_off(&workers[0]);
     for (unsigned i = 1; i < started; i++) {
         pthread_join(threads[i], NULL);
     }
-    pthread_mutex_destroy(&crew.mutex);
-    if (crew.status != RS_OK && err != NULL) {
-        *err = crew.error;
+    pthread_mutex_destroy(&crew->mutex);
+    if (crew->status != RS_OK && err != NULL) {
+        *err = crew->error;
     }
-    return crew.status;
+    return crew->status;
+}
+
+rs_status rsi_parallel(const rs_work *work, size_t count, rsi_task task, void *context,
+                       rs_error *err)
+{
+    crew_state crew = {.task = task, .context = context, .count = count};
+    unsigned wanted = rsi_parallel_workers(work);
+    wanted = wanted < count ? wanted : (unsigned)count;
+    return wanted <= 1 ? work_alone(count, task, context, err) : work_together(&crew, wanted, err);
 }

@@ -61,7 +61,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rsi_open_store(&store, call->words[0], err));
     RS_TRY(rs_run_latest(call->words[0], &why.run, err));
     RS_TRY(rs_run_read(call->words[0], &why.run, &info, err));
-    memcpy(why.model, info.model, sizeof why.model);
+    if (strcmp(info.model_subject, why.type) == 0) {
+        memcpy(why.model, info.model, sizeof why.model);
+    }
     why.store_changed = strcmp(rs_store_digest(store), info.store_digest) != 0;
     RS_TRY(explain(&why, store, call, err));
     if (chosen->format == FORMAT_JSON) {

@@ -53,7 +53,7 @@ typedef struct rsi_why {
     char *type; /* owned */
     rs_text id;
     rs_run_id run;
-    char model[33]; /* digest of what the run's risks were learned by; "": none */
+    char model[33]; /* digest of the run's model, whose answer the risk is; "": of none */
     uint32_t node;
     uint32_t subjects;  /* nodes below are subjects */
     bool store_changed; /* since the run */

@@ -135,9 +135,10 @@ done:
 static rs_status find_sources(const rsi_fact_query *query, row_sources *sources, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_fact_row *rows = NULL;
-    size_t count = 0;
-    RS_TRY(rsi_fact_rows(query, &rows, &count, err));
+    rsi_fact_found found = {0};
+    RS_TRY(rsi_fact_rows(query, 1, NULL, &found, err));
+    rsi_fact_row *rows = found.rows;
+    size_t count = found.count[0];
     if (count > 1) {
         qsort(rows, count, sizeof *rows, by_ends);
     }
@@ -151,7 +152,7 @@ static rs_status find_sources(const rsi_fact_query *query, row_sources *sources,
         qsort(sources->items, sources->count, sizeof *sources->items, by_time);
     }
 done:
-    free(rows);
+    rsi_fact_found_free(&found);
     return status;
 }
 

@@ -10,20 +10,18 @@
 #include "base/hash.h"
 #include "base/try.h"
 #include "cli/cli.h"
+#include "cli/inputs.h"
 #include "lab/calibration.h"
 #include "lab/case.h"
 #include "learn/booster.h"
 #include "learn/train.h"
 
 typedef struct options {
+    rsi_inputs inputs;
     const char *truth;
     const char *out;
     const char *table;
-    const char *blacklist;
-    const char *whitelist;
-    const char *settings;
     const char *subject;
-    int64_t as_of;
     uint64_t folds;
     uint64_t seed;
 } options;
@@ -36,19 +34,12 @@ static const rsi_option table[] = {
     {"out", RSI_WORD, "MODEL", offsetof(options, out), "write the model there", 0, 0, true},
     {"table", RSI_WORD, "FILE", offsetof(options, table),
      "write what was learned from there, as CSV: every account with its fold, the truth, the "
-     "answer "
-     "of trees that did not see its ring, and all columns",
+     "answer of "
+     "trees that did not see its ring, and all columns",
      0, 0, false},
-    {"blacklist", RSI_WORD, "FILE", offsetof(options, blacklist),
-     "who is known, as for run; takes no part in learning, for the answer stands in the columns", 0,
-     0, false},
-    {"whitelist", RSI_WORD, "FILE", offsetof(options, whitelist),
-     "who is known to be good; takes no part either", 0, 0, false},
-    {"settings", RSI_WORD, "FILE", offsetof(options, settings), "as for run", 0, 0, false},
+    RSI_INPUT_OPTIONS(options),
     {"subject", RSI_WORD, "TYPE", offsetof(options, subject),
      "the node type that the truth is about; default account", 0, 0, false},
-    {"as-of", RSI_TIME, "TIME", offsetof(options, as_of), "look at nothing later than this", 0, 0,
-     false},
     {"folds", RSI_COUNT, "N", offsetof(options, folds),
      "deal rings into N folds, each held out once; default 5", 2, 20, false},
     {"seed", RSI_COUNT, "N", offsetof(options, seed),
@@ -56,7 +47,8 @@ static const rsi_option table[] = {
     {0},
 };
 
-static const options defaults = {.subject = "account", .as_of = RS_NO_TIME, .folds = 5, .seed = 1};
+static const options defaults = {
+    .inputs = {.as_of = RS_NO_TIME}, .subject = "account", .folds = 5, .seed = 1};
 
 /* ---- the truth ------------------------------------------------------------------------------- */
 
@@ -101,13 +93,26 @@ done:
     return status;
 }
 
-static rs_status read_labels(const options *o, const rsi_stages *stages, labels *l, rs_error *err)
+static rs_status check_subject(const rs_graph *graph, const char *subject, rs_error *err)
+{
+    for (size_t i = 0; i < rs_graph_range_count(graph); i++) {
+        rs_node_range range = rs_graph_range(graph, i);
+        if (range.subject && strcmp(range.type, subject) == 0) {
+            return RS_OK;
+        }
+    }
+    return rs_fail(err, RS_EUSAGE,
+                   "\"%s\" is none of the store's subjects, whose risks can be learned: give "
+                   "--subject another type of \"subjects\" in the mapping",
+                   subject);
+}
+
+static rs_status make_labels(const options *o, const rsi_stages *stages, const rsi_case *truth,
+                             labels *l, rs_error *err)
 {
     rs_status status = RS_OK;
     const rs_graph *graph = stages->graph;
     uint32_t subjects = rs_graph_subject_count(graph);
-    rs_evaluate_options evaluate = RS_EVALUATE_DEFAULTS;
-    rsi_case c = {.options = &evaluate};
     l->bad = calloc((size_t)subjects + 1, 1);
     l->left_out = calloc((size_t)subjects + 1, 1);
     l->group = calloc((size_t)subjects + 1, sizeof *l->group);
@@ -118,8 +123,8 @@ static rs_status read_labels(const options *o, const rsi_stages *stages, labels 
     for (uint32_t v = 0; v < subjects; v++) {
         l->group[v] = group_hash(v, 0);
     }
-    RS_TRY(rsi_read_truth(&c, o->truth, err));
-    RS_TRY(take_truth(&c, graph, o->subject, l, err));
+    RS_TRY(check_subject(graph, o->subject, err));
+    RS_TRY(take_truth(truth, graph, o->subject, l, err));
     rsi_mark_listed(stages, l->left_out);
     for (uint32_t v = 0; v < subjects; v++) {
         l->left_out[v] |= strcmp(rs_graph_range_of(graph, v).type, o->subject) != 0;
@@ -127,7 +132,6 @@ static rs_status read_labels(const options *o, const rsi_stages *stages, labels 
         l->bad_count += l->bad[v] && !l->left_out[v];
     }
 done:
-    rsi_case_free(&c);
     return status;
 }
 
@@ -152,15 +156,18 @@ static rsi_tie *ties_of(const double *chance, const uint8_t *bad, uint32_t subje
     rsi_tie *ties = malloc(((size_t)subjects + 1) * sizeof *ties);
     size_t answers = 0;
     *count = 0;
-    for (uint32_t v = 0; all != NULL && v < subjects; v++) {
+    if (all == NULL || ties == NULL) {
+        free(all);
+        free(ties);
+        return NULL;
+    }
+    for (uint32_t v = 0; v < subjects; v++) {
         if (!isnan(chance[v])) {
             all[answers++] = (answered){chance[v], bad[v]};
         }
     }
-    if (answers > 0) {
-        qsort(all, answers, sizeof *all, by_chance);
-    }
-    for (size_t i = 0; ties != NULL && i < answers; i++) {
+    qsort(all, answers, sizeof *all, by_chance);
+    for (size_t i = 0; i < answers; i++) {
         if (*count == 0 || ties[*count - 1].risk != all[i].chance) {
             ties[(*count)++] = (rsi_tie){.risk = all[i].chance};
         }
@@ -233,6 +240,12 @@ static rs_status print_figures(FILE *out, const rsi_learned *learned, const labe
     rsi_calibration curve = rsi_calibration_of(by_ring, counts[0]);
     put_bins(bins, &curve);
     RS_TRY(rsi_table_print(splits, out, 0, err));
+    if (counts[1] == 0) {
+        fprintf(out,
+                "nobody was held out by time: fewer than %d bad accounts came among the last "
+                "fifth, or too few accounts before\n",
+                RSI_LATER_BAD_MIN);
+    }
     fputs("\nreliability, held out by ring\n", out);
     RS_TRY(rsi_table_print(bins, out, 2, err));
 done:
@@ -305,7 +318,8 @@ static rs_status check_outputs(const rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
-    const char *inputs[] = {o->truth, o->blacklist, o->whitelist, o->settings, o->out};
+    const char *inputs[] = {o->truth, o->inputs.blacklist, o->inputs.whitelist, o->inputs.settings,
+                            o->out};
     RS_TRY(rsi_check_file(o->out, "--out", err));
     RS_TRY(rsi_check_output(o->out, "--out", call->words[0], inputs, 4, err));
     RS_TRY(rsi_check_file(o->table, "--table", err));
@@ -320,14 +334,14 @@ static rs_status run_stages(const rsi_call *call, rsi_stages *stages, rs_error *
     rs_status status = RS_OK;
     const options *o = call->options;
     rsi_setting_values values = rsi_setting_presets();
-    if (o->settings != NULL) {
-        RS_TRY(rsi_settings_file(&values, o->settings, err));
+    if (o->inputs.settings != NULL) {
+        RS_TRY(rsi_settings_file(&values, o->inputs.settings, err));
     }
     rsi_settings settings = rsi_settings_of(&values);
-    settings.graph.as_of = o->as_of;
+    settings.graph.as_of = o->inputs.as_of;
     RS_TRY(rsi_stages_start(stages, &settings, call->work, err));
-    RS_TRY(rsi_stages_evidence(stages, call->words[0], o->blacklist, o->whitelist, &settings,
-                               call->work, err));
+    RS_TRY(rsi_stages_evidence(stages, call->words[0], o->inputs.blacklist, o->inputs.whitelist,
+                               &settings, call->work, err));
     RS_TRY(rsi_stages_middle(stages, &settings, call->work, err));
     rs_network_free(&stages->network);
     RS_TRY(rsi_stages_score(stages, &settings, call->work, err));
@@ -343,16 +357,22 @@ static rs_status run(rsi_call *call, rs_error *err)
     rsi_features features = {0};
     rsi_learned learned = {.by_ring = NULL};
     labels l = {.bad = NULL};
+    rs_evaluate_options evaluate = RS_EVALUATE_DEFAULTS;
+    rsi_case truth = {.options = &evaluate};
     rsi_learn_options learning = RSI_LEARN_DEFAULTS;
     learning.folds = (unsigned)o->folds;
     learning.seed = (uint32_t)o->seed;
     RS_TRY(check_outputs(call, err));
     RS_TRY(rsi_booster_check(err));
+    RS_TRY(rsi_read_truth(&truth, o->truth, err));
     RS_TRY(run_stages(call, &stages, err));
-    RS_TRY(read_labels(o, &stages, &l, err));
+    RS_TRY(make_labels(o, &stages, &truth, &l, err));
     RS_TRY(rsi_stages_features(&stages, call->work, &features, err));
-    rsi_learn_input input = {
-        .features = &features, .bad = l.bad, .left_out = l.left_out, .group = l.group};
+    rsi_learn_input input = {.subject = o->subject,
+                             .features = &features,
+                             .bad = l.bad,
+                             .left_out = l.left_out,
+                             .group = l.group};
     RS_TRY(rsi_learn(&input, &learning, call->work, &learned, err));
     RS_TRY(write_table(o->table, stages.graph, &features, &learned, &l, err));
     RS_TRY(write_model(&learned.model, o->out, err));
@@ -366,6 +386,7 @@ static rs_status run(rsi_call *call, rs_error *err)
         RS_TRY(print_figures(call->out, &learned, &l, features.subjects, err));
     }
 done:
+    rsi_case_free(&truth);
     labels_free(&l);
     rsi_learned_free(&learned);
     rsi_features_free(&features);
@@ -380,7 +401,8 @@ const rsi_command rsi_command_learn = {
     .about =
         "Learns, by XGBoost, from what a run finds and from whom the truth calls bad; prints how "
         "well that does on\nrings and on later accounts that were held out; writes the model, "
-        "which `run --model` takes.",
+        "which `run --model` takes. Who is\non a list takes no part: the answer stands in the "
+        "columns.",
     .word_min = 1,
     .word_max = 1,
     .options = table,

@@ -15,9 +15,9 @@ RS_MUST_USE rs_status rsi_stages_features(const rsi_stages *stages, const rs_wor
 /* By subject: 1 for who is on a list of the run, whose risk is what the list says. */
 void rsi_mark_listed(const rsi_stages *stages, uint8_t *listed);
 
-/* The risk of every subject that is on no list becomes the model's; with `contributions` (NULL:
- * none) a CSV there says what each column adds to its log-odds. RS_EINPUT (the model is not of this
- * store). */
+/* The risk of every subject of the model's type that is on no list becomes the model's; with
+ * `contributions` (NULL: none) a CSV there says what each column adds to its log-odds. RS_EINPUT
+ * (the model is not of this store). */
 RS_MUST_USE rs_status rsi_stages_model(rsi_stages *stages, const rsi_model *model,
                                        const char *contributions, const rs_work *work,
                                        rs_error *err);

@@ -71,7 +71,7 @@ void rsi_put_real(rsi_out *out, double value)
 typedef struct risks {
     const rsi_model *model;
     const rsi_features *features;
-    const uint8_t *listed;
+    const uint8_t *kept; /* by subject: whose risk stays what it is */
     rs_node_risk *nodes;
 } risks;
 
@@ -82,7 +82,7 @@ static rs_status answer_block(void *context, size_t index, unsigned worker, rs_e
     (void)worker;
     (void)err;
     for (uint32_t v = from; v < r->features->subjects && v - from < BLOCK; v++) {
-        if (!r->listed[v]) {
+        if (!r->kept[v]) {
             r->nodes[v].risk = rsi_model_risk(r->model, r->features, v);
         }
     }
@@ -157,7 +157,7 @@ static rs_status write_parts(const risks *r, const rs_graph *graph, const char *
                  model->offset + model->slope * (model->base + rsi_forest_mean(&model->forest)));
     rsi_out_string(out, "\n");
     for (uint32_t v = 0; v < r->features->subjects; v++) {
-        if (!r->listed[v]) {
+        if (!r->kept[v]) {
             put_parts(out, r, graph, ids, v, parts, take_parts(r, v, sizes, parts));
         }
         if (v % BLOCK == 0) {
@@ -175,6 +175,17 @@ done:
     return rs_context(err, status, "contributions");
 }
 
+/* A model says nothing of subjects of another type than it was learned of. */
+static void keep_others(const rs_graph *graph, const char *subject, uint8_t *kept)
+{
+    for (size_t i = 0; i < rs_graph_range_count(graph); i++) {
+        rs_node_range range = rs_graph_range(graph, i);
+        if (range.subject && strcmp(range.type, subject) != 0) {
+            memset(kept + range.first, 1, range.count);
+        }
+    }
+}
+
 rs_status rsi_stages_model(rsi_stages *stages, const rsi_model *model, const char *contributions,
                            const rs_work *work, rs_error *err)
 {
@@ -182,22 +193,23 @@ rs_status rsi_stages_model(rsi_stages *stages, const rsi_model *model, const cha
     uint64_t start = rsi_clock_us();
     rsi_features features = {0};
     uint32_t subjects = rs_graph_subject_count(stages->graph);
-    uint8_t *listed = malloc((size_t)subjects + 1);
-    if (listed == NULL) {
+    uint8_t *kept = malloc((size_t)subjects + 1);
+    if (kept == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", subjects);
     }
     RS_TRY(rsi_stages_features(stages, work, &features, err));
     RS_TRY(rsi_model_check(model, &features, err));
-    rsi_mark_listed(stages, listed);
+    rsi_mark_listed(stages, kept);
+    keep_others(stages->graph, model->subject, kept);
     risks r = {
-        .model = model, .features = &features, .listed = listed, .nodes = stages->findings.nodes};
+        .model = model, .features = &features, .kept = kept, .nodes = stages->findings.nodes};
     RS_TRY(rsi_parallel(work, ((size_t)subjects + BLOCK - 1) / BLOCK, answer_block, &r, err));
     if (contributions != NULL) {
         RS_TRY(write_parts(&r, stages->graph, contributions, work, err));
     }
     rsi_stages_time(stages, "model", start);
 done:
-    free(listed);
+    free(kept);
     rsi_features_free(&features);
     return status;
 }

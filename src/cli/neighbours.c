@@ -146,8 +146,12 @@ static rs_status print_side(answer *asked, size_t number, rs_side side, rs_error
     bool out = side == RS_SIDE_SRC;
     rs_relation_info relation = rs_store_relation(asked->store, number);
     uint64_t left = asked->options->limit == 0 ? UINT64_MAX : asked->options->limit;
-    RS_TRY(rs_lookup_open(&lookup, asked->store, number, side, asked->node,
-                          RS_SCAN_TIME | RS_SCAN_AMOUNT, err));
+    rs_lookup_query query = {.relation = number,
+                             .side = side,
+                             .nodes = &asked->node,
+                             .node_count = 1,
+                             .columns = RS_SCAN_TIME | RS_SCAN_AMOUNT};
+    RS_TRY(rs_lookup_open(&lookup, asked->store, &query, err));
     RS_TRY(rs_namer_open(&namer, asked->store, out ? relation.dst_type : relation.src_type, err));
     for (;;) {
         RS_TRY(rs_lookup_next(lookup, &run, err));

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "base/try.h"
 #include "cli/cli.h"
+#include "cli/inputs.h"
 #include "cli/learn.h"
 #include "cli/rings.h"
 #include "cli/stages.h"
@@ -18,18 +19,15 @@
 enum { CONFLICTS_SHOWN = 10 };
 
 typedef struct options {
-    const char *blacklist;
-    const char *whitelist;
+    rsi_inputs inputs;
     const char *report;
     const char *risks;
     const char *model;
     const char *contributions;
-    const char *settings;
     const char *min_score; /* this and the next three: over what the file of settings says */
     const char *resolution;
     const char *component_max;
     const char *seed;
-    int64_t as_of;
     uint64_t top;
     uint64_t keep_runs;
     bool compact;
@@ -37,29 +35,18 @@ typedef struct options {
 } options;
 
 static const rsi_option table[] = {
-    {"blacklist", RSI_WORD, "FILE", offsetof(options, blacklist),
-     "who is known: CSV type,id,reason[,strength][,since]; counts as confirmed for this run", 0, 0,
-     false},
-    {"whitelist", RSI_WORD, "FILE", offsetof(options, whitelist),
-     "who is known to be good, in the same form; holds risk back", 0, 0, false},
+    RSI_INPUT_OPTIONS(options),
     {"report", RSI_WORD, "FILE", offsetof(options, report),
      "write the report there too, \"-\": to standard output; the store keeps it in any case", 0, 0,
      false},
     {"risks", RSI_WORD, "FILE", offsetof(options, risks),
      "write everybody's risk there too, as CSV; \"-\": to standard output", 0, 0, false},
-    {"as-of", RSI_TIME, "TIME", offsetof(options, as_of),
-     "look at nothing later than this, a date meaning the end of that day; default the latest "
-     "event "
-     "of the store",
-     0, 0, false},
     {"model", RSI_WORD, "FILE", offsetof(options, model),
-     "a model that learn made: risks of accounts that are on no list are its answers", 0, 0, false},
+     "a model that learn made: the risks of whom it was learned of, and who is on no list, are its "
+     "answers",
+     0, 0, false},
     {"contributions", RSI_WORD, "FILE", offsetof(options, contributions),
      "with --model: write what each column adds to the log-odds of every such risk there, as CSV",
-     0, 0, false},
-    {"settings", RSI_WORD, "FILE", offsetof(options, settings),
-     "a JSON object of settings that are not to be the default; ringscope settings lists them, and "
-     "the four options that follow are over what it says",
      0, 0, false},
     {"min-score", RSI_SETTING, "SCORE", offsetof(options, min_score), NULL, 0, 0, false},
     {"resolution", RSI_SETTING, "WEIGHT", offsetof(options, resolution), NULL, 0, 0, false},
@@ -80,15 +67,15 @@ static const rsi_option table[] = {
     {0},
 };
 
-static const options defaults = {.as_of = RS_NO_TIME, .top = 10};
+static const options defaults = {.inputs = {.as_of = RS_NO_TIME}, .top = 10};
 
 /* The defaults, what the file says, what the command line says: the later wins. */
 static rs_status read_settings(const options *o, rsi_setting_values *values, rs_error *err)
 {
     rs_status status = RS_OK;
     *values = rsi_setting_presets();
-    if (o->settings != NULL) {
-        RS_TRY(rsi_settings_file(values, o->settings, err));
+    if (o->inputs.settings != NULL) {
+        RS_TRY(rsi_settings_file(values, o->inputs.settings, err));
     }
     for (const rsi_option *option = table; option->name != NULL; option++) {
         const char *word = NULL;
@@ -274,8 +261,8 @@ static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, c
     while (suspects < findings->ring_count && findings->rings[suspects].score >= RS_SUSPECT) {
         suspects++;
     }
-    print_list(call->out, "blacklist", o->blacklist, &stages->blacklist);
-    print_list(call->out, "whitelist", o->whitelist, &stages->whitelist);
+    print_list(call->out, "blacklist", o->inputs.blacklist, &stages->blacklist);
+    print_list(call->out, "whitelist", o->inputs.whitelist, &stages->whitelist);
     RS_TRY(print_conflicts(call->out, stages, err));
     fprintf(call->out, "rings: %s", rsi_format_count(number, findings->ring_count));
     fprintf(call->out, ", of them suspect: %s\n", rsi_format_count(number, suspects));
@@ -303,7 +290,9 @@ static rs_status check_outputs(const rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
-    const char *inputs[] = {o->blacklist, o->whitelist, o->settings, o->model, o->report, o->risks};
+    const char *inputs[] = {o->inputs.blacklist, o->inputs.whitelist,
+                            o->inputs.settings,  o->model,
+                            o->report,           o->risks};
     if (o->contributions != NULL && o->model == NULL) {
         return rs_fail(err, RS_EUSAGE, "--contributions are those of a model: give --model too");
     }
@@ -343,12 +332,12 @@ static rs_status run(rsi_call *call, rs_error *err)
         RS_TRY(rsi_model_read(&model, o->model, err));
     }
     rsi_settings settings = rsi_settings_of(&values);
-    settings.graph.as_of = o->as_of;
+    settings.graph.as_of = o->inputs.as_of;
     RS_TRY(compact_first(call, &stages, err));
     RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
     RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
-    RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->blacklist, o->whitelist, &settings,
-                               &work, err));
+    RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->inputs.blacklist, o->inputs.whitelist,
+                               &settings, &work, err));
     RS_TRY(rsi_run_folder(call->words[0], &folder, err));
     work.folder = folder;
     rs_report_options report = RS_REPORT_DEFAULTS;
@@ -356,8 +345,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     report.users_max = settings.users_max;
     report.settings = json;
     report.model = o->model != NULL ? model.digest : NULL;
-    report.blacklist = o->blacklist != NULL ? &stages.blacklist : NULL;
-    report.whitelist = o->whitelist != NULL ? &stages.whitelist : NULL;
+    report.model_subject = model.subject;
+    report.blacklist = o->inputs.blacklist != NULL ? &stages.blacklist : NULL;
+    report.whitelist = o->inputs.whitelist != NULL ? &stages.whitelist : NULL;
     report.conflicts = &stages.conflicts;
     if (!o->no_network) {
         RS_TRY(
@@ -392,7 +382,9 @@ const rsi_command rsi_command_run = {
     .about =
         "Looks for coincidences that chance does not explain, joins them into rings, spreads risk "
         "from the\nblacklist, scores rings and accounts, and keeps the report in STORE/runs/. The "
-        "same store, lists and\nsettings give the same bytes, whatever the number of threads.",
+        "same store, lists and\nsettings give the same bytes, whatever the number of threads. An "
+        "option that is a setting counts\nmore "
+        "than what --settings says.",
     .word_min = 1,
     .word_max = 1,
     .options = table,

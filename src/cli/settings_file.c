@@ -4,12 +4,10 @@
  * its place.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -134,21 +132,9 @@ rs_status rsi_settings_file(rsi_setting_values *values, const char *path, rs_err
     rs_status status = RS_OK;
     reading r = {.path = path, .values = values};
     rsi_buffer text = {0};
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        status = rs_fail(err, RS_EUSAGE, "\"%s\": %s", path, strerror(errno));
-        goto done;
-    }
-    status = rs_context(err, rsi_read_all(file, FILE_MAX, &text, err), "\"%s\"", path);
-    if (status == RS_ECORRUPT) { /* longer than settings are: the user's mistake, no damage */
-        status = err->status = RS_EUSAGE;
-    }
-    RS_TRY(status);
+    RS_TRY(rsi_read_named(path, FILE_MAX, &text, err));
     RS_TRY(read_text(&r, &text, err));
 done:
-    if (file >= 0) {
-        close(file);
-    }
     rsi_buffer_free(&text);
     return rs_context(err, status, "settings");
 }

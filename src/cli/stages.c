@@ -38,10 +38,12 @@ static rs_status read_lists(rsi_stages *stages, const char *blacklist, const cha
     rs_status status = RS_OK;
     size_t nodes = rs_graph_node_count(stages->graph);
     if (blacklist != NULL) {
-        RS_TRY(rs_list_read(stages->graph, blacklist, &stages->blacklist, err));
+        RS_TRY(rs_context(err, rs_list_read(stages->graph, blacklist, &stages->blacklist, err),
+                          "blacklist"));
     }
     if (whitelist != NULL) {
-        RS_TRY(rs_list_read(stages->graph, whitelist, &stages->whitelist, err));
+        RS_TRY(rs_context(err, rs_list_read(stages->graph, whitelist, &stages->whitelist, err),
+                          "whitelist"));
     }
     stages->seed = calloc(nodes + 1, sizeof *stages->seed);
     stages->spread = calloc(nodes + 1, sizeof *stages->spread);
@@ -62,16 +64,22 @@ rs_status rsi_stages_start(rsi_stages *stages, const rsi_settings *settings, con
 
 /* What can be made of the evidence at once: one graph of its links, and, of what it knows of times,
  * what oddity counts and who is tied to whom. */
+typedef struct evidence_use {
+    rsi_stages *stages;
+    rs_work quiet; /* for calls from a worker: they may not report */
+} evidence_use;
+
 static rs_status use_evidence(void *context, size_t index, unsigned worker, rs_error *err)
 {
-    rsi_stages *stages = context;
+    const evidence_use *use = context;
+    rsi_stages *stages = use->stages;
     (void)worker;
     switch (index) {
     case 0:
         return rs_evidence_collapse(stages->graph, &stages->evidence, &stages->collapsed, err);
     case 1:
         return rsi_numbers_in_time(&stages->numbers, stages->graph, stages->evidence.timelines,
-                                   NULL, err);
+                                   &use->quiet, err);
     default:
         return rsi_known_ties(&stages->ties, stages->graph, stages->evidence.timelines,
                               stages->seed, err);
@@ -135,7 +143,8 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
                              &stages->conflicts, err));
     RS_TRY(rs_seeds_settle(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
                            rs_graph_subject_count(stages->graph), stages->seed, err));
-    RS_TRY(rsi_parallel(work, 3, use_evidence, stages, err));
+    evidence_use use = {.stages = stages, .quiet = {.threads = work->threads}};
+    RS_TRY(rsi_parallel(work, 3, use_evidence, &use, err));
     rs_evidence_forget_times(&stages->evidence);
     rsi_stages_time(stages, "evidence", start);
 done:

@@ -8,6 +8,7 @@
 #ifndef RSI_DETECT_AHEAD_H
 #define RSI_DETECT_AHEAD_H
 
+#include "base/expect.h"
 #include "detect/arcs.h"
 
 #define RSI_AHEAD_FIRST 12
@@ -31,12 +32,9 @@ static inline const rsi_arc *rsi_ahead_end(const rsi_arcs *arcs, uint32_t v)
     return arcs->list + start + (count < RSI_AHEAD_WIDTH ? count : RSI_AHEAD_WIDTH);
 }
 
-/* `tally` has entries of tally_size, one for each label. Inlined by order: gcc takes a function
- * that only prefetches for one without effect, and drops it. */
-__attribute__((always_inline)) static inline void rsi_look_ahead(const rsi_arcs *arcs, rsi_ahead at,
-                                                                 const uint32_t *label,
-                                                                 const void *tally,
-                                                                 size_t tally_size)
+/* `tally` has entries of tally_size, one for each label. */
+RSI_EXPECT void rsi_look_ahead(const rsi_arcs *arcs, rsi_ahead at, const uint32_t *label,
+                               const void *tally, size_t tally_size)
 {
     __builtin_prefetch(&arcs->first[at.first]);
     __builtin_prefetch(&arcs->mass[at.first]);

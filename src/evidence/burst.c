@@ -69,6 +69,8 @@ typedef struct seeker {
     const rs_timeline *line;
     uint32_t window_s;
     uint64_t span;
+    uint64_t ln_span;     /* Q58 */
+    uint64_t ln_all;      /* of all payments, Q32 */
     uint64_t pace[STEPS]; /* F at the end of each step, of 2^32 */
     size_t block_count;
     found_bursts *blocks; /* PAYERS_A_BLOCK payers each */
@@ -94,7 +96,7 @@ static uint64_t gap_of(const rs_event *one, const rs_event *next)
  * one. */
 static size_t step_of(const seeker *s, uint64_t gap, uint64_t ln_n)
 {
-    int64_t nats = rsi_ln_ratio_q32(gap, s->span) + (int64_t)ln_n;
+    int64_t nats = rsi_ln_difference_q32(rsi_ln_q58(gap), s->ln_span) + (int64_t)ln_n;
     int64_t step = nats / (int64_t)(LN_2_Q32 / PARTS) + (OCTAVES - ABOVE) * PARTS;
     return step < 0 ? 0 : step < STEPS ? (size_t)step : STEPS - 1;
 }
@@ -146,12 +148,11 @@ static rs_status measure_pace(seeker *s, const rs_work *work, rs_error *err)
  */
 
 /* ln l, Q32; 0 where less than one is expected. */
-static uint64_t ln_expected(const seeker *s, uint32_t payee, uint64_t n)
+static uint64_t ln_expected(const seeker *s, uint32_t payee, uint64_t ln_n)
 {
     const uint32_t *first = s->line->in_first + (payee - s->line->dst_first);
-    uint64_t both = rsi_ln_q32(n) + rsi_ln_q32(first[1] - first[0]);
-    uint64_t all = rsi_ln_q32(s->line->count);
-    return both > all ? both - all : 0;
+    uint64_t both = ln_n + rsi_ln_q32(first[1] - first[0]);
+    return both > s->ln_all ? both - s->ln_all : 0;
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -164,18 +165,18 @@ static uint32_t in_q20(int64_t nats)
     return nats < NATS_MAX ? (uint32_t)(nats >> 12) : (uint32_t)(NATS_MAX >> 12);
 }
 
-/* The most surprising runs of one pair's payments, into `found`. */
+/* The most surprising runs of one pair's payments, into `found`; the payer has n in all. */
 static void seek_runs(const seeker *s, const uint64_t *places, size_t count, uint64_t n,
-                      burst *found)
+                      uint64_t ln_n, burst *found)
 {
     const rs_event *out = s->line->out;
-    uint64_t expected = ln_expected(s, found->payee, n);
-    uint64_t ln_n = rsi_ln_q32(n);
+    uint64_t expected = ln_expected(s, found->payee, ln_n);
+    uint64_t ln_count = rsi_ln_q32(count);
     int64_t best[2] = {0, 0}; /* of two payments and more, of more than two */
     for (size_t i = 0; i + 1 < count; i++) {
         const rs_event *first = &out[(uint32_t)places[i]];
         uint64_t by_pace = 0;
-        int64_t ln_ways = (int64_t)rsi_ln_q32(count);
+        int64_t ln_ways = (int64_t)ln_count;
         for (size_t m = 1; i + m < count && m <= REACH; m++) {
             const rs_event *last = &out[(uint32_t)places[i + m]];
             uint64_t by_time = gap_of(first, last);
@@ -188,7 +189,8 @@ static void seek_runs(const seeker *s, const uint64_t *places, size_t count, uin
             by_pace += s->pace[step_of(s, gap, ln_n)] * s->span / n >> 32;
             uint64_t part = larger(larger(by_time, by_pace), by_own);
             ln_ways += (int64_t)larger(rsi_ln_q32(count - m), expected) - (int64_t)rsi_ln_q32(m);
-            int64_t nats = (int64_t)m * rsi_ln_ratio_q32(s->span, part) - ln_ways;
+            int64_t nats =
+                (int64_t)m * rsi_ln_difference_q32(s->ln_span, rsi_ln_q58(part)) - ln_ways;
             best[0] = nats > best[0] ? nats : best[0];
             best[1] = nats > best[1] && m >= FOLLOWERS_MIN ? nats : best[1];
         }
@@ -231,13 +233,16 @@ static rs_status seek_payer(const seeker *s, uint32_t rank, uint64_t *places, fo
         goto done;
     }
     RS_TRY(rsi_sort_u64(places, n, NULL, err));
+    uint64_t ln_n = rsi_ln_q32(n);
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && places[end] >> 32 == places[i] >> 32; end++) {
         }
         f->pairs++;
         f->tried += end - i > FOLLOWERS_MIN;
         burst found = {.payer = line->src_first + rank, .payee = (uint32_t)(places[i] >> 32)};
-        seek_runs(s, places + i, end - i, n, &found);
+        if (end - i > 1) {
+            seek_runs(s, places + i, end - i, n, ln_n, &found);
+        }
         if (found.once > 0) {
             RS_TRY(reserve(f, 1, err));
             f->items[f->count++] = found;
@@ -376,6 +381,8 @@ static rs_status find_bursts(const rsi_kind_input *input, const rs_work *work, r
     if (line->count == 0 || rs_graph_subject_count(input->graph) < 3) {
         goto done;
     }
+    s.ln_span = rsi_ln_q58(s.span);
+    s.ln_all = rsi_ln_q32(line->count);
     RS_TRY(seek(&s, work, err));
     RS_TRY(link_all(&s, input, out, err));
 done:

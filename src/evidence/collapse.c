@@ -21,57 +21,71 @@ static uint64_t rest_of(uint64_t weight)
     return weight * 3 / 20;
 }
 
+/* Links by their pair, the ends being entities: as they stand where each account is one by itself,
+ * else by `records` (key: the pair; value: the place of the link), without those inside an entity.
+ */
+typedef struct ordering {
+    const rs_link *links;
+    rsi_record *records;
+    size_t count;
+} ordering;
+
+static uint64_t pair_at(const ordering *o, size_t i)
+{
+    return o->records != NULL ? o->records[i].key : (uint64_t)o->links[i].a << 32 | o->links[i].b;
+}
+
+static const rs_link *link_at(const ordering *o, size_t i)
+{
+    return &o->links[o->records != NULL ? o->records[i].value : i];
+}
+
 static uint32_t end_of(const rs_evidence *evidence, uint32_t subjects, uint32_t node)
 {
     return node < subjects ? evidence->entity[node] : node;
 }
 
-/* Links by (entity a, entity b), then as they stand; those inside one entity are left out. */
-static rs_status order_links(const rs_graph *graph, const rs_evidence *evidence, rsi_record **out,
-                             size_t *count, rs_error *err)
+static rs_status order_links(const rs_evidence *evidence, uint32_t subjects, ordering *o,
+                             rs_error *err)
 {
-    uint32_t subjects = rs_graph_subject_count(graph);
-    rsi_record *order = malloc((evidence->link_count + 1) * sizeof *order);
-    if (order == NULL) {
+    uint32_t alone = 0;
+    *o = (ordering){.links = evidence->links, .count = evidence->link_count};
+    while (alone < subjects && evidence->entity[alone] == alone) {
+        alone++;
+    }
+    if (alone == subjects) {
+        return RS_OK;
+    }
+    o->records = malloc((evidence->link_count + 1) * sizeof *o->records);
+    if (o->records == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu links)", evidence->link_count);
     }
-    size_t kept = 0;
-    bool in_order = true;
+    o->count = 0;
     for (size_t i = 0; i < evidence->link_count; i++) {
         uint32_t a = end_of(evidence, subjects, evidence->links[i].a);
         uint32_t b = end_of(evidence, subjects, evidence->links[i].b);
         if (a != b) {
             uint64_t key = a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a;
-            in_order = in_order && (kept == 0 || order[kept - 1].key <= key);
-            order[kept++] = (rsi_record){.key = key, .value = i};
+            o->records[o->count++] = (rsi_record){.key = key, .value = i};
         }
     }
-    /* Links stand by (a, b): only entities of several accounts can have upset that. */
-    rs_status status = in_order ? RS_OK : rsi_sort_records(order, kept, NULL, err);
-    if (status != RS_OK) {
-        free(order);
-        return status;
-    }
-    *out = order;
-    *count = kept;
-    return RS_OK;
+    return rsi_sort_records(o->records, o->count, NULL, err);
 }
 
-/* The weight of one pair: its links order[0 .. count-1], of any relations in any order. `sums` has
- * one entry for each relation and kind, all 0 before and after. */
-static uint32_t pair_weight(const rs_evidence *evidence, const rsi_record *order, size_t count,
-                            uint64_t *sums)
+/* The weight of one pair: its links from .. end-1, of any relations in any order. `sums` has one
+ * entry for each relation and kind, all 0 before and after. */
+static uint32_t pair_weight(const ordering *o, size_t from, size_t end, uint64_t *sums)
 {
     uint64_t strongest = 0;
     uint64_t rest = 0;
     uint64_t in_time = 0;
     size_t kinds = rs_evidence_kind_count();
-    for (size_t i = 0; i < count; i++) {
-        const rs_link *link = &evidence->links[order[i].value];
+    for (size_t i = from; i < end; i++) {
+        const rs_link *link = link_at(o, i);
         sums[link->relation * kinds + link->kind] += link->weight;
     }
-    for (size_t i = 0; i < count; i++) {
-        const rs_link *link = &evidence->links[order[i].value];
+    for (size_t i = from; i < end; i++) {
+        const rs_link *link = link_at(o, i);
         uint64_t *sum = &sums[link->relation * kinds + link->kind];
         if (rs_evidence_kind_in_time(link->kind)) {
             in_time += *sum;
@@ -125,14 +139,13 @@ rs_status rs_evidence_collapse(const rs_graph *graph, const rs_evidence *evidenc
                                rs_evidence_graph *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_record *order = NULL;
+    ordering order = {0};
     uint32_t *number = NULL;
     uint64_t *sums = NULL;
-    size_t count = 0;
     *out = (rs_evidence_graph){0};
-    RS_TRY(order_links(graph, evidence, &order, &count, err));
-    for (size_t i = 0; i < count; i++) {
-        out->link_count += i == 0 || order[i].key != order[i - 1].key;
+    RS_TRY(order_links(evidence, rs_graph_subject_count(graph), &order, err));
+    for (size_t i = 0; i < order.count; i++) {
+        out->link_count += i == 0 || pair_at(&order, i) != pair_at(&order, i - 1);
     }
     out->a = malloc((out->link_count + 1) * sizeof *out->a);
     out->b = malloc((out->link_count + 1) * sizeof *out->b);
@@ -143,12 +156,13 @@ rs_status rs_evidence_collapse(const rs_graph *graph, const rs_evidence *evidenc
         goto done;
     }
     size_t at = 0;
-    for (size_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && order[end].key == order[i].key; end++) {
+    for (size_t i = 0, end; i < order.count; i = end) {
+        uint64_t pair = pair_at(&order, i);
+        for (end = i + 1; end < order.count && pair_at(&order, end) == pair; end++) {
         }
-        out->a[at] = (uint32_t)(order[i].key >> 32);
-        out->b[at] = (uint32_t)order[i].key;
-        out->weight[at++] = pair_weight(evidence, order + i, end - i, sums);
+        out->a[at] = (uint32_t)(pair >> 32);
+        out->b[at] = (uint32_t)pair;
+        out->weight[at++] = pair_weight(&order, i, end, sums);
     }
     RS_TRY(number_nodes(graph, out, &number, err));
     for (size_t i = 0; i < out->link_count; i++) {
@@ -158,7 +172,7 @@ rs_status rs_evidence_collapse(const rs_graph *graph, const rs_evidence *evidenc
 done:
     free(sums);
     free(number);
-    free(order);
+    free(order.records);
     if (status != RS_OK) {
         rs_evidence_graph_free(out);
     }

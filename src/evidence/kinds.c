@@ -220,27 +220,34 @@ static rs_status ask_kind(const asking *a, size_t k, rs_error *err)
                       a->info.name);
 }
 
-/* Kinds that look at what is passed on are asked one after the other, once that is found, beside
- * all that do not. */
-static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error *err)
+/* Kinds that look at what is passed on, one after the other, once that is found. */
+static rs_status ask_of_passes(const asking *a, rs_error *err)
 {
     rs_status status = RS_OK;
-    const asking *a = context;
     search *s = a->s;
-    bool passed_on = index == 0;
-    (void)worker;
-    if (passed_on && rsi_is_timed_payment(s->graph, &a->info)) {
+    if (rsi_is_timed_payment(s->graph, &a->info)) {
         RS_TRY(rsi_passes_find(&s->out->timelines[a->relation], s->options->pass_window_s,
                                rs_graph_subject_count(s->graph), &a->quiet, &s->passes[a->relation],
                                err));
     }
     for (size_t k = 0; k < KIND_COUNT; k++) {
-        if (passed_on == (kinds[k]->of_passes)) {
+        if (kinds[k]->of_passes) {
             RS_TRY(ask_kind(a, k, err));
         }
     }
 done:
     return status;
+}
+
+/* Task 0 are the kinds that look at what is passed on; each other kind is one by itself. */
+static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    const asking *a = context;
+    (void)worker;
+    if (index == 0) {
+        return ask_of_passes(a, err);
+    }
+    return kinds[index - 1]->of_passes ? RS_OK : ask_kind(a, index - 1, err);
 }
 
 /* What finding out what is passed on takes of an event. */
@@ -262,7 +269,7 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
     times = s->out->timelines[r].count * (2 * sizeof(rs_event) + PASSES_EVENT);
     a.quiet.memory_bytes =
         a.quiet.memory_bytes > times ? a.quiet.memory_bytes - times : a.quiet.memory_bytes != 0;
-    RS_TRY(rsi_parallel(&beside, 2, ask_some, &a, err));
+    RS_TRY(rsi_parallel(&beside, 1 + KIND_COUNT, ask_some, &a, err));
     settle(s, r);
 done:
     return status;

@@ -29,16 +29,16 @@ done:
 
 uint64_t rsi_night_surprise(const rsi_night *night, uint64_t surprise, uint64_t parts)
 {
-    uint64_t seen = night->count - rsi_count_below(night->sorted, night->count, surprise);
-    seen = seen > 0 ? seen : 1;
-    uint64_t chance = ln_over(night->tried, seen);
-    uint64_t usual = ln_over(night->all, seen);
-    if (night->median > LN_2) {
-        surprise = surprise * LN_2 / night->median;
-    }
-    if (surprise < chance + SURPRISE_MIN || usual < SURPRISE_MIN) {
+    uint64_t left = night->median > LN_2 ? surprise * LN_2 / night->median : surprise;
+    if (left < SURPRISE_MIN) { /* as most are, and what follows costs most */
         return 0;
     }
-    uint64_t part = surprise / parts;
+    uint64_t seen = night->count - rsi_count_below(night->sorted, night->count, surprise);
+    seen = seen > 0 ? seen : 1;
+    uint64_t usual = ln_over(night->all, seen);
+    if (left < ln_over(night->tried, seen) + SURPRISE_MIN || usual < SURPRISE_MIN) {
+        return 0;
+    }
+    uint64_t part = left / parts;
     return part < usual ? part : usual;
 }

@@ -7,6 +7,7 @@
 #ifndef RSI_GRAPH_BYSRC_H
 #define RSI_GRAPH_BYSRC_H
 
+#include "base/expect.h"
 #include "graph/internal.h"
 
 typedef struct rsi_bysrc {
@@ -49,8 +50,8 @@ static inline uint64_t rsi_bysrc_place(rsi_bysrc *bysrc, uint32_t src)
 
 /* Ask for what the edges to come will look up, long enough before they do: without it every new src
  * waits for memory. */
-static inline void rsi_bysrc_expect(const rsi_bysrc *bysrc, const rsi_edge_stream *stream,
-                                    const rs_edges *run, size_t i)
+RSI_EXPECT void rsi_bysrc_expect(const rsi_bysrc *bysrc, const rsi_edge_stream *stream,
+                                 const rs_edges *run, size_t i)
 {
     enum { AHEAD = 16 };
     if (i + AHEAD < run->count) {
@@ -61,8 +62,8 @@ static inline void rsi_bysrc_expect(const rsi_bysrc *bysrc, const rsi_edge_strea
 }
 
 /* The same for the slot of an edge nearer by. */
-static inline void rsi_bysrc_expect_slot(const rsi_bysrc *bysrc, const rs_edges *run, size_t i,
-                                         const void *slots, size_t slot_size)
+RSI_EXPECT void rsi_bysrc_expect_slot(const rsi_bysrc *bysrc, const rs_edges *run, size_t i,
+                                      const void *slots, size_t slot_size)
 {
     enum { AHEAD = 8 };
     if (i + AHEAD < run->count) {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/expect.h"
 #include "base/sort.h"
 #include "base/try.h"
 #include "graph/bysrc.h"
@@ -45,7 +46,7 @@ static inline void add_to_side(const end_sums *side, uint32_t dense, int64_t amo
 
 /* Ends come at random (the one by which the relation is sorted does not, and costs nothing): what
  * is kept for them is asked for before their turn. */
-static inline void expect_end(const end_sums *side, const uint32_t *dense, size_t count, size_t i)
+RSI_EXPECT void expect_end(const end_sums *side, const uint32_t *dense, size_t count, size_t i)
 {
     enum { AHEAD = 16 };
     if (i + AHEAD < count) {

@@ -39,10 +39,11 @@ typedef struct end_view {
     uint32_t thing_first;     /* from this node on */
 } end_view;
 
-static int64_t day_of(const rs_timeline *line, const rs_event *event)
+/* The seconds that are left of an event's day: later ones before that are of the same day. */
+static uint32_t left_of_day(const rs_timeline *line, const rs_event *event)
 {
-    int64_t time = line->base + event->time;
-    return time / DAY_S - (time % DAY_S < 0);
+    int64_t second = (line->base + event->time) % DAY_S;
+    return (uint32_t)(second < 0 ? -second : DAY_S - second);
 }
 
 static void sort_few(uint32_t *numbers, size_t count)
@@ -95,13 +96,28 @@ static int64_t add_clamped(int64_t sum, int64_t more)
     return more > INT64_MAX - sum ? INT64_MAX : sum + more;
 }
 
-static rsi_wide sum_of(const rs_event *events, size_t count)
+static rsi_wide wide_sum_of(const rs_event *events, size_t count)
 {
     rsi_wide sum = RSI_WIDE_NONE;
     for (size_t i = 0; i < count; i++) {
         rsi_wide_add(&sum, events[i].amount);
     }
     return sum;
+}
+
+/* Nearly all sums fit into 64 bits. */
+static rsi_wide sum_of(const rs_event *events, size_t count)
+{
+    int64_t sum = 0;
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        bool known = events[i].amount != RS_NO_AMOUNT;
+        any |= known;
+        if (__builtin_add_overflow(sum, known ? events[i].amount : 0, &sum)) {
+            return wide_sum_of(events, count);
+        }
+    }
+    return any ? rsi_wide_of(sum) : RSI_WIDE_NONE;
 }
 
 /* The sum of all amounts and the largest one. */
@@ -125,9 +141,9 @@ static void find_days(const end_view *v, const rs_event *events, size_t count, u
     uint32_t most = 0;
     int64_t most_paid = 0;
     for (size_t i = 0, end; i < count; i = end) {
-        int64_t day = day_of(v->line, &events[i]);
+        uint32_t left = left_of_day(v->line, &events[i]);
         int64_t paid = 0;
-        for (end = i; end < count && day_of(v->line, &events[end]) == day; end++) {
+        for (end = i; end < count && events[end].time - events[i].time < left; end++) {
             paid = events[end].amount > 0 ? add_clamped(paid, events[end].amount) : paid;
         }
         most = end - i > most ? (uint32_t)(end - i) : most;

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "base/expect.h"
 #include "base/sort.h"
 #include "base/try.h"
 #include "graph/shared.h"
@@ -32,8 +33,7 @@ static void count_one_more(uint64_t *slot)
 }
 
 /* Things come at random, and so do the places of their users: each is asked for before its turn. */
-static inline void expect(const group_filling *filling, const uint32_t *things, size_t count,
-                          size_t i)
+RSI_EXPECT void expect(const group_filling *filling, const uint32_t *things, size_t count, size_t i)
 {
     enum { AHEAD = 32, NEAR = 16, NEXT = 8 };
     const rsi_shared *shared = &filling->shared;

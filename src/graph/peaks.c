@@ -11,6 +11,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
+#include "base/expect.h"
 #include "base/sort.h"
 #include "base/try.h"
 #include "graph/internal.h"
@@ -76,7 +77,7 @@ static bool is_in(const side *s, uint32_t dense)
     return dense - s->slice < s->slice_count;
 }
 
-static void expect(const side *s, const uint32_t *numbers, size_t count, size_t i)
+RSI_EXPECT void expect(const side *s, const uint32_t *numbers, size_t count, size_t i)
 {
     if (s->end != NULL && i + AHEAD < count) {
         uint32_t near = numbers[i + AHEAD_SLOT];

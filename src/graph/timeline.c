@@ -61,8 +61,10 @@ static bool take_run(builder *b, const rsi_edge_stream *stream, const rs_edges *
     for (size_t i = 0; i < run->count; i++) {
         if (i + AHEAD < run->count) { /* targets come at random */
             uint32_t near = node_of[run->dst[i + NEAR]];
+            uint32_t doer = stream->src.node_of[run->src[i + NEAR]];
             __builtin_prefetch(&node_of[run->dst[i + AHEAD]]);
             __builtin_prefetch(&line->in_first[near - line->dst_first + 2], 1);
+            __builtin_prefetch(&line->out_first[doer - line->src_first + 2], 1);
         }
         bool timed = run->time != NULL && run->time[i] != RS_NO_TIME && run->time[i] >= line->base;
         if (!timed || (same_type && run->src[i] == run->dst[i])) {
@@ -72,15 +74,18 @@ static bool take_run(builder *b, const rsi_edge_stream *stream, const rs_edges *
         if (line->count >= b->room) {
             return false;
         }
-        rs_event *to = &line->in[line->count++];
-        *to = (rs_event){.node = node_of[run->dst[i]] - line->dst_first,
-                         .event = stream->src.node_of[run->src[i]] - line->src_first,
-                         .time = (uint32_t)(run->time[i] - line->base),
-                         .precision_s = run->precision_s == NULL ? 1 : run->precision_s[i],
-                         .amount = run->amount == NULL ? RS_NO_AMOUNT : run->amount[i]};
-        line->out_first[to->event + 2]++;
-        line->in_first[to->node + 2]++;
-        line->span_s = to->time > line->span_s ? to->time : line->span_s;
+        uint32_t src = stream->src.node_of[run->src[i]] - line->src_first;
+        uint32_t dst = node_of[run->dst[i]] - line->dst_first;
+        uint32_t time = (uint32_t)(run->time[i] - line->base);
+        line->in[line->count++] =
+            (rs_event){.node = dst,
+                       .event = src,
+                       .time = time,
+                       .precision_s = run->precision_s == NULL ? 1 : run->precision_s[i],
+                       .amount = run->amount == NULL ? RS_NO_AMOUNT : run->amount[i]};
+        line->out_first[src + 2]++;
+        line->in_first[dst + 2]++;
+        line->span_s = time > line->span_s ? time : line->span_s;
     }
     return true;
 }
@@ -143,22 +148,44 @@ static void deal_out(rs_timeline *line)
     }
 }
 
+/* The targets of one thread: it looks at every event and takes those at them. */
+typedef struct dealing {
+    rs_timeline *line;
+    size_t shares;
+} dealing;
+
 /* From `out`, so that events of one target and time come by doer. */
-static void deal_in(rs_timeline *line)
+static rs_status deal_in(void *context, size_t share, unsigned worker, rs_error *err)
 {
     enum { AHEAD = 24, NEAR = 10 };
+    const dealing *d = context;
+    rs_timeline *line = d->line;
+    uint32_t from = (uint32_t)((uint64_t)line->dst_count * share / d->shares);
+    uint32_t count = (uint32_t)((uint64_t)line->dst_count * (share + 1) / d->shares) - from;
+    uint32_t *first = line->in_first + from + 1; /* the next place of each target */
+    (void)worker;
+    (void)err;
+    from += line->dst_first;
     for (size_t i = 0; i < line->count; i++) {
         if (i + AHEAD < line->count) {
-            __builtin_prefetch(&line->in_first[line->out[i + AHEAD].node - line->dst_first + 1], 1);
-            uint32_t near = line->in_first[line->out[i + NEAR].node - line->dst_first + 1];
-            __builtin_prefetch(&line->in[near], 1);
+            uint32_t far = line->out[i + AHEAD].node - from;
+            uint32_t near = line->out[i + NEAR].node - from;
+            if (far < count) {
+                __builtin_prefetch(&first[far], 1);
+            }
+            if (near < count) {
+                __builtin_prefetch(&line->in[first[near]], 1);
+            }
         }
-        const rs_event *from = &line->out[i];
-        rs_event *to = &line->in[line->in_first[from->node - line->dst_first + 1]++];
-        *to = *from;
-        to->node = from->event;
-        to->event = (uint32_t)i;
+        const rs_event *event = &line->out[i];
+        if (event->node - from < count) {
+            rs_event *to = &line->in[first[event->node - from]++];
+            *to = *event;
+            to->node = event->event;
+            to->event = (uint32_t)i;
+        }
     }
+    return RS_OK;
 }
 
 static int compare(const void *left, const void *right)
@@ -217,8 +244,10 @@ static rs_status sort_lists(const uint32_t *first, rs_event *events, uint32_t no
 rs_status rs_graph_timeline(const rs_graph *graph, size_t relation, rs_timeline *out,
                             const rs_work *work, rs_error *err)
 {
+    enum { SHARES_MAX = 4 };
     rs_status status = RS_OK;
     builder b = {.line = out};
+    unsigned shares = rsi_parallel_workers(work);
     *out = (rs_timeline){0};
     RS_TRY(read_events(&b, graph, relation, work, err));
     add_up(out->out_first, out->src_count);
@@ -226,7 +255,8 @@ rs_status rs_graph_timeline(const rs_graph *graph, size_t relation, rs_timeline 
     RS_TRY(rsi_graph_array(&out->out, out->count, sizeof *out->out, err));
     deal_out(out);
     RS_TRY(sort_lists(out->out_first, out->out, out->src_count, work, err));
-    deal_in(out);
+    dealing in = {.line = out, .shares = shares < SHARES_MAX ? shares : SHARES_MAX};
+    RS_TRY(rsi_parallel(work, in.shares, deal_in, &in, err));
     RS_TRY(sort_lists(out->in_first, out->in, out->dst_count, work, err));
 done:
     if (status != RS_OK) {

@@ -131,8 +131,8 @@ static const char *copy_node(const arrays *a, uint32_t from, size_t columns, rsi
 {
     bool leaf = a->of[LEFT][from] < 0 && a->of[RIGHT][from] < 0;
     *node = (rsi_tree_node){.value = a->of[VALUE][from], .cover = a->of[COVER][from]};
-    if (node->cover <= 0) {
-        return "a node of a tree that no row comes to";
+    if (node->cover < RSI_COVER_MIN || node->cover > RSI_COVER_MAX) {
+        return "a node of a tree that no row comes to, or more than there can be";
     }
     if (leaf) {
         return NULL;

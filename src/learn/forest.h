@@ -12,13 +12,16 @@
 #include "learn/features.h"
 
 enum { RSI_TREE_DEPTH_MAX = 16, RSI_TREE_NODES_MAX = 1 << 16, RSI_TREES_MAX = 100000 };
+/* Of covers. RSI_TREE_DEPTH_MAX shares of one in another, multiplied, are still above 0. */
+#define RSI_COVER_MIN 1e-9F
+#define RSI_COVER_MAX 1e9F
 
 typedef struct rsi_tree_node {
     uint32_t column;
     uint32_t left; /* 0: a leaf */
     uint32_t right;
     float value; /* what is below it goes left; of a leaf, what it adds */
-    float cover; /* weight of the training rows that came here, above 0 */
+    float cover; /* weight of the training rows that came here */
 } rsi_tree_node;
 
 typedef struct rsi_tree {

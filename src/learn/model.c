@@ -3,14 +3,11 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "learn/model.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -26,6 +23,7 @@ void rsi_model_free(rsi_model *model)
         free(model->columns[i]);
     }
     free(model->columns);
+    free(model->subject);
     rsi_forest_free(&model->forest);
     *model = (rsi_model){0};
 }
@@ -114,7 +112,9 @@ rs_status rsi_model_write(rsi_model *model, rsi_buffer *text, rs_error *err)
 {
     rs_status status = RS_OK;
     size_t from = text->length;
-    RS_TRY(put(text, err, "{\"model\":\"" MODEL_FORM "\",\n\"columns\":["));
+    RS_TRY(put(text, err, "{\"model\":\"" MODEL_FORM "\",\n\"subject\":"));
+    RS_TRY(put_name(text, model->subject, err));
+    RS_TRY(put(text, err, ",\n\"columns\":["));
     for (size_t i = 0; i < model->column_count; i++) {
         RS_TRY(put(text, err, i > 0 ? ",\n" : "\n"));
         RS_TRY(put_name(text, model->columns[i], err));
@@ -175,6 +175,30 @@ done:
     return status;
 }
 
+/* A name of something in a store. */
+static rs_status copy_name(rs_text text, char **name, rs_error *err)
+{
+    if (memchr(text.bytes, '\0', text.length) != NULL) {
+        return rs_fail(err, RS_EINPUT, "U+0000, which no name has");
+    }
+    *name = strndup(text.bytes, text.length);
+    return *name != NULL ? RS_OK : rs_fail(err, RS_ENOMEM, "out of memory (model)");
+}
+
+static rs_status take_subject(rsi_json *json, rsi_model *model, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_text text;
+    RS_TRY(take_key(json, "subject", err));
+    rsi_json_token token = rsi_json_next(json, &text);
+    if (token != RSI_JSON_STRING) {
+        return broken(json, token, "the name of a node type", err);
+    }
+    RS_TRY(copy_name(text, &model->subject, err));
+done:
+    return status;
+}
+
 static rs_status take_columns(rsi_json *json, rsi_model *model, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -186,8 +210,8 @@ static rs_status take_columns(rsi_json *json, rsi_model *model, rs_error *err)
     }
     while ((token = rsi_json_next(json, &text)) == RSI_JSON_STRING) {
         size_t count = model->column_count;
-        if (count == COLUMNS_MAX || memchr(text.bytes, '\0', text.length) != NULL) {
-            return rs_fail(err, RS_EINPUT, "more columns than any store has, or no name");
+        if (count == COLUMNS_MAX) {
+            return rs_fail(err, RS_EINPUT, "more than %d columns", COLUMNS_MAX);
         }
         if ((count & (count - 1)) == 0) { /* a power of two: full */
             void *columns = realloc(model->columns, (2 * count + 1) * sizeof *model->columns);
@@ -195,11 +219,8 @@ static rs_status take_columns(rsi_json *json, rsi_model *model, rs_error *err)
             status = columns != NULL ? RS_OK : rs_fail(err, RS_ENOMEM, "out of memory (model)");
             RS_TRY(status);
         }
-        char *name = strndup(text.bytes, text.length);
-        if (name == NULL) {
-            return rs_fail(err, RS_ENOMEM, "out of memory (model)");
-        }
-        model->columns[model->column_count++] = name;
+        RS_TRY(copy_name(text, &model->columns[count], err));
+        model->column_count++;
     }
     if (token != RSI_JSON_ARRAY_END) {
         return broken(json, token, "a name", err);
@@ -236,6 +257,7 @@ static rs_status take_model(rsi_json *json, rsi_model *model, rs_error *err)
     rs_status status = RS_OK;
     rs_text text;
     RS_TRY(take_form(json, err));
+    RS_TRY(take_subject(json, model, err));
     RS_TRY(take_columns(json, model, err));
     RS_TRY(take_real(json, "base", &model->base, err));
     RS_TRY(take_real(json, "slope", &model->slope, err));
@@ -254,20 +276,26 @@ done:
     return status;
 }
 
-static rs_status parse(const rsi_buffer *text, const char *path, rsi_model *model, rs_error *err)
+rs_status rsi_model_parse(rsi_model *model, const char *name, const void *bytes, size_t length,
+                          rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_json *json = NULL;
     size_t line = 0;
     size_t column = 0;
+    *model = (rsi_model){0};
     RS_TRY(rsi_json_new(&json, err));
-    rsi_json_start(json, (const char *)text->bytes, text->length);
+    rsi_json_start(json, bytes, length);
     status = take_model(json, model, err);
     rsi_json_place(json, &line, &column);
-    status = rs_context(err, status, "%s:%zu:%zu", path, line, column);
+    RS_TRY(rs_context(err, status, "%s:%zu:%zu", name, line, column));
+    set_digest(model, bytes, length);
 done:
     rsi_json_free(json);
-    return status;
+    if (status != RS_OK) {
+        rsi_model_free(model);
+    }
+    return rs_context(err, status, "model");
 }
 
 rs_status rsi_model_read(rsi_model *model, const char *path, rs_error *err)
@@ -275,27 +303,11 @@ rs_status rsi_model_read(rsi_model *model, const char *path, rs_error *err)
     rs_status status = RS_OK;
     rsi_buffer text = {0};
     *model = (rsi_model){0};
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        status = rs_fail(err, RS_EUSAGE, "\"%s\": %s", path, strerror(errno));
-        goto done;
-    }
-    status = rs_context(err, rsi_read_all(file, file_max, &text, err), "\"%s\"", path);
-    if (status == RS_ECORRUPT) { /* longer than any model */
-        status = err->status = RS_EINPUT;
-    }
-    RS_TRY(status);
-    RS_TRY(parse(&text, path, model, err));
-    set_digest(model, text.bytes, text.length);
+    RS_TRY(rs_context(err, rsi_read_named(path, file_max, &text, err), "model"));
+    RS_TRY(rsi_model_parse(model, path, text.bytes, text.length, err));
 done:
-    if (file >= 0) {
-        close(file);
-    }
     rsi_buffer_free(&text);
-    if (status != RS_OK) {
-        rsi_model_free(model);
-    }
-    return rs_context(err, status, "model");
+    return status;
 }
 
 /* ---- use ------------------------------------------------------------------------------------- */

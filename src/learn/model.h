@@ -16,6 +16,7 @@
 #include "learn/forest.h"
 
 typedef struct rsi_model {
+    char *subject; /* the node type that it was learned of: it says nothing of others */
     size_t column_count;
     char **columns; /* in the order of features */
     double base;
@@ -32,6 +33,9 @@ void rsi_model_free(rsi_model *model);
 RS_MUST_USE rs_status rsi_model_write(rsi_model *model, rsi_buffer *text, rs_error *err);
 /* RS_EUSAGE (no such file), RS_EINPUT with file, line and column, RS_EIO, RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_model_read(rsi_model *model, const char *path, rs_error *err);
+/* The same of a text; `name` is for errors. */
+RS_MUST_USE rs_status rsi_model_parse(rsi_model *model, const char *name, const void *bytes,
+                                      size_t length, rs_error *err);
 /* RS_EINPUT names the first column that only one of them has. */
 RS_MUST_USE rs_status rsi_model_check(const rsi_model *model, const rsi_features *features,
                                       rs_error *err);

@@ -33,7 +33,7 @@ static const char *const way_names[WAY_COUNT] = {" out", " in", " others", ""};
 
 /* One relation seen from its subjects. */
 typedef struct step_lane {
-    char name[96];
+    char name[300];
     step_way way;
     const rs_pair *pairs;
     size_t pair_count;
@@ -64,7 +64,7 @@ static rs_status add_task(tasks *t, const step_lane *lane, const rsi_feature *so
                           uint32_t first, rs_error *err)
 {
     rs_status status = RS_OK;
-    char name[256];
+    char name[700];
     if (t->count == t->room) {
         size_t room = t->room == 0 ? 64 : 2 * t->room;
         task *all = realloc(t->all, room * sizeof *all);

@@ -18,7 +18,7 @@
 #include "base/try.h"
 #include "learn/booster.h"
 
-enum { BAD_MIN = 20, LATER_BAD_MIN = 5, STEPS_MAX = 100, HONEST_PER_BAD = 20 };
+enum { BAD_MIN = 20, STEPS_MAX = 100, HONEST_PER_BAD = 20 };
 
 /* Splits 0 .. folds - 1 hold one fold out, then all, then those that came last. */
 typedef struct training {
@@ -178,13 +178,19 @@ static rs_status deal_folds(training *t, rs_error *err)
     return status;
 }
 
-/* A ring is as old as its first member. */
+static uint64_t place_in_time(int64_t time)
+{
+    return (uint64_t)time ^ (UINT64_C(1) << 63);
+}
+
+/* A ring is as old as its first member, be it one that takes no part. */
 static rs_status find_later(training *t, rs_error *err)
 {
     rs_status status = RS_OK;
     const int64_t *seen = t->input->features->first_seen;
     size_t count = 0;
     size_t bad[2] = {0, 0};
+    size_t honest[2] = {0, 0};
     rsi_record *records = malloc(((size_t)t->subjects + 1) * sizeof *records);
     rsi_record *scratch = malloc(((size_t)t->subjects + 1) * sizeof *scratch);
     if (records == NULL || scratch == NULL) {
@@ -193,14 +199,13 @@ static rs_status find_later(training *t, rs_error *err)
     }
     for (uint32_t v = 0; v < t->subjects; v++) {
         if (seen[v] != RS_NO_TIME && !t->input->left_out[v]) {
-            records[count++] =
-                (rsi_record){.key = (uint64_t)seen[v] ^ (UINT64_C(1) << 63), .value = v};
+            records[count++] = (rsi_record){.key = place_in_time(seen[v]), .value = v};
         }
     }
     RS_TRY(rsi_sort_records(records, count, scratch, err));
     uint64_t cut = count > 0 ? records[count - count / 5 - (count < 5)].key : 0;
-    for (size_t i = 0; i < count; i++) {
-        t->later[records[i].value] = records[i].key >= cut;
+    for (uint32_t v = 0; v < t->subjects; v++) {
+        t->later[v] = count > 0 && seen[v] != RS_NO_TIME && place_in_time(seen[v]) >= cut;
     }
     /* Groups that began before: by their hashes, in order. */
     for (uint32_t v = 0; v < t->subjects; v++) {
@@ -218,8 +223,9 @@ static rs_status find_later(training *t, rs_error *err)
     }
     for (uint32_t v = 0; v < t->subjects; v++) {
         bad[t->later[v]] += t->input->bad[v] && !t->input->left_out[v];
+        honest[t->later[v]] += !t->input->bad[v] && !t->input->left_out[v];
     }
-    t->has_later = bad[0] >= BAD_MIN && bad[1] >= LATER_BAD_MIN;
+    t->has_later = bad[0] >= BAD_MIN && honest[0] >= BAD_MIN && bad[1] >= RSI_LATER_BAD_MIN;
 done:
     free(records);
     free(scratch);
@@ -332,6 +338,7 @@ static rs_status make_model(training *t, rsi_model *model, rs_error *err)
 {
     const rsi_features *features = t->input->features;
     model->base = base_of(t, t->options->folds);
+    model->subject = strdup(t->input->subject);
     model->columns = calloc(features->count + 1, sizeof *model->columns);
     model->forest.trees =
         malloc((size_t)t->options->bags * t->options->rounds * sizeof *model->forest.trees);
@@ -342,7 +349,7 @@ static rs_status make_model(training *t, rsi_model *model, rs_error *err)
         }
         model->column_count++;
     }
-    if (model->columns == NULL || model->column_count < features->count ||
+    if (model->subject == NULL || model->columns == NULL || model->column_count < features->count ||
         model->forest.trees == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (model)");
     }

@@ -27,8 +27,12 @@ typedef struct rsi_learn_options {
         .folds = 5, .rounds = 100, .bags = 3, .depth = 4, .rate = 0.05, .seed = 1                  \
     }
 
-/* All by subject, all lent. */
+/* So many bad accounts must have come last, or nobody is held out by time. */
+enum { RSI_LATER_BAD_MIN = 5 };
+
+/* By subject but for the first, all lent. */
 typedef struct rsi_learn_input {
+    const char *subject; /* the node type of those who take part */
     const rsi_features *features;
     const uint8_t *bad;
     const uint8_t *left_out; /* takes no part: its answer stands in its columns */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/expect.h"
 #include "base/sort.h"
 #include "base/try.h"
 #include "propagate/links.h"
@@ -27,28 +28,51 @@ enum { INSERTION_MAX = 24 };
 /* ---- the evidence -------------------------------------------------------------------------------
  */
 
+typedef struct hard_link {
+    uint32_t to, weight;
+} hard_link;
+
 /* Links of the evidence by node: of v, first[v] .. first[v + 1] - 1, ascending. */
 typedef struct hard_rows {
     uint64_t *first; /* nodes + 1 */
-    uint32_t *to;
-    uint32_t *weight;
+    hard_link *links;
 } hard_rows;
 
-/* Neighbours in the collapsed graph by node of the graph, with weights; ascending, because links
- * are: the smaller neighbours of a node are written before the larger ones, in two passes. */
+/* Far ends come at random: what is counted or written for the later ones is asked for in time. */
+enum { NODE_AHEAD = 32, NEXT_AHEAD = 20, LINK_AHEAD = 10 };
+
+RSI_EXPECT void expect_next(const rs_evidence_graph *g, size_t i, const uint64_t *next)
+{
+    if (i + NODE_AHEAD < g->link_count) {
+        __builtin_prefetch(&g->nodes[g->b[i + NODE_AHEAD]]);
+        __builtin_prefetch(&next[g->nodes[g->b[i + NEXT_AHEAD]]], 1);
+    }
+}
+
+RSI_EXPECT void expect_link(const rs_evidence_graph *g, size_t i, const uint64_t *next,
+                            const hard_link *links)
+{
+    if (i + LINK_AHEAD < g->link_count) {
+        __builtin_prefetch(&links[next[g->nodes[g->b[i + LINK_AHEAD]]]], 1);
+    }
+}
+
+/* Neighbours in the collapsed graph by node of the graph, with weights. Its links ascend by their
+ * lower end and then by the higher one, so that of each node all lower neighbours are met before
+ * the higher ones, and both in order. */
 static rs_status evidence_rows(const rs_graph *graph, const rs_evidence_graph *g, hard_rows *out,
                                rs_error *err)
 {
     size_t nodes = rs_graph_node_count(graph);
     uint64_t *next = calloc(nodes + 1, sizeof *next);
     out->first = calloc(nodes + 2, sizeof *out->first);
-    out->to = malloc((2 * g->link_count + 1) * sizeof *out->to);
-    out->weight = malloc((2 * g->link_count + 1) * sizeof *out->weight);
-    if (next == NULL || out->first == NULL || out->to == NULL || out->weight == NULL) {
+    out->links = malloc((2 * g->link_count + 1) * sizeof *out->links);
+    if (next == NULL || out->first == NULL || out->links == NULL) {
         free(next);
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu links)", g->link_count);
     }
     for (size_t i = 0; i < g->link_count; i++) {
+        expect_next(g, i, next);
         next[g->nodes[g->a[i]]]++;
         next[g->nodes[g->b[i]]]++;
     }
@@ -56,14 +80,12 @@ static rs_status evidence_rows(const rs_graph *graph, const rs_evidence_graph *g
         out->first[v + 1] = out->first[v] + next[v];
         next[v] = out->first[v];
     }
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < g->link_count; i++) {
-            uint32_t low = g->nodes[g->a[i]];
-            uint32_t high = g->nodes[g->b[i]];
-            uint64_t at = next[pass == 0 ? high : low]++;
-            out->to[at] = pass == 0 ? low : high;
-            out->weight[at] = g->weight[i];
-        }
+    for (size_t i = 0; i < g->link_count; i++) {
+        expect_next(g, i, next);
+        expect_link(g, i, next, out->links);
+        uint32_t low = g->nodes[g->a[i]], high = g->nodes[g->b[i]];
+        out->links[next[low]++] = (hard_link){.to = high, .weight = g->weight[i]};
+        out->links[next[high]++] = (hard_link){.to = low, .weight = g->weight[i]};
     }
     free(next);
     return RS_OK;
@@ -99,6 +121,11 @@ static rs_status row_room(builder *b, size_t count, rs_error *err)
     return RS_OK;
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 static void add_tie(builder *b, size_t *count, uint32_t to, uint64_t weight)
 {
     if (weight > 0) {
@@ -113,7 +140,7 @@ static rs_status gather(builder *b, uint32_t v, size_t *count, rs_error *err)
     *count = 0;
     RS_TRY(row_room(b, (size_t)(b->hard.first[v + 1] - b->hard.first[v]), err));
     for (uint64_t i = b->hard.first[v]; i < b->hard.first[v + 1]; i++) {
-        add_tie(b, count, b->hard.to[i], b->hard.weight[i]);
+        add_tie(b, count, b->hard.links[i].to, b->hard.links[i].weight);
     }
     for (size_t r = 0; v < b->subjects && r < b->relation_count; r++) {
         rsi_ties *ties = &b->relations[r];
@@ -121,8 +148,7 @@ static rs_status gather(builder *b, uint32_t v, size_t *count, rs_error *err)
         RS_TRY(rsi_window_row(&ties->window, v, b->subjects, &row, err));
         RS_TRY(row_room(b, *count + row.count, err));
         for (size_t i = 0; i < row.count; i++) {
-            uint32_t other = ties->weight[row.to[i]];
-            add_tie(b, count, row.to[i], ties->weight[v] < other ? ties->weight[v] : other);
+            add_tie(b, count, row.to[i], smaller(ties->weight[v], ties->weight[row.to[i]]));
         }
     }
 done:
@@ -181,13 +207,12 @@ static rs_status sort_records_row(rsi_record *row, size_t count, rs_error *err)
     return RS_OK;
 }
 
+/* There is room for it, and it stays unless it weighs nothing. */
 static void put_link(rsi_links *links, uint32_t to, uint64_t weight)
 {
-    if (weight > 0) {
-        links->to[links->count] = to;
-        links->weight[links->count++] =
-            (uint32_t)(weight < LINK_WEIGHT_MAX ? weight : LINK_WEIGHT_MAX);
-    }
+    links->to[links->count] = to;
+    links->weight[links->count] = (uint32_t)(weight < LINK_WEIGHT_MAX ? weight : LINK_WEIGHT_MAX);
+    links->count += weight > 0;
 }
 
 /* Whether the links of a node are in two ascending rows at most, those of the evidence and those of
@@ -201,36 +226,43 @@ static bool is_simple(const builder *b, uint32_t v)
     return b->relation_count <= 1 && b->evidence->entity[v] == v && b->entity_next[v] == RS_NO_NODE;
 }
 
-/* The same as write_row, by merging. */
+/* The same as write_row, by merging; without branches on whose turn it is, which nobody could
+ * foretell. */
 static rs_status merge_row(builder *b, uint32_t v, rs_error *err)
 {
     enum { AHEAD = 16 };
     rs_status status = RS_OK;
     rsi_links *links = b->out->links;
-    rsi_row row = {0};
+    rsi_row ties = {0};
     const uint32_t *known = NULL; /* what a tie may weigh at either end */
-    uint64_t i = b->hard.first[v];
-    uint64_t i_end = b->hard.first[v + 1];
+    const hard_link *hard = b->hard.links + b->hard.first[v];
+    size_t i = 0, k = 0, count = (size_t)(b->hard.first[v + 1] - b->hard.first[v]);
+    uint32_t mine = 0;
     if (v < b->subjects && b->relation_count > 0) {
-        RS_TRY(rsi_window_row(&b->relations[0].window, v, b->subjects, &row, err));
+        RS_TRY(rsi_window_row(&b->relations[0].window, v, b->subjects, &ties, err));
         known = b->relations[0].weight;
+        mine = known[v];
     }
-    RS_TRY(rsi_links_reserve(links, (size_t)(i_end - i) + row.count, err));
-    for (size_t k = 0; i < i_end || k < row.count;) {
-        uint64_t weight = 0;
-        uint32_t hard = i < i_end ? b->hard.to[i] : RS_NO_NODE;
-        uint32_t tie = k < row.count ? row.to[k] : RS_NO_NODE;
-        if (tie <= hard) {
-            if (k + AHEAD < row.ahead) {
-                __builtin_prefetch(&known[row.to[k + AHEAD]]);
-            }
-            weight = known[v] < known[tie] ? known[v] : known[tie];
-            k++;
+    RS_TRY(rsi_links_reserve(links, count + ties.count, err));
+    while (i < count && k < ties.count) {
+        if (k + AHEAD < ties.ahead) {
+            __builtin_prefetch(&known[ties.to[k + AHEAD]]);
         }
-        if (hard <= tie) {
-            weight += b->hard.weight[i++];
+        uint32_t left = hard[i].to, right = ties.to[k];
+        uint64_t of_left = left <= right ? hard[i].weight : 0;
+        uint64_t of_right = right <= left ? smaller(mine, known[right]) : 0;
+        put_link(links, left < right ? left : right, of_left + of_right);
+        i += left <= right;
+        k += right <= left;
+    }
+    for (; i < count; i++) {
+        put_link(links, hard[i].to, hard[i].weight);
+    }
+    for (; k < ties.count; k++) {
+        if (k + AHEAD < ties.ahead) {
+            __builtin_prefetch(&known[ties.to[k + AHEAD]]);
         }
-        put_link(links, hard < tie ? hard : tie, weight);
+        put_link(links, ties.to[k], smaller(mine, known[ties.to[k]]));
     }
 done:
     return status;
@@ -375,8 +407,7 @@ static rs_status chain_entities(builder *b, rs_error *err)
 static void builder_free(builder *b)
 {
     free(b->hard.first);
-    free(b->hard.to);
-    free(b->hard.weight);
+    free(b->hard.links);
     for (size_t r = 0; r < b->relation_count; r++) {
         rsi_ties_free(&b->relations[r]);
     }

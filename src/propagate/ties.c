@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/expect.h"
 #include "base/fixed.h"
 #include "base/sort.h"
 #include "base/try.h"
@@ -41,7 +42,8 @@ static bool is_in(const slice *s, uint32_t node)
 }
 
 /* Ends come at random: each is asked for long enough before its turn. */
-static void expect_end(const rsi_edge_stream *stream, const rs_edges *run, size_t i, const slice *s)
+RSI_EXPECT void expect_end(const rsi_edge_stream *stream, const rs_edges *run, size_t i,
+                           const slice *s)
 {
     enum { NODE = 24, COUNT = 16, SLOT = 8 };
     const uint32_t *node_of = stream->dst.node_of;

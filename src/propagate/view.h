@@ -71,11 +71,14 @@ RS_MUST_USE rs_status rsi_view_explain(const rsi_view *view, const rs_spread_opt
 
 /* A network in memory, lent. */
 typedef struct rsi_network_rows rsi_network_rows;
-/* Rows whole, or cut as a run keeps them; then O(nodes) time and 8 bytes a node for roots, which
- * all rows ask for. RS_EUSAGE, RS_ENOMEM. */
+/* Rows whole, or cut as a run keeps them; then O(nodes) time and 16 bytes a node for what all rows
+ * ask for. RS_EUSAGE, RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_network_rows_new(rsi_network_rows **out, const rs_adjacency *graph,
                                            const rs_spread_options *options, const int64_t *seed,
                                            const int64_t *risk, bool cut, rs_error *err);
+/* The same rows for another thread; they go before those. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_network_rows_beside(rsi_network_rows **out, const rsi_network_rows *rows,
+                                              rs_error *err);
 void rsi_network_rows_free(rsi_network_rows *rows);
 /* They as a view, which goes with them. */
 rsi_view rsi_network_rows_view(rsi_network_rows *rows);

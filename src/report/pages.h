@@ -16,6 +16,7 @@
 #define RSI_REPORT_PAGES_H
 
 #include "ringscope/text.h"
+#include "ringscope/work.h"
 #include "store/blockfile.h"
 
 enum {
@@ -43,6 +44,12 @@ RS_MUST_USE rs_status rsi_page_text(rsi_pages_writer *writer, const void *bytes,
                                     bool pack, rs_error *err);
 /* End the page, which has RSI_PAGE_COLUMNS_MAX columns at most. */
 RS_MUST_USE rs_status rsi_page_end(rsi_pages_writer *writer, uint64_t key, rs_error *err);
+/* All pages of the section at hand, by all threads, in order: `make` puts page `number` of them
+ * into `part` and ends it. */
+typedef rs_status (*rsi_page_maker)(void *context, size_t number, unsigned worker,
+                                    rsi_pages_writer *part, rs_error *err);
+RS_MUST_USE rs_status rsi_pages_make(rsi_pages_writer *writer, const rs_work *work, size_t count,
+                                     rsi_page_maker make, void *context, rs_error *err);
 /* Index, footer, sync. *ref then has the size and the digest. */
 RS_MUST_USE rs_status rsi_pages_finish(rsi_pages_writer *writer, rsi_file_ref *ref, rs_error *err);
 /* NULL is fine. The file stays where it is. */

@@ -132,6 +132,17 @@ static bool take_digest(rsi_json_token token, rs_text text, char digest[33])
     return strspn(digest, "0123456789abcdef") == 32;
 }
 
+/* A name of something in a store: of 255 bytes at most. */
+static bool take_name(rsi_json_token token, rs_text text, char name[256])
+{
+    if (token != RSI_JSON_STRING || text.length > 255) {
+        return false;
+    }
+    memcpy(name, text.bytes, text.length);
+    name[text.length] = '\0';
+    return true;
+}
+
 /* {"report.json":{"bytes":n,"xxh3_128":"..."},...} */
 static bool take_files(rsi_json *json, rsi_json_token token, rsi_file_note *notes)
 {
@@ -172,6 +183,7 @@ static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info
     bool have_run = false;
     rs_text text;
     info->model[0] = '\0';
+    info->model_subject[0] = '\0';
     rsi_json_token token = rsi_json_next(json, &text);
     if (token != RSI_JSON_OBJECT) {
         return false;
@@ -182,12 +194,14 @@ static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info
         bool files = is(text, "files");
         bool run = is(text, "run");
         bool model = is(text, "model");
+        bool subject = is(text, "model_subject");
         token = rsi_json_next(json, &text);
         if (digest) {
             have_digest = take_digest(token, text, info->store_digest);
         } else if (as_of) {
             have_as_of = take_as_of(token, text, &info->as_of);
-        } else if (model && !take_digest(token, text, info->model)) {
+        } else if ((model && !take_digest(token, text, info->model)) ||
+                   (subject && !take_name(token, text, info->model_subject))) {
             return false;
         } else if (run) {
             have_run = token == RSI_JSON_STRING && is(text, id->text);

@@ -280,6 +280,7 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_report_opt
         {"version", rs_version()},
         {"store_digest", rs_store_digest(rs_graph_store(graph))},
         {"model", options->model},
+        {"model_subject", options->model != NULL ? options->model_subject : NULL},
     };
     rsi_out_string(out, "{\"sidecar\":\"ringscope/1\"");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

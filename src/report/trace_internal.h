@@ -8,6 +8,7 @@
 
 struct rsi_trace {
     const rs_graph *graph;
+    rs_work work;    /* its threads */
     rsi_making made; /* the run that both files are to be part of */
     rsi_run_inputs inputs;
     rsi_file_ref refs[2];

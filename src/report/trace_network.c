@@ -1,14 +1,15 @@
 /* trace_network.c - the network as a run keeps it: of each node the links that bring it most of its
- * risk, and what ties their ends.
+ * risk, and the evidence between nodes that have any.
  *
  * What no seed reaches has no risk, no link that brings any, and takes next to no room.
  *
- * Memory: 8 bytes a node for the rows, 8 a subject, a bit a link of evidence.
+ * Memory: 16 bytes a node for the rows, a megabyte a thread.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 #include "propagate/view.h"
 #include "report/bits.h"
@@ -53,65 +54,6 @@ unsigned rsi_trace_width(const uint64_t *values, size_t count)
     return rsi_width_of(all);
 }
 
-/* ---- which links of the evidence are needed -------------------------------------------------- */
-
-typedef struct ties {
-    const rs_evidence *evidence;
-    uint32_t subjects;
-    uint64_t *first; /* of each subject: its links to later nodes */
-    uint8_t *kept;   /* a bit a link */
-} ties;
-
-static rs_status make_ties(ties *t, const rs_evidence *evidence, uint32_t subjects, rs_error *err)
-{
-    t->evidence = evidence;
-    t->subjects = subjects;
-    t->first = malloc(((size_t)subjects + 1) * sizeof *t->first);
-    t->kept = calloc(evidence->link_count / 8 + 1, 1);
-    if (t->first == NULL || t->kept == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%u subjects)", subjects);
-    }
-    uint64_t at = 0;
-    for (uint32_t v = 0; v <= subjects; v++) {
-        while (at < evidence->link_count && evidence->links[at].a < v) {
-            at++;
-        }
-        t->first[v] = at;
-    }
-    return RS_OK;
-}
-
-static void free_ties(ties *t)
-{
-    free(t->first);
-    free(t->kept);
-}
-
-/* Keep the strongest link between two nodes, if there is one. */
-static void keep_tie(ties *t, uint32_t one, uint32_t other, uint8_t *met)
-{
-    uint32_t a = one < other ? one : other, b = one < other ? other : one;
-    const rs_link *links = t->evidence->links;
-    if (a >= t->subjects) {
-        return;
-    }
-    uint64_t low = t->first[a], high = t->first[a + 1], end = high;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        *(links[middle].b < b ? &low : &high) = links[middle].b < b ? middle + 1 : middle;
-    }
-    uint64_t best = low;
-    for (uint64_t i = low; i < end && links[i].b == b; i++) {
-        best = links[i].weight > links[best].weight ? i : best;
-    }
-    if (low < end && links[low].b == b) {
-        t->kept[best / 8] |= (uint8_t)(1 << best % 8);
-        if (links[best].thing != RS_NO_NODE) {
-            met[links[best].thing] = 1;
-        }
-    }
-}
-
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 /* Of the nodes of a page that have anything; of the links of all of them. */
@@ -149,10 +91,10 @@ static void add_row(row_page *page, const rsi_view_row *row)
 
 /* [ widths of a degree, risk, seed, end, size, exponent u8 each ][ least size, exponent u8 ], then
  * these, sizes and exponents less the least, and the mantissas of the links, each packed. */
-static rs_status put_rows(rsi_trace *trace, row_page *rows, uint32_t first, rs_error *err)
+static rs_status put_rows(rsi_pages_writer *part, row_page *rows, rsi_buffer *page, uint32_t first,
+                          rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_buffer *page = &trace->page;
     const uint64_t *parts[7] = {rows->degrees, rows->risks,     rows->seeds,    rows->ends,
                                 rows->bits,    rows->exponents, rows->mantissas};
     const size_t counts[7] = {rows->count, rows->some,  rows->some, rows->links,
@@ -173,59 +115,66 @@ static rs_status put_rows(rsi_trace *trace, row_page *rows, uint32_t first, rs_e
         unsigned width = k < 6 ? head[k] : RSI_KEPT_LINK_BITS - 1;
         RS_TRY(rsi_trace_pack(page, parts[k], counts[k], width, err));
     }
-    RS_TRY(rsi_page_text(trace->network, page->bytes, page->length, false, err));
-    RS_TRY(rsi_page_end(trace->network, first, err));
+    RS_TRY(rsi_page_text(part, page->bytes, page->length, false, err));
+    RS_TRY(rsi_page_end(part, first, err));
 done:
     return status;
 }
 
-/* Keep what ties the ends of the links of a page, whose nodes are `first` and on. Looking for it
- * waits for memory twice: all of that is asked for first. */
-static void keep_ties(ties *t, const row_page *page, uint32_t first, uint8_t *met)
-{
-    for (int pass = 0; pass < 3; pass++) {
-        size_t at = 0;
-        for (size_t i = 0; i < page->count; i++) {
-            uint32_t node = first + (uint32_t)i;
-            for (size_t end = at + page->degrees[i] - (page->degrees[i] > 0); at < end; at++) {
-                uint32_t other = (uint32_t)page->ends[at];
-                uint32_t a = node < other ? node : other;
-                if (a >= t->subjects) {
-                    continue;
-                }
-                if (pass == 0) {
-                    __builtin_prefetch(&t->first[a]);
-                } else if (pass == 1) {
-                    __builtin_prefetch(&t->evidence->links[t->first[a]]);
-                } else {
-                    keep_tie(t, node, other, met);
-                }
-            }
-        }
-    }
-}
+/* A thread's own. */
+typedef struct looker {
+    rsi_network_rows *rows;
+    rsi_buffer page;
+} looker;
 
-static rs_status put_all_rows(rsi_trace *trace, const rsi_view *view, ties *t, rs_error *err)
+typedef struct rows_making {
+    uint32_t node_count;
+    uint8_t *met;
+    looker *lookers;
+} rows_making;
+
+static rs_status make_rows(void *context, size_t number, unsigned worker, rsi_pages_writer *part,
+                           rs_error *err)
 {
     rs_status status = RS_OK;
-    uint8_t *met = trace->met;
-    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_ROWS, err));
-    for (uint32_t v = 0, end; v < view->node_count; v = end) {
-        row_page page;
-        page.count = page.some = page.links = 0;
-        page.bits_min = page.exponent_min = 63;
-        end =
-            view->node_count - v < RSI_TRACE_ROWS_PAGE ? view->node_count : v + RSI_TRACE_ROWS_PAGE;
-        for (uint32_t u = v; u < end; u++) {
-            rsi_view_row row;
-            RS_TRY(view->row(view->context, u, &row, err));
-            add_row(&page, &row);
-            met[u] |= row.risk != 0 || row.seed != 0;
-        }
-        keep_ties(t, &page, v, met);
-        RS_TRY(put_rows(trace, &page, v, err));
+    const rows_making *m = context;
+    uint32_t first = (uint32_t)number * RSI_TRACE_ROWS_PAGE, left = m->node_count - first;
+    rsi_view view = rsi_network_rows_view(m->lookers[worker].rows);
+    row_page page;
+    page.count = page.some = page.links = 0;
+    page.bits_min = page.exponent_min = 63;
+    for (uint32_t i = 0; i < left && i < RSI_TRACE_ROWS_PAGE; i++) {
+        rsi_view_row row;
+        RS_TRY(view.row(view.context, first + i, &row, err));
+        add_row(&page, &row);
+        m->met[first + i] |= row.risk != 0 || row.seed != 0;
     }
+    RS_TRY(put_rows(part, &page, &m->lookers[worker].page, first, err));
 done:
+    return status;
+}
+
+static rs_status put_all_rows(rsi_trace *trace, rsi_network_rows *rows, rs_error *err)
+{
+    rs_status status = RS_OK;
+    unsigned workers = rsi_parallel_workers(&trace->work);
+    rows_making m = {.node_count = rs_graph_node_count(trace->graph), .met = trace->met};
+    m.lookers = calloc(workers, sizeof *m.lookers);
+    if (m.lookers == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (rows of a network)");
+    }
+    for (unsigned i = 0; i < workers; i++) {
+        RS_TRY(rsi_network_rows_beside(&m.lookers[i].rows, rows, err));
+    }
+    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_ROWS, err));
+    size_t pages = ((size_t)m.node_count + RSI_TRACE_ROWS_PAGE - 1) / RSI_TRACE_ROWS_PAGE;
+    RS_TRY(rsi_pages_make(trace->network, &trace->work, pages, make_rows, &m, err));
+done:
+    for (unsigned i = 0; i < workers; i++) {
+        rsi_network_rows_free(m.lookers[i].rows);
+        rsi_buffer_free(&m.lookers[i].page);
+    }
+    free(m.lookers);
     return status;
 }
 
@@ -233,33 +182,40 @@ done:
 
 typedef struct link_page {
     uint64_t degrees[RSI_TRACE_PAGE];
-    rsi_buffer ends, codes, things; /* numbers of 64 bits */
+    uint64_t *ends, *codes, *things; /* in `numbers`, of `room` each */
+    size_t links, named, room;
+    uint64_t *numbers;
 } link_page;
 
-static rs_status add_number(rsi_buffer *column, uint64_t number, rs_error *err)
+/* An empty page that has room for so many links. */
+static rs_status begin_links(link_page *page, size_t room, rs_error *err)
 {
-    return rsi_buffer_add(column, &number, sizeof number, err);
-}
-
-static uint64_t *numbers_of(const rsi_buffer *column, size_t *count)
-{
-    *count = column->length / sizeof(uint64_t);
-    return (uint64_t *)(void *)column->bytes;
+    memset(page->degrees, 0, sizeof page->degrees);
+    page->links = page->named = 0;
+    if (room > page->room || page->numbers == NULL) {
+        free(page->numbers);
+        page->room = 0;
+        page->numbers = malloc((3 * room + 1) * sizeof *page->numbers);
+        if (page->numbers == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu links of a page)", room);
+        }
+        page->room = room;
+    }
+    page->ends = page->numbers;
+    page->codes = page->ends + page->room;
+    page->things = page->codes + page->room;
+    return RS_OK;
 }
 
 /* (relation x kinds + kind) x 3 + what is shared: none (0), the other end (1), named beside (2). */
-static rs_status add_link(link_page *page, const rs_link *link, rs_error *err)
+static void add_link(link_page *page, const rs_link *link, uint64_t kinds)
 {
-    rs_status status = RS_OK;
     uint64_t what = link->thing == RS_NO_NODE ? 0 : link->thing == link->b ? 1 : 2;
-    RS_TRY(add_number(&page->ends, link->b, err));
-    uint64_t kinds = rs_evidence_kind_count();
-    RS_TRY(add_number(&page->codes, (link->relation * kinds + link->kind) * 3 + what, err));
+    page->ends[page->links] = link->b;
+    page->codes[page->links++] = (link->relation * kinds + link->kind) * 3 + what;
     if (what == 2) {
-        RS_TRY(add_number(&page->things, link->thing, err));
+        page->things[page->named++] = link->thing;
     }
-done:
-    return status;
 }
 
 /* [ bits of a degree, end, code, thing u8 each ][ things u32 ], then these, each packed. */
@@ -268,10 +224,8 @@ static rs_status put_links(rsi_trace *trace, const link_page *links, size_t coun
 {
     rs_status status = RS_OK;
     rsi_buffer *page = &trace->page;
-    size_t counts[4] = {count};
-    const uint64_t *parts[4] = {links->degrees, numbers_of(&links->ends, &counts[1]),
-                                numbers_of(&links->codes, &counts[2]),
-                                numbers_of(&links->things, &counts[3])};
+    const uint64_t *parts[4] = {links->degrees, links->ends, links->codes, links->things};
+    const size_t counts[4] = {count, links->links, links->links, links->named};
     uint8_t widths[4];
     page->length = 0;
     for (int k = 0; k < 4; k++) {
@@ -288,29 +242,53 @@ done:
     return status;
 }
 
-static rs_status put_all_links(rsi_trace *trace, const ties *t, rs_error *err)
+/* The links of a page from `link` up to `end`: of those between the same two nodes the strongest.
+ */
+static void take_links(link_page *page, const rs_link *link, const rs_link *end, uint8_t *met)
 {
-    rs_status status = RS_OK;
-    link_page page = {.degrees = {0}};
-    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_LINKS, err));
-    for (uint32_t v = 0, count; v < t->subjects; v += count) {
-        count = t->subjects - v < RSI_TRACE_PAGE ? t->subjects - v : RSI_TRACE_PAGE;
-        page.ends.length = page.codes.length = page.things.length = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            page.degrees[i] = 0;
-            for (uint64_t k = t->first[v + i]; k < t->first[v + i + 1]; k++) {
-                if (t->kept[k / 8] >> k % 8 & 1) {
-                    RS_TRY(add_link(&page, &t->evidence->links[k], err));
-                    page.degrees[i]++;
-                }
+    enum { AT_RISK = 1, NAMED = 2, AHEAD = 16 };
+    uint64_t kinds = rs_evidence_kind_count();
+    uint32_t first = link < end ? link->a / RSI_TRACE_PAGE * RSI_TRACE_PAGE : 0;
+    while (link < end) {
+        const rs_link *best = link;
+        for (link++; link < end && link->a == best->a && link->b == best->b; link++) {
+            best = link->weight > best->weight ? link : best;
+        }
+        if (end - link > AHEAD) {
+            __builtin_prefetch(&met[link[AHEAD].b]);
+            __builtin_prefetch(&met[link[AHEAD].thing]); /* of none: nowhere, which does no harm */
+        }
+        if (((met[best->a] | met[best->b]) & AT_RISK) != 0) {
+            add_link(page, best, kinds);
+            page->degrees[best->a - first]++;
+            if (best->thing != RS_NO_NODE) {
+                met[best->thing] |= NAMED;
             }
         }
+    }
+}
+
+/* Rows name nodes with a risk and what brings it to them: the evidence of all others is of no use.
+ */
+static rs_status put_all_links(rsi_trace *trace, const rs_evidence *evidence, rs_error *err)
+{
+    rs_status status = RS_OK;
+    link_page page = {.numbers = NULL};
+    uint32_t subjects = rs_graph_subject_count(trace->graph);
+    const rs_link *links = evidence->links;
+    size_t at = 0, end = 0;
+    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_LINKS, err));
+    for (uint32_t v = 0, count; v < subjects; v += count, at = end) {
+        count = subjects - v < RSI_TRACE_PAGE ? subjects - v : RSI_TRACE_PAGE;
+        while (end < evidence->link_count && links[end].a < v + count) {
+            end++;
+        }
+        RS_TRY(begin_links(&page, end - at, err));
+        take_links(&page, links + at, links + end, trace->met);
         RS_TRY(put_links(trace, &page, count, v, err));
     }
 done:
-    rsi_buffer_free(&page.ends);
-    rsi_buffer_free(&page.codes);
-    rsi_buffer_free(&page.things);
+    free(page.numbers);
     return status;
 }
 
@@ -322,7 +300,6 @@ rs_status rsi_trace_put_network(rsi_trace *trace, const rs_adjacency *adjacency,
 {
     rs_status status = RS_OK;
     rsi_network_rows *rows = NULL;
-    ties t = {.evidence = NULL};
     bool any = false;
     for (uint32_t v = 0; v < adjacency->node_count && !any; v++) {
         any = seed[v] != 0;
@@ -331,12 +308,9 @@ rs_status rsi_trace_put_network(rsi_trace *trace, const rs_adjacency *adjacency,
         return RS_OK;
     }
     RS_TRY(rsi_network_rows_new(&rows, adjacency, &trace->options, seed, risk, true, err));
-    RS_TRY(make_ties(&t, evidence, rs_graph_subject_count(trace->graph), err));
-    rsi_view view = rsi_network_rows_view(rows);
-    RS_TRY(put_all_rows(trace, &view, &t, err));
-    RS_TRY(put_all_links(trace, &t, err));
+    RS_TRY(put_all_rows(trace, rows, err));
+    RS_TRY(put_all_links(trace, evidence, err));
 done:
-    free_ties(&t);
     rsi_network_rows_free(rows);
     return status;
 }

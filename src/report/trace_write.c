@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 #include "report/bits.h"
 #include "report/report.h"
@@ -37,6 +38,7 @@ rs_status rsi_trace_new(rsi_trace **out, const char *store_path, const rs_graph 
     }
     trace->made = (rsi_making)RSI_NO_MAKING;
     trace->graph = graph;
+    trace->work.threads = rsi_parallel_workers(work);
     trace->met = calloc((size_t)rs_graph_node_count(graph) + 1, 1);
     if (trace->met == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", rs_graph_node_count(graph));

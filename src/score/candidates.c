@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/expect.h"
 #include "base/parallel.h"
 #include "base/try.h"
 
@@ -103,7 +104,7 @@ typedef struct trimming {
 } trimming;
 
 /* Nodes of a community lie anywhere: where their links are is asked for before their turn. */
-static inline void expect_links(const trimming *t, size_t k)
+RSI_EXPECT void expect_links(const trimming *t, size_t k)
 {
     enum { AHEAD = 8, NEAR = 4 };
     const buckets *b = t->b;

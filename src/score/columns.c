@@ -16,7 +16,11 @@
 #include "base/decimal.h"
 #include "base/parallel.h"
 #include "base/try.h"
+#include "base/utf8.h"
 #include "graph/wide.h"
+
+/* Bytes at most; with the longest of what is counted they fill the name of a column. */
+enum { RELATION_SHOWN = 48, CURRENCY_SHOWN = 18 };
 
 typedef struct walk {
     const rs_graph *graph;
@@ -224,6 +228,20 @@ done:
     return status;
 }
 
+/* The bytes of the characters that are shown whole. */
+static int shown(const char *text, size_t most)
+{
+    return (int)rsi_utf8_valid(text, strnlen(text, most));
+}
+
+/* "pays EUR" */
+static void name_relation(char *name, size_t size, const rs_relation_info *info)
+{
+    snprintf(name, size, "%.*s%s%.*s", shown(info->name, RELATION_SHOWN), info->name,
+             info->currency[0] != '\0' ? " " : "", shown(info->currency, CURRENCY_SHOWN),
+             info->currency);
+}
+
 /* Relations side by side; then their columns in order. */
 static rs_status walk_relations(walk *w, rsi_numbers *n, const rs_work *work, rs_error *err)
 {
@@ -236,9 +254,8 @@ static rs_status walk_relations(walk *w, rsi_numbers *n, const rs_work *work, rs
     RS_TRY(rsi_parallel(work, n->count, read_relation, n, err));
     for (size_t r = 0; r < n->count; r++) {
         rs_relation_info info = rs_store_relation(rs_graph_store(w->graph), r);
-        char name[64];
-        snprintf(name, sizeof name, "%s%s%s", info.name, info.currency[0] != '\0' ? " " : "",
-                 info.currency);
+        char name[RELATION_SHOWN + CURRENCY_SHOWN + 2];
+        name_relation(name, sizeof name, &info);
         RS_TRY(rs_work_report(work, "oddity", "relations", r, n->count, err));
         w->decimals = info.decimals;
         RS_TRY(visit_counts(w, name, &n->relations[r].counts, err));

@@ -43,14 +43,31 @@ typedef struct rsi_fact_row {
     bool counts; /* true of all that are handed out */
 } rsi_fact_row;
 
-/* The rows in order of time, then src, dst, amount; *rows is freed by free(). RS_ENOMEM, the
- * store's. A look-up a user. */
-RS_MUST_USE rs_status rsi_fact_rows(const rsi_fact_query *query, rsi_fact_row **rows, size_t *count,
-                                    rs_error *err);
+/* The rows of query i are rows[first[i]] .. rows[first[i] + count[i] - 1], in order of time, then
+ * src, dst, amount. */
+typedef struct rsi_fact_found {
+    size_t *first, *count;
+    rsi_fact_row *rows;
+} rsi_fact_found;
 
-/* Fill in event_count, first, last and amount of a fact in time about `users` (nodes of the graph,
- * all of one type). */
-RS_MUST_USE rs_status rsi_fact_time(const rs_score_input *input, rsi_fact_rule rule, rs_fact *fact,
-                                    const uint32_t *users, rs_error *err);
+/* Look up the rows of all queries, all of one store: each block of edges that holds any is unpacked
+ * once or a few times, side by side. RS_ENOMEM, the store's. Free with rsi_fact_found_free. */
+RS_MUST_USE rs_status rsi_fact_rows(const rsi_fact_query *queries, size_t query_count,
+                                    const rs_work *work, rsi_fact_found *out, rs_error *err);
+void rsi_fact_found_free(rsi_fact_found *found);
+
+/* Facts of the findings, the rows of some of which are to be looked up. */
+typedef struct rsi_fact_list {
+    rs_fact *facts;
+    size_t count;
+    const uint8_t *rules;  /* by fact: 1 + its rsi_fact_rule, 0: nothing is to be looked up */
+    const uint32_t *users; /* where facts' user_first points: nodes of the graph; those of a fact
+                              that is looked up are all of one type */
+} rsi_fact_list;
+
+/* Fill in event_count, first, last and amount of the facts that have a rule. The memory for rows
+ * is that of a part of the facts. RS_ENOMEM, the store's. */
+RS_MUST_USE rs_status rsi_facts_time(const rs_score_input *input, const rsi_fact_list *list,
+                                     const rs_work *work, rs_error *err);
 
 #endif

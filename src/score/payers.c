@@ -96,7 +96,8 @@ static rs_status read_payments(payers *p, bool *any, const rs_work *work, rs_err
     memset(p->watched, 0xff, (subjects + 1) * sizeof *p->watched);
     *any = watch(p, groups);
     if (*any) {
-        rsi_payments_wanted wanted = {.group = p->watched};
+        rsi_payments_wanted wanted = {.group = p->watched,
+                                      .group_count = (uint32_t)p->candidates->count};
         RS_TRY(rsi_payments_read(p->input->graph, &wanted, work, &p->payments, err));
     }
 done:

@@ -1,10 +1,10 @@
 /* payments.c - payments around groups, read from the store once more.
  *
  * Timelines are large and gone by the time that groups are known; what is wanted of them is little,
- * and a reading is quick.
+ * and a reading is quick: shares of the blocks are read side by side, each into a list of its own.
  *
- * Cost: one reading of each relation of payments, with one look-up for each, and 12 bytes an
- * account; O(log of its group's) for each payment that is kept.
+ * Cost: one reading of each relation of payments, with one look-up for each, and 4 bytes an
+ * account; O(log of its heap's) for each payment that is kept.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "score/payments.h"
@@ -15,158 +15,140 @@
 #include "base/try.h"
 #include "evidence/passes.h"
 
-/* What is asked of an account, by dense number: edges come in that order on one side, and a look-up
- * on the other costs one line of the cache. */
-typedef struct account {
-    uint32_t group;
-    uint32_t from_outside, to_outside; /* payments */
-} account;
+enum { SHARES = 32 };
+
+typedef struct list {
+    rsi_payment *items;
+    size_t count, room;
+} list;
 
 typedef struct reader {
     const rs_graph *graph;
     const rsi_payments_wanted *wanted;
+    const rs_work *work;
     rs_relation_info info;
     uint16_t relation;
-    account *src, *dst; /* the same where both ends are of one type */
-    rsi_payments *out;
+    uint32_t *src, *dst; /* groups by dense number; the same where both ends are of one type */
+    list lists[SHARES];
 } reader;
 
-static rs_status add(rsi_payments *list, rsi_payment payment, rs_error *err)
-{
-    if (list->count == list->room) {
-        size_t room = list->room == 0 ? 1024 : list->room * 2;
-        rsi_payment *items = realloc(list->items, room * sizeof *items);
-        if (items == NULL) {
-            return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of rings)", room);
-        }
-        list->items = items;
-        list->room = room;
-    }
-    list->items[list->count++] = payment;
-    return RS_OK;
-}
+/* ---- reading --------------------------------------------------------------------------------- */
 
-static rs_status mark(const reader *r, uint32_t type, account **out, rs_error *err)
+static rs_status mark(const reader *r, uint32_t type, uint32_t **out, rs_error *err)
 {
     uint32_t count = rs_store_type(rs_graph_store(r->graph), type).node_count;
-    account *accounts = calloc((size_t)count + 1, sizeof *accounts);
-    if (accounts == NULL) {
+    uint32_t *groups = malloc(((size_t)count + 1) * sizeof *groups);
+    if (groups == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%u accounts)", count);
     }
     for (uint32_t dense = 0; dense < count; dense++) {
         uint32_t node = rs_graph_node(r->graph, type, dense);
-        accounts[dense].group = node == RS_NO_NODE ? RSI_NO_PAYMENTS : r->wanted->group[node];
+        groups[dense] = node == RS_NO_NODE ? RSI_NO_PAYMENTS : r->wanted->group[node];
     }
-    *out = accounts;
+    *out = groups;
     return RS_OK;
 }
 
-/* Hand over what was counted. */
-static void count_outside(const reader *r, uint32_t type, const account *accounts)
+static rs_status add(const reader *r, list *l, const rs_edges *run, size_t i, uint32_t heap,
+                     rs_error *err)
 {
-    const rsi_payments_wanted *w = r->wanted;
-    uint32_t count = rs_store_type(rs_graph_store(r->graph), type).node_count;
-    for (uint32_t dense = 0; w->from_outside != NULL && dense < count; dense++) {
-        uint32_t node = rs_graph_node(r->graph, type, dense);
-        if (node != RS_NO_NODE) {
-            w->from_outside[node] += accounts[dense].from_outside;
-            w->to_outside[node] += accounts[dense].to_outside;
+    if (l->count == l->room) {
+        size_t room = l->room == 0 ? 1024 : l->room * 2;
+        rsi_payment *items = realloc(l->items, room * sizeof *items);
+        if (items == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of rings)", room);
         }
+        l->items = items;
+        l->room = room;
     }
+    l->items[l->count++] =
+        (rsi_payment){.heap = heap,
+                      .src = rs_graph_node(r->graph, r->info.src_type, run->src[i]),
+                      .dst = rs_graph_node(r->graph, r->info.dst_type, run->dst[i]),
+                      .relation = r->relation,
+                      .time = run->time != NULL ? run->time[i] : RS_NO_TIME,
+                      .amount = run->amount != NULL ? run->amount[i] : RS_NO_AMOUNT};
+    return RS_OK;
 }
 
-/* The group that a payment is kept with. */
-static uint32_t group_of(const reader *r, account *src, account *dst)
+static rs_status take_run(const reader *r, const rs_edges *run, list *l, rs_error *err)
 {
-    bool across = r->wanted->across;
-    if (src->group == dst->group) {
-        return across ? RSI_NO_PAYMENTS : src->group;
-    }
-    dst->from_outside++;
-    src->to_outside++;
-    if (!across || (src->group != RSI_NO_PAYMENTS && dst->group != RSI_NO_PAYMENTS)) {
-        return RSI_NO_PAYMENTS;
-    }
-    return src->group != RSI_NO_PAYMENTS ? src->group : dst->group;
-}
-
-static rs_status take_edge(const reader *r, const rs_edges *run, size_t i, uint32_t group,
-                           rs_error *err)
-{
-    rsi_payment payment = {.group = group,
-                           .src = rs_graph_node(r->graph, r->info.src_type, run->src[i]),
-                           .dst = rs_graph_node(r->graph, r->info.dst_type, run->dst[i]),
-                           .relation = r->relation,
-                           .time = run->time != NULL ? run->time[i] : RS_NO_TIME,
-                           .amount = run->amount != NULL ? run->amount[i] : RS_NO_AMOUNT};
-    return add(r->out, payment, err);
-}
-
-static rs_status take_run(const reader *r, const rs_edges *run, rs_error *err)
-{
-    enum { AHEAD = 16 };
     rs_status status = RS_OK;
     int64_t as_of = rs_graph_as_of(r->graph);
+    bool across = r->wanted->across;
+    bool one_type = r->src == r->dst;
     for (size_t i = 0; i < run->count; i++) {
-        if (i + AHEAD < run->count) {
-            __builtin_prefetch(&r->dst[run->dst[i + AHEAD]], 1);
-        }
-        account *src = &r->src[run->src[i]];
-        account *dst = &r->dst[run->dst[i]];
-        bool nobody = src->group == RSI_NO_PAYMENTS && dst->group == RSI_NO_PAYMENTS;
+        uint32_t from = r->src[run->src[i]];
+        uint32_t to = across || from != RSI_NO_PAYMENTS ? r->dst[run->dst[i]] : from;
+        bool nobody = from == to ? from == RSI_NO_PAYMENTS : !across;
         bool later = run->time != NULL && run->time[i] != RS_NO_TIME && run->time[i] > as_of;
-        if (nobody || later || src == dst) {
+        if (nobody || later || (one_type && run->src[i] == run->dst[i])) {
             continue;
         }
-        uint32_t group = group_of(r, src, dst);
-        if (group != RSI_NO_PAYMENTS) {
-            RS_TRY(take_edge(r, run, i, group, err));
+        if (from == to) {
+            RS_TRY(add(r, l, run, i, 2 * from, err));
+            continue;
+        }
+        if (from != RSI_NO_PAYMENTS) {
+            RS_TRY(add(r, l, run, i, 2 * from + 1, err));
+        }
+        if (to != RSI_NO_PAYMENTS) {
+            RS_TRY(add(r, l, run, i, 2 * to + 1, err));
         }
     }
 done:
     return status;
 }
 
-static rs_status read_relation(reader *r, const rs_work *work, rs_error *err)
+/* Only the calling thread, which is worker 0, may tell where it is. */
+static rs_status read_share(void *context, size_t share, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
+    reader *r = context;
     rs_scan *scan = NULL;
     rs_edges run = {0};
-    uint64_t seen = 0;
+    RS_TRY(rs_scan_open(&scan, rs_graph_store(r->graph), r->relation, RS_SCAN_TIME | RS_SCAN_AMOUNT,
+                        err));
+    rs_scan_share(scan, share, SHARES);
+    do {
+        RS_TRY(rs_scan_next(scan, &run, err));
+        RS_TRY(take_run(r, &run, &r->lists[share], err));
+        if (worker == 0) {
+            RS_TRY(rs_work_report(r->work, "score", "payments", share, SHARES, err));
+        }
+    } while (run.count > 0);
+done:
+    rs_scan_close(scan);
+    return status;
+}
+
+static rs_status read_relation(reader *r, rs_error *err)
+{
+    rs_status status = RS_OK;
     bool one_type = r->info.src_type == r->info.dst_type;
     r->src = NULL;
     r->dst = NULL;
     RS_TRY(mark(r, r->info.src_type, &r->src, err));
-    if (one_type) {
-        r->dst = r->src;
-    } else {
+    r->dst = r->src;
+    if (!one_type) {
+        r->dst = NULL;
         RS_TRY(mark(r, r->info.dst_type, &r->dst, err));
     }
-    RS_TRY(rs_scan_open(&scan, rs_graph_store(r->graph), r->relation, RS_SCAN_TIME | RS_SCAN_AMOUNT,
-                        err));
-    do {
-        RS_TRY(rs_scan_next(scan, &run, err));
-        RS_TRY(take_run(r, &run, err));
-        seen += run.count;
-        RS_TRY(rs_work_report(work, "score", "payments", seen, r->info.edge_count, err));
-    } while (run.count > 0);
-    count_outside(r, r->info.src_type, r->src);
-    if (!one_type) {
-        count_outside(r, r->info.dst_type, r->dst);
-    }
+    RS_TRY(rsi_parallel(r->work, SHARES, read_share, r, err));
 done:
-    rs_scan_close(scan);
     free(one_type ? NULL : r->dst);
     free(r->src);
     return status;
 }
+
+/* ---- in order -------------------------------------------------------------------------------- */
 
 #define COMPARE(x, y)                                                                              \
     if ((x) != (y)) {                                                                              \
         return (x) < (y) ? -1 : 1;                                                                 \
     }
 
-/* Within a group. */
+/* Within a heap. */
 static int in_order(const void *left, const void *right)
 {
     const rsi_payment *a = left;
@@ -191,62 +173,56 @@ int rsi_payments_by_payer(const void *left, const void *right)
     return 0;
 }
 
-enum { GROUPS_A_BLOCK = 16 };
+enum { HEAPS_A_BLOCK = 32 };
 
 typedef struct sorting {
-    rsi_payment *items;
-    const size_t *at; /* the payments of group g are at[g] .. at[g + 1] - 1 */
-    size_t groups;
+    const rsi_payments *payments;
+    size_t heaps;
 } sorting;
 
 static rs_status sort_block(void *context, size_t block, unsigned worker, rs_error *err)
 {
     const sorting *s = context;
-    size_t first = block * GROUPS_A_BLOCK;
-    size_t end = s->groups - first < GROUPS_A_BLOCK ? s->groups : first + GROUPS_A_BLOCK;
+    const size_t *first = s->payments->first;
+    size_t end = (block + 1) * HEAPS_A_BLOCK < s->heaps ? (block + 1) * HEAPS_A_BLOCK : s->heaps;
     (void)worker;
     (void)err;
-    for (size_t g = first; g < end; g++) {
-        if (s->at[g + 1] - s->at[g] > 1) {
-            qsort(s->items + s->at[g], s->at[g + 1] - s->at[g], sizeof *s->items, in_order);
+    for (size_t h = block * HEAPS_A_BLOCK; h < end; h++) {
+        if (first[h + 1] - first[h] > 1) {
+            qsort(s->payments->items + first[h], first[h + 1] - first[h], sizeof(rsi_payment),
+                  in_order);
         }
     }
     return RS_OK;
 }
 
-/* By group: a counting sort; then each group alone. */
-static rs_status put_in_order(rsi_payments *list, const rs_work *work, rs_error *err)
+/* By heap: a counting sort; then each heap alone. */
+static rs_status put_in_order(const reader *r, rsi_payments *out, rs_error *err)
 {
-    rs_status status = RS_OK;
-    uint32_t groups = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        groups = list->items[i].group >= groups ? list->items[i].group + 1 : groups;
+    size_t heaps = 2 * (size_t)r->wanted->group_count;
+    for (size_t l = 0; l < SHARES; l++) {
+        out->count += r->lists[l].count;
     }
-    size_t *at = calloc((size_t)groups + 2, sizeof *at);
-    rsi_payment *items = malloc((list->count + 1) * sizeof *items);
-    if (at == NULL || items == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of rings)", list->count);
-        goto done;
+    out->first = calloc(heaps + 2, sizeof *out->first);
+    out->items = malloc((out->count + 1) * sizeof *out->items);
+    if (out->first == NULL || out->items == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of rings)", out->count);
     }
-    for (size_t i = 0; i < list->count; i++) {
-        at[list->items[i].group + 2]++;
+    for (size_t l = 0; l < SHARES; l++) {
+        for (size_t i = 0; i < r->lists[l].count; i++) {
+            out->first[r->lists[l].items[i].heap + 2]++;
+        }
     }
-    for (size_t g = 0; g < groups; g++) {
-        at[g + 2] += at[g + 1];
+    for (size_t h = 0; h < heaps; h++) {
+        out->first[h + 2] += out->first[h + 1];
     }
-    for (size_t i = 0; i < list->count; i++) {
-        items[at[list->items[i].group + 1]++] = list->items[i];
+    for (size_t l = 0; l < SHARES; l++) {
+        for (size_t i = 0; i < r->lists[l].count; i++) {
+            out->items[out->first[r->lists[l].items[i].heap + 1]++] = r->lists[l].items[i];
+        }
     }
-    sorting s = {.items = items, .at = at, .groups = groups};
-    RS_TRY(rsi_parallel(work, ((size_t)groups + GROUPS_A_BLOCK - 1) / GROUPS_A_BLOCK, sort_block,
-                        &s, err));
-    free(list->items);
-    list->items = items;
-    items = NULL; /* moved to the list */
-done:
-    free(at);
-    free(items);
-    return status;
+    sorting s = {.payments = out, .heaps = heaps};
+    return rsi_parallel(r->work, (heaps + HEAPS_A_BLOCK - 1) / HEAPS_A_BLOCK, sort_block, &s, err);
 }
 
 rs_status rsi_payments_read(const rs_graph *graph, const rsi_payments_wanted *wanted,
@@ -254,41 +230,48 @@ rs_status rsi_payments_read(const rs_graph *graph, const rsi_payments_wanted *wa
 {
     rs_status status = RS_OK;
     const rs_store *store = rs_graph_store(graph);
+    reader r = {.graph = graph, .wanted = wanted, .work = work};
     *out = (rsi_payments){0};
     for (size_t i = 0; i < rs_store_relation_count(store); i++) {
-        reader r = {.graph = graph,
-                    .wanted = wanted,
-                    .info = rs_store_relation(store, i),
-                    .relation = (uint16_t)i,
-                    .out = out};
+        r.info = rs_store_relation(store, i);
+        r.relation = (uint16_t)i;
         if (r.info.kind == RS_KIND_PAYMENT && rs_store_type(store, r.info.src_type).subject &&
             rs_store_type(store, r.info.dst_type).subject) {
-            RS_TRY(read_relation(&r, work, err));
+            RS_TRY(read_relation(&r, err));
         }
     }
-    if (out->count > 0) {
-        RS_TRY(put_in_order(out, work, err));
-    }
+    RS_TRY(put_in_order(&r, out, err));
 done:
+    for (size_t l = 0; l < SHARES; l++) {
+        free(r.lists[l].items);
+    }
     if (status != RS_OK) {
         rsi_payments_free(out);
     }
     return status;
 }
 
-size_t rsi_payments_end(const rsi_payments *payments, size_t from)
-{
-    size_t end = from + 1;
-    while (end < payments->count && payments->items[end].group == payments->items[from].group) {
-        end++;
-    }
-    return end;
-}
-
 void rsi_payments_free(rsi_payments *payments)
 {
     free(payments->items);
+    free(payments->first);
     *payments = (rsi_payments){0};
+}
+
+static rsi_payment_list heap_of(const rsi_payments *payments, size_t heap)
+{
+    const size_t *first = payments->first + heap;
+    return (rsi_payment_list){.items = payments->items + first[0], .count = first[1] - first[0]};
+}
+
+rsi_payment_list rsi_payments_inside(const rsi_payments *payments, uint32_t group)
+{
+    return heap_of(payments, 2 * (size_t)group);
+}
+
+rsi_payment_list rsi_payments_across(const rsi_payments *payments, uint32_t group)
+{
+    return heap_of(payments, 2 * (size_t)group + 1);
 }
 
 bool rsi_payment_follows(const rsi_payment *in, const rsi_payment *out, uint32_t window_s)

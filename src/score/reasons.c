@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/try.h"
 #include "score/fact_rows.h"
 #include "score/scorer.h"
@@ -89,37 +88,6 @@ static rs_status add_fact(rsi_scorer *s, const rsi_shared_use *use, rs_reason *r
     reason->fact_count++;
 done:
     return status;
-}
-
-enum { FACTS_A_BLOCK = 64 };
-
-typedef struct looking {
-    rsi_scorer *s;
-    size_t count;
-} looking;
-
-static rs_status look_up_block(void *context, size_t block, unsigned worker, rs_error *err)
-{
-    rs_status status = RS_OK;
-    const looking *l = context;
-    const rsi_scorer *s = l->s;
-    size_t end = (block + 1) * FACTS_A_BLOCK < l->count ? (block + 1) * FACTS_A_BLOCK : l->count;
-    (void)worker;
-    for (size_t i = block * FACTS_A_BLOCK; i < end; i++) {
-        rs_fact *fact = &s->out->facts[i];
-        if (s->fact_rules[i] != 0) {
-            RS_TRY(rsi_fact_time(s->input, (rsi_fact_rule)(s->fact_rules[i] - 1), fact,
-                                 s->out->fact_users + fact->user_first, err));
-        }
-    }
-done:
-    return status;
-}
-
-rs_status rsi_facts_look_up(rsi_scorer *s, size_t count, const rs_work *work, rs_error *err)
-{
-    looking l = {.s = s, .count = count};
-    return rsi_parallel(work, (count + FACTS_A_BLOCK - 1) / FACTS_A_BLOCK, look_up_block, &l, err);
 }
 
 static rs_reason *begin_reason(rsi_scorer *s, const char *kind, rsi_cursor *at)

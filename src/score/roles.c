@@ -51,15 +51,16 @@ typedef struct dealings {
     uint32_t payers, payees;        /* different members */
     uint32_t starts, middles, ends; /* of ways */
     bool starts_relay, ends_relay;
+    uint32_t from_outside, to_outside; /* payments */
 } dealings;
 
 typedef struct roles {
     rs_findings *out;
     uint32_t window_s;
-    uint32_t *ring;  /* by subject, among the first rings; else RSI_NO_PAYMENTS */
-    uint32_t *place; /* by subject: its entry of out->members */
-    uint32_t *from_outside, *to_outside; /* by subject: payments */
-    size_t members_max;                  /* of a ring */
+    const rsi_payments *payments;
+    uint32_t *place;     /* by subject in a ring: its entry of out->members; else UINT32_MAX */
+    size_t members_max;  /* of a ring */
+    size_t payments_max; /* inside a ring */
     /* Of each thread, for the ring at hand. */
     dealings *dealings; /* by entry - first */
     rsi_payment *by_payer;
@@ -131,10 +132,10 @@ static void count_ways(const roles *r, size_t first, size_t count)
     }
 }
 
-static rs_status find_ways(roles *r, size_t first, const rsi_payment *items, size_t count,
-                           rs_error *err)
+static rs_status find_ways(roles *r, size_t first, rsi_payment_list inside, rs_error *err)
 {
     size_t found = 0;
+    size_t count = inside.count;
     if (r->way_room < count * EACH_MAX) {
         way *ways = realloc(r->ways, count * EACH_MAX * sizeof *ways);
         if (ways == NULL) {
@@ -144,7 +145,7 @@ static rs_status find_ways(roles *r, size_t first, const rsi_payment *items, siz
         r->way_room = count * EACH_MAX;
     }
     for (size_t i = 0; i < count; i++) {
-        found = follow(r, &items[i], count, found);
+        found = follow(r, &inside.items[i], count, found);
     }
     if (found > 0) {
         count_ways(r, first, found);
@@ -213,24 +214,22 @@ typedef struct sums {
     uint64_t from_outside, to_outside; /* payments */
 } sums;
 
-static bool collects(const roles *r, const rs_ring_member *member, const dealings *d,
-                     const sums *all, size_t members)
+static bool collects(const dealings *d, const sums *all, size_t members)
 {
-    double share = share_of(r->from_outside[member->node], all->from_outside, members);
+    double share = share_of(d->from_outside, all->from_outside, members);
     return 2 * d->payers >= all->paying - (d->payees > 0) &&
            is_rare(d->payers, all->pairs - d->payees, share, members);
 }
 
-static bool hands_out(const roles *r, const rs_ring_member *member, const dealings *d,
-                      const sums *all, size_t members)
+static bool hands_out(const dealings *d, const sums *all, size_t members)
 {
-    double share = share_of(r->to_outside[member->node], all->to_outside, members);
+    double share = share_of(d->to_outside, all->to_outside, members);
     return 2 * d->payees >= all->paid - (d->payers > 0) &&
            is_rare(d->payees, all->pairs - d->payers, share, members);
 }
 
-static rs_role role_of(const roles *r, const rs_ring_member *member, const dealings *d,
-                       const sums *all, size_t members)
+/* `role` is what it was named before. */
+static rs_role role_of(rs_role role, const dealings *d, const sums *all, size_t members)
 {
     if (d->ends_relay && d->ends > d->starts + d->middles) {
         return RS_ROLE_EXIT;
@@ -238,53 +237,68 @@ static rs_role role_of(const roles *r, const rs_ring_member *member, const deali
     if (d->starts_relay && d->starts > d->ends + d->middles) {
         return RS_ROLE_COLLECTOR;
     }
-    if (!collects(r, member, d, all, members)) {
-        return member->role;
+    if (!collects(d, all, members)) {
+        return role;
     }
-    return hands_out(r, member, d, all, members) ? RS_ROLE_HUB : RS_ROLE_COLLECTOR;
+    return hands_out(d, all, members) ? RS_ROLE_HUB : RS_ROLE_COLLECTOR;
 }
 
 /* ---- rings ----------------------------------------------------------------------------------- */
 
-static rs_status read_ring(roles *r, const rsi_payment *items, size_t count, rs_error *err)
+/* What members pay to others and get from them. */
+static void count_across(const roles *r, const rs_ring *ring, rsi_payment_list across, sums *all)
+{
+    for (size_t i = 0; i < across.count; i++) {
+        const rsi_payment *one = &across.items[i];
+        bool in = r->place[one->dst] - ring->member_first < ring->member_count;
+        uint32_t *count = in ? &of(r, ring->member_first, one->dst)->from_outside
+                             : &of(r, ring->member_first, one->src)->to_outside;
+        (*count)++;
+        all->from_outside += in;
+        all->to_outside += !in;
+    }
+}
+
+static rs_status read_ring(roles *r, uint32_t number, rs_error *err)
 {
     rs_status status = RS_OK;
-    const rs_ring *ring = &r->out->rings[items->group];
+    const rs_ring *ring = &r->out->rings[number];
+    rsi_payment_list inside = rsi_payments_inside(r->payments, number);
     rs_ring_member *members = r->out->members + ring->member_first;
     sums all = {0};
+    if (inside.count == 0) {
+        return RS_OK;
+    }
     memset(r->dealings, 0, ring->member_count * sizeof *r->dealings);
-    memcpy(r->by_payer, items, count * sizeof *items);
-    qsort(r->by_payer, count, sizeof *items, rsi_payments_by_payer);
-    RS_TRY(find_ways(r, ring->member_first, items, count, err));
-    all.pairs = count_pairs(r, ring->member_first, count);
+    memcpy(r->by_payer, inside.items, inside.count * sizeof *inside.items);
+    qsort(r->by_payer, inside.count, sizeof *r->by_payer, rsi_payments_by_payer);
+    RS_TRY(find_ways(r, ring->member_first, inside, err));
+    all.pairs = count_pairs(r, ring->member_first, inside.count);
+    count_across(r, ring, rsi_payments_across(r->payments, number), &all);
     for (size_t k = 0; k < ring->member_count; k++) {
         all.paying += r->dealings[k].payees > 0;
         all.paid += r->dealings[k].payers > 0;
-        all.from_outside += r->from_outside[members[k].node];
-        all.to_outside += r->to_outside[members[k].node];
     }
     for (size_t k = 0; k < ring->member_count; k++) {
-        members[k].role = role_of(r, &members[k], &r->dealings[k], &all, ring->member_count);
+        members[k].role = role_of(members[k].role, &r->dealings[k], &all, ring->member_count);
     }
 done:
     return status;
 }
 
-static rs_status roles_alloc(roles *r, size_t rings, size_t subjects, rs_error *err)
+static rs_status roles_alloc(roles *r, size_t subjects, rs_error *err)
 {
-    r->ring = malloc((subjects + 1) * sizeof *r->ring);
     r->place = malloc((subjects + 1) * sizeof *r->place);
-    r->from_outside = calloc(subjects + 1, sizeof *r->from_outside);
-    r->to_outside = calloc(subjects + 1, sizeof *r->to_outside);
-    if (r->ring == NULL || r->place == NULL || r->from_outside == NULL || r->to_outside == NULL) {
+    if (r->place == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
     }
-    memset(r->ring, 0xff, (subjects + 1) * sizeof *r->ring);
-    for (size_t i = 0; i < rings; i++) {
+    memset(r->place, 0xff, (subjects + 1) * sizeof *r->place);
+    for (uint32_t i = 0; i < rsi_money_rings(r->out); i++) {
         const rs_ring *ring = &r->out->rings[i];
+        size_t inside = rsi_payments_inside(r->payments, i).count;
         r->members_max = ring->member_count > r->members_max ? ring->member_count : r->members_max;
+        r->payments_max = inside > r->payments_max ? inside : r->payments_max;
         for (size_t k = ring->member_first; k < ring->member_first + ring->member_count; k++) {
-            r->ring[r->out->members[k].node] = (uint32_t)i;
             r->place[r->out->members[k].node] = (uint32_t)k;
         }
     }
@@ -298,35 +312,23 @@ enum { RINGS_A_BLOCK = 16 };
 typedef struct crew {
     roles *each; /* by thread: alike but for what is a thread's own */
     unsigned size;
-    const rsi_payments *inside;
-    size_t *start; /* of each ring's payments, and where the last one's end */
-    size_t rings;
-    size_t payments_max; /* of a ring */
 } crew;
 
 static rs_status crew_alloc(crew *c, const roles *r, const rs_work *work, rs_error *err)
 {
-    const rsi_payments *inside = c->inside;
     c->size = rsi_parallel_workers(work);
     c->each = calloc(c->size, sizeof *c->each);
-    c->start = malloc((inside->count + 1) * sizeof *c->start);
-    if (c->each == NULL || c->start == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of rings)", inside->count);
-    }
-    c->start[0] = 0;
-    for (size_t i = 0, end; i < inside->count; i = end) {
-        end = rsi_payments_end(inside, i);
-        c->payments_max = end - i > c->payments_max ? end - i : c->payments_max;
-        c->start[++c->rings] = end;
+    if (c->each == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (roles)");
     }
     for (unsigned i = 0; i < c->size; i++) {
         roles *one = &c->each[i];
         *one = *r;
         one->dealings = malloc((r->members_max + 1) * sizeof *one->dealings);
-        one->by_payer = malloc((c->payments_max + 1) * sizeof *one->by_payer);
+        one->by_payer = malloc((r->payments_max + 1) * sizeof *one->by_payer);
         if (one->dealings == NULL || one->by_payer == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)",
-                           c->payments_max);
+                           r->payments_max);
         }
     }
     return RS_OK;
@@ -340,43 +342,63 @@ static void crew_free(crew *c)
         free(c->each[i].ways);
     }
     free(c->each);
-    free(c->start);
 }
 
 static rs_status read_block(void *context, size_t block, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
     const crew *c = context;
-    size_t first = block * RINGS_A_BLOCK;
-    size_t end = c->rings - first < RINGS_A_BLOCK ? c->rings : first + RINGS_A_BLOCK;
-    for (size_t i = first; i < end; i++) {
-        RS_TRY(read_ring(&c->each[worker], c->inside->items + c->start[i],
-                         c->start[i + 1] - c->start[i], err));
+    roles *r = &c->each[worker];
+    size_t end = (block + 1) * RINGS_A_BLOCK;
+    end = end < rsi_money_rings(r->out) ? end : rsi_money_rings(r->out);
+    for (size_t i = block * RINGS_A_BLOCK; i < end; i++) {
+        RS_TRY(read_ring(r, (uint32_t)i, err));
     }
 done:
     return status;
 }
 
-rs_status rsi_roles_find(const rs_graph *graph, uint32_t window_s, const rs_work *work,
-                         rs_findings *out, rsi_payments *inside, rs_error *err)
+size_t rsi_money_rings(const rs_findings *found)
+{
+    enum { MOST = 1000 };
+    return found->ring_count < MOST ? found->ring_count : MOST;
+}
+
+rs_status rsi_roles_payments(const rs_graph *graph, const rs_findings *found, const rs_work *work,
+                             rsi_payments *out, rs_error *err)
+{
+    size_t subjects = rs_graph_subject_count(graph);
+    uint32_t *ring = malloc((subjects + 1) * sizeof *ring);
+    if (ring == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+    }
+    memset(ring, 0xff, (subjects + 1) * sizeof *ring); /* RSI_NO_PAYMENTS */
+    rsi_payments_wanted wanted = {
+        .group = ring, .group_count = (uint32_t)rsi_money_rings(found), .across = true};
+    for (uint32_t i = 0; i < wanted.group_count; i++) {
+        const rs_ring_member *members = found->members + found->rings[i].member_first;
+        for (size_t k = 0; k < found->rings[i].member_count; k++) {
+            ring[members[k].node] = i;
+        }
+    }
+    rs_status status = rsi_payments_read(graph, &wanted, work, out, err);
+    free(ring);
+    return status;
+}
+
+rs_status rsi_roles_find(const rs_score_input *input, const rsi_payments *payments,
+                         const rs_work *work, rs_findings *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    roles r = {.out = out, .window_s = window_s};
-    crew c = {.inside = inside};
-    size_t rings = out->ring_count < RSI_MONEY_RINGS_MAX ? out->ring_count : RSI_MONEY_RINGS_MAX;
-    *inside = (rsi_payments){0};
-    RS_TRY(roles_alloc(&r, rings, rs_graph_subject_count(graph), err));
-    rsi_payments_wanted wanted = {
-        .group = r.ring, .from_outside = r.from_outside, .to_outside = r.to_outside};
-    RS_TRY(rsi_payments_read(graph, &wanted, work, inside, err));
+    roles r = {.out = out, .window_s = input->pass_window_s, .payments = payments};
+    crew c = {0};
+    RS_TRY(roles_alloc(&r, rs_graph_subject_count(input->graph), err));
     RS_TRY(crew_alloc(&c, &r, work, err));
-    RS_TRY(rsi_parallel(work, (c.rings + RINGS_A_BLOCK - 1) / RINGS_A_BLOCK, read_block, &c, err));
+    RS_TRY(rsi_parallel(work, (rsi_money_rings(out) + RINGS_A_BLOCK - 1) / RINGS_A_BLOCK,
+                        read_block, &c, err));
 done:
     crew_free(&c);
-    free(r.ring);
     free(r.place);
-    free(r.from_outside);
-    free(r.to_outside);
     return status;
 }
 

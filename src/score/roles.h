@@ -6,13 +6,17 @@
 
 #include "score/payments.h"
 
-/* The first so many rings are looked at: what an investigator gets to see, at a bounded cost. */
-#define RSI_MONEY_RINGS_MAX 1000
+/* Of so many rings at most: what an investigator gets to see, at a bounded cost. */
+size_t rsi_money_rings(const rs_findings *found);
 
-/* Name the collectors, exits and hubs among out->members of the first rings. `inside` becomes what
- * was read for that, the payments inside these rings, by their number; the caller frees it.
- * RS_ENOMEM, RS_EINTERRUPTED, the store's. One reading, O(payments inside log). */
-RS_MUST_USE rs_status rsi_roles_find(const rs_graph *graph, uint32_t window_s, const rs_work *work,
-                                     rs_findings *out, rsi_payments *inside, rs_error *err);
+/* The payments inside the first rings and across their borders, by their number. RS_ENOMEM,
+ * RS_EINTERRUPTED, the store's. One reading. */
+RS_MUST_USE rs_status rsi_roles_payments(const rs_graph *graph, const rs_findings *found,
+                                         const rs_work *work, rsi_payments *out, rs_error *err);
+
+/* Name the collectors, exits and hubs among out->members of the first rings. RS_ENOMEM. O(payments
+ * log). */
+RS_MUST_USE rs_status rsi_roles_find(const rs_score_input *input, const rsi_payments *payments,
+                                     const rs_work *work, rs_findings *out, rs_error *err);
 
 #endif

@@ -28,6 +28,7 @@
 #include "base/ringid.h"
 #include "base/try.h"
 #include "score/bonds.h"
+#include "score/fact_rows.h"
 #include "score/hold.h"
 #include "score/roles.h"
 #include "score/scorer.h"
@@ -450,7 +451,11 @@ static rs_status fill_findings(rsi_scorer *s, const rs_work *work, rs_error *err
         f.ring_of[entries[i].group] = (uint32_t)i;
     }
     RS_TRY(rsi_parallel(work, 2, fill_one, &f, err));
-    RS_TRY(rsi_facts_look_up(s, f.fact_count, work, err));
+    rsi_fact_list facts = {.facts = s->out->facts,
+                           .count = f.fact_count,
+                           .rules = s->fact_rules,
+                           .users = s->out->fact_users};
+    RS_TRY(rsi_facts_time(s->input, &facts, work, err));
 done:
     free(f.ring_of);
     free(entries);
@@ -461,12 +466,12 @@ done:
 static rs_status follow_money(const rsi_scorer *s, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    rsi_payments inside = {0};
-    const rs_score_input *input = s->input;
-    RS_TRY(rsi_roles_find(input->graph, input->pass_window_s, work, s->out, &inside, err));
-    RS_TRY(rsi_victims_find(input, s->listed, &inside, work, s->out, err));
+    rsi_payments payments = {0};
+    RS_TRY(rsi_roles_payments(s->input->graph, s->out, work, &payments, err));
+    RS_TRY(rsi_roles_find(s->input, &payments, work, s->out, err));
+    RS_TRY(rsi_victims_find(s->input, s->listed, &payments, s->out, err));
 done:
-    rsi_payments_free(&inside);
+    rsi_payments_free(&payments);
     return status;
 }
 

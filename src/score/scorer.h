@@ -58,10 +58,6 @@ bool rsi_meet_thing(const rsi_scorer *s, const rsi_shared_use *use);
 /* Unmark the things of uses from .. to-1. */
 void rsi_forget_things(const rsi_scorer *s, size_t from, size_t to);
 
-/* Look up the rows of the first `count` facts of the findings, side by side (reasons.c). */
-RS_MUST_USE rs_status rsi_facts_look_up(rsi_scorer *s, size_t count, const rs_work *work,
-                                        rs_error *err);
-
 /* The most reasons that a ring has. */
 enum { RSI_REASONS_MAX = 32 };
 /* The group's reasons with their facts, weighed and in order (reasons.c). RS_ENOMEM, the store's.

@@ -11,8 +11,7 @@
  * the ring is quiet, which is why each of them counts. One who paid once, an hour before the
  * collector handed out, cannot be told from a victim; the list names candidates to ask.
  *
- * Cost: one reading of the payments, O(log) for each that ends or starts at a ring with a collector
- * or an exit; nothing where there is none.
+ * Cost: O(log) for each payment that ends or starts at a ring with a collector or an exit.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "score/victims.h"
@@ -36,10 +35,8 @@ typedef struct crossing {
 typedef struct finder {
     const rs_score_input *input;
     const uint8_t *listed;
-    const rsi_payments *inside;
-    uint32_t *ring; /* by subject: its ring, if that has a collector or an exit */
-    uint8_t *part;  /* by subject: its role in such a ring */
-    rsi_payments across;
+    const rsi_payments *payments;
+    uint8_t *part;       /* by subject: 1 + its role in the ring at hand, else 0 */
     rsi_payment *handed; /* those inside the ring at hand, by payer */
     size_t handed_count;
     crossing *crossings;
@@ -47,55 +44,19 @@ typedef struct finder {
     size_t paid_room, victim_room;
 } finder;
 
-/* ---- which payments -------------------------------------------------------------------------- */
-
-static rs_status finder_alloc(finder *f, size_t subjects, rs_error *err)
-{
-    f->ring = malloc((subjects + 1) * sizeof *f->ring);
-    f->part = calloc(subjects + 1, 1);
-    f->handed = malloc((f->inside->count + 1) * sizeof *f->handed);
-    if (f->ring == NULL || f->part == NULL || f->handed == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
-    }
-    memset(f->ring, 0xff, (subjects + 1) * sizeof *f->ring);
-    return RS_OK;
-}
-
-/* Rings of which somebody takes money from outside; returns whether there are any. */
-static bool watch(const finder *f)
-{
-    bool any = false;
-    size_t count = f->out->ring_count;
-    for (size_t i = 0; i < count && i < RSI_MONEY_RINGS_MAX; i++) {
-        const rs_ring *ring = &f->out->rings[i];
-        const rs_ring_member *members = f->out->members + ring->member_first;
-        bool takes = false;
-        for (size_t k = 0; k < ring->member_count; k++) {
-            takes =
-                takes || members[k].role == RS_ROLE_COLLECTOR || members[k].role == RS_ROLE_EXIT;
-        }
-        for (size_t k = 0; takes && k < ring->member_count; k++) {
-            f->ring[members[k].node] = (uint32_t)i;
-            f->part[members[k].node] = (uint8_t)members[k].role;
-        }
-        any = any || takes;
-    }
-    return any;
-}
-
 /* ---- one ring -------------------------------------------------------------------------------- */
 
 /* Whether the ring made use of a payment from outside. */
 static bool is_used(const finder *f, const rsi_payment *in)
 {
     uint32_t window_s = f->input->pass_window_s;
-    bool collected = f->part[in->dst] == RS_ROLE_COLLECTOR;
+    bool collected = f->part[in->dst] == 1 + RS_ROLE_COLLECTOR;
     size_t at = rsi_payments_later(f->handed, f->handed_count, in->dst, in->relation, in->time);
     if (in->time == RS_NO_TIME || (in->amount != RS_NO_AMOUNT && in->amount <= 0)) {
         return false;
     }
     for (; at < f->handed_count && rsi_payment_follows(in, &f->handed[at], window_s); at++) {
-        if (collected || (f->part[f->handed[at].dst] == RS_ROLE_EXIT &&
+        if (collected || (f->part[f->handed[at].dst] == 1 + RS_ROLE_EXIT &&
                           rsi_payment_passes(in, &f->handed[at], window_s))) {
             return true;
         }
@@ -117,16 +78,17 @@ static int compare_crossings(const void *left, const void *right)
 }
 
 /* The payments of victims alone, by outsider, then relation; returns how many. */
-static size_t keep_victims(const finder *f, const rsi_payment *items, size_t count)
+static size_t keep_victims(const finder *f, rsi_payment_list across)
 {
     size_t kept = 0;
+    size_t count = across.count;
     for (size_t i = 0; i < count; i++) {
-        bool in = f->ring[items[i].dst] == items[i].group;
-        uint32_t outsider = in ? items[i].src : items[i].dst;
+        const rsi_payment *one = &across.items[i];
+        bool in = f->part[one->dst] != 0;
+        uint32_t outsider = in ? one->src : one->dst;
         bool victims = in && !f->listed[outsider] && f->out->nodes[outsider].ring == RS_NO_RING &&
-                       is_used(f, &items[i]);
-        f->crossings[i] =
-            (crossing){.outsider = outsider, .victims = victims, .payment = &items[i]};
+                       is_used(f, one);
+        f->crossings[i] = (crossing){.outsider = outsider, .victims = victims, .payment = one};
     }
     qsort(f->crossings, count, sizeof *f->crossings, compare_crossings);
     for (size_t i = 0, end; i < count; i = end) {
@@ -230,17 +192,27 @@ done:
     return status;
 }
 
-static rs_status read_ring(finder *f, const rsi_payment *items, size_t count, rs_error *err)
+/* The payments inside a ring, by payer, and all that came from outside or went there. */
+static rs_status read_ring(finder *f, uint32_t number, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_ring *ring = &f->out->rings[items->group];
+    rs_ring *ring = &f->out->rings[number];
     const rs_store *store = rs_graph_store(f->input->graph);
-    crossing *crossings = realloc(f->crossings, count * sizeof *crossings);
-    if (crossings == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)", count);
+    rsi_payment_list inside = rsi_payments_inside(f->payments, number);
+    rsi_payment_list across = rsi_payments_across(f->payments, number);
+    rsi_payment *handed = realloc(f->handed, (inside.count + 1) * sizeof *handed);
+    f->handed = handed != NULL ? handed : f->handed;
+    crossing *crossings = realloc(f->crossings, (across.count + 1) * sizeof *crossings);
+    f->crossings = crossings != NULL ? crossings : f->crossings;
+    if (handed == NULL || crossings == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)", across.count);
     }
-    f->crossings = crossings;
-    count = keep_victims(f, items, count);
+    f->handed_count = inside.count;
+    if (inside.count > 0) {
+        memcpy(handed, inside.items, inside.count * sizeof *handed);
+        qsort(handed, inside.count, sizeof *handed, rsi_payments_by_payer);
+    }
+    size_t count = keep_victims(f, across);
     ring->paid_first = f->out->paid_count;
     for (size_t r = 0; count > 0 && r < rs_store_relation_count(store); r++) {
         RS_TRY(add_relation(f, (uint16_t)r, count, err));
@@ -250,44 +222,41 @@ done:
     return status;
 }
 
-/* Payments across and inside stand by ring alike. */
-static rs_status read_rings(finder *f, rs_error *err)
+/* A ring of which somebody takes money from outside. */
+static bool takes(const rs_ring_member *members, size_t count)
 {
-    rs_status status = RS_OK;
-    const rsi_payments *inside = f->inside;
-    size_t at = 0;
-    for (size_t i = 0, end; i < f->across.count; i = end) {
-        uint32_t group = f->across.items[i].group;
-        end = rsi_payments_end(&f->across, i);
-        while (at < inside->count && inside->items[at].group < group) {
-            at++;
-        }
-        f->handed_count = 0;
-        for (; at < inside->count && inside->items[at].group == group; at++) {
-            f->handed[f->handed_count++] = inside->items[at];
-        }
-        qsort(f->handed, f->handed_count, sizeof *f->handed, rsi_payments_by_payer);
-        RS_TRY(read_ring(f, f->across.items + i, end - i, err));
+    size_t k = 0;
+    while (k < count && members[k].role != RS_ROLE_COLLECTOR && members[k].role != RS_ROLE_EXIT) {
+        k++;
     }
-done:
-    return status;
+    return k < count;
 }
 
 rs_status rsi_victims_find(const rs_score_input *input, const uint8_t *listed,
-                           const rsi_payments *inside, const rs_work *work, rs_findings *out,
-                           rs_error *err)
+                           const rsi_payments *payments, rs_findings *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    finder f = {.input = input, .listed = listed, .inside = inside, .out = out};
-    RS_TRY(finder_alloc(&f, rs_graph_subject_count(input->graph), err));
-    if (watch(&f)) {
-        rsi_payments_wanted wanted = {.group = f.ring, .across = true};
-        RS_TRY(rsi_payments_read(input->graph, &wanted, work, &f.across, err));
-        RS_TRY(read_rings(&f, err));
+    size_t subjects = rs_graph_subject_count(input->graph);
+    finder f = {.input = input, .listed = listed, .payments = payments, .out = out};
+    f.part = calloc(subjects + 1, 1);
+    if (f.part == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
+    }
+    for (uint32_t i = 0; i < rsi_money_rings(out); i++) {
+        const rs_ring_member *members = out->members + out->rings[i].member_first;
+        size_t count = out->rings[i].member_count;
+        if (rsi_payments_across(payments, i).count == 0 || !takes(members, count)) {
+            continue;
+        }
+        for (size_t k = 0; k < count; k++) {
+            f.part[members[k].node] = (uint8_t)(1 + members[k].role);
+        }
+        RS_TRY(read_ring(&f, i, err));
+        for (size_t k = 0; k < count; k++) {
+            f.part[members[k].node] = 0;
+        }
     }
 done:
-    rsi_payments_free(&f.across);
-    free(f.ring);
     free(f.part);
     free(f.handed);
     free(f.crossings);

@@ -13,11 +13,10 @@ RS_MUST_USE rs_status rsi_payers_drop(const rs_score_input *input, rsi_candidate
                                       const rs_work *work, rs_error *err);
 
 /* Fill out->paid, out->victims and where those of each of the first rings stand, after its roles.
- * `listed` is by subject: not 0 for who is on a list.
- * `inside`: the payments inside these rings, by their number. One reading of the payments where one
- * has a collector or an exit. RS_ENOMEM, RS_EINTERRUPTED, the store's. */
+ * `listed` is by subject: not 0 for who is on a list. `payments` are those of these rings
+ * (roles.h). RS_ENOMEM. O(payments log). */
 RS_MUST_USE rs_status rsi_victims_find(const rs_score_input *input, const uint8_t *listed,
-                                       const rsi_payments *inside, const rs_work *work,
-                                       rs_findings *out, rs_error *err);
+                                       const rsi_payments *payments, rs_findings *out,
+                                       rs_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* lookup.c - the edges of one node, from the blocks that hold them; the id of a number.
+/* lookup.c - the edges of some nodes, from the blocks that hold them; the id of a number.
  *
  * By src a block is found by the notes of the index. By dst the reverse file of a batch gives the
  * sources, ascending, and each is looked up by src; so what is read is the blocks of the node's
@@ -13,13 +13,11 @@
 
 struct rs_lookup {
     const rs_store *store;
-    size_t relation;
-    rs_side side;
-    uint32_t node;
-    unsigned columns;
+    rs_lookup_query query;
     size_t file;       /* the segment that is read now; store->opened at the end */
+    size_t at;         /* in query.nodes: the node that is looked up in it */
     size_t block;      /* of it, the next to look at */
-    bool begun;        /* with this segment */
+    bool begun;        /* with this node in this segment */
     bool scanned;      /* it has no reverse file */
     uint32_t *sources; /* of the node in this segment */
     size_t source_count;
@@ -35,6 +33,11 @@ struct rs_lookup {
     void *kept_memory;
 };
 
+static uint32_t node_of(const rs_lookup *lookup)
+{
+    return lookup->query.nodes[lookup->at];
+}
+
 /* ---- blocks ------------------------------------------------------------------------------- */
 
 static rs_status load(rs_lookup *lookup, size_t file, size_t block, rs_error *err)
@@ -43,8 +46,9 @@ static rs_status load(rs_lookup *lookup, size_t file, size_t block, rs_error *er
         return RS_OK;
     }
     lookup->loaded_file = SIZE_MAX;
-    unsigned columns =
-        lookup->store->manifest.files[file].ref.kind == RSI_FILE_REVERSE ? 0 : lookup->columns;
+    unsigned columns = lookup->store->manifest.files[file].ref.kind == RSI_FILE_REVERSE
+                           ? 0
+                           : lookup->query.columns;
     rs_status status = rsi_store_edges(lookup->store, file, block, columns, lookup->coder,
                                        &lookup->bytes, &lookup->edges, err);
     if (status == RS_OK) {
@@ -162,12 +166,12 @@ static rs_status find_sources(rs_lookup *lookup, size_t reverse, rs_error *err)
     rs_status status = RS_OK;
     const rsi_blockfile *file = &lookup->store->files[reverse];
     lookup->source_count = 0;
-    for (size_t block = first_block(file, lookup->node); may_hold(file, block, lookup->node);
+    for (size_t block = first_block(file, node_of(lookup)); may_hold(file, block, node_of(lookup));
          block++) {
         RS_TRY(load(lookup, reverse, block, err));
         const rsi_edge_columns *edges = &lookup->edges;
-        size_t from = lower_bound(edges->src, edges->count, lookup->node);
-        size_t to = lower_bound(edges->src, edges->count, lookup->node + 1);
+        size_t from = lower_bound(edges->src, edges->count, node_of(lookup));
+        size_t to = lower_bound(edges->src, edges->count, node_of(lookup) + 1);
         RS_TRY(add_sources(lookup, edges->dst + from, to - from, err));
     }
 done:
@@ -178,10 +182,10 @@ done:
 static size_t reverse_of(const rs_lookup *lookup)
 {
     const rs_store *store = lookup->store;
-    size_t file = rsi_store_next_file(store, RSI_FILE_REVERSE, lookup->relation, 0);
+    size_t file = rsi_store_next_file(store, RSI_FILE_REVERSE, lookup->query.relation, 0);
     while (file < store->opened &&
            store->manifest.files[file].batch != store->manifest.files[lookup->file].batch) {
-        file = rsi_store_next_file(store, RSI_FILE_REVERSE, lookup->relation, file + 1);
+        file = rsi_store_next_file(store, RSI_FILE_REVERSE, lookup->query.relation, file + 1);
     }
     return file;
 }
@@ -191,7 +195,7 @@ static rs_status next_of_sources(rs_lookup *lookup, rs_edges *run, rs_error *err
     rs_status status = RS_OK;
     while (run->count == 0 && lookup->source < lookup->source_count) {
         uint32_t src = lookup->sources[lookup->source];
-        RS_TRY(next_of_src(lookup, src, lookup->node, run, err));
+        RS_TRY(next_of_src(lookup, src, node_of(lookup), run, err));
         if (run->count > 0) {
             lookup->found = true;
             break;
@@ -200,7 +204,7 @@ static rs_status next_of_sources(rs_lookup *lookup, rs_edges *run, rs_error *err
             size_t reverse = reverse_of(lookup);
             status = rs_fail(err, RS_ECORRUPT,
                              "S-15: reverse file \"%s\": a pair %u to %u that its segment has not",
-                             lookup->store->files[reverse].ref.name, src, lookup->node);
+                             lookup->store->files[reverse].ref.name, src, node_of(lookup));
             goto done;
         }
         lookup->source++;
@@ -234,7 +238,7 @@ static void keep_edges(rs_lookup *lookup, rs_edges *run)
     uint32_t *precision_s = dst + RSI_BLOCK_EDGES_MAX;
     size_t kept = 0;
     for (size_t i = 0; i < edges->count; i++) {
-        if (edges->dst[i] != lookup->node) {
+        if (edges->dst[i] != node_of(lookup)) {
             continue;
         }
         src[kept] = edges->src[i];
@@ -267,7 +271,7 @@ done:
 
 /* ---- all segments ------------------------------------------------------------------------- */
 
-static rs_status begin_segment(rs_lookup *lookup, rs_error *err)
+static rs_status begin_node(rs_lookup *lookup, rs_error *err)
 {
     rs_status status = RS_OK;
     lookup->block = 0;
@@ -276,7 +280,7 @@ static rs_status begin_segment(rs_lookup *lookup, rs_error *err)
     lookup->source = 0;
     lookup->source_count = 0;
     lookup->scanned = false;
-    if (lookup->side == RS_SIDE_DST && lookup->file < lookup->store->opened) {
+    if (lookup->query.side == RS_SIDE_DST && lookup->file < lookup->store->opened) {
         size_t reverse = reverse_of(lookup);
         lookup->scanned = reverse == lookup->store->opened;
         if (!lookup->scanned) {
@@ -289,40 +293,59 @@ done:
 
 static rs_status next_in_segment(rs_lookup *lookup, rs_edges *run, rs_error *err)
 {
-    if (lookup->side == RS_SIDE_SRC) {
-        return next_of_src(lookup, lookup->node, RS_NO_NODE, run, err);
+    if (lookup->query.side == RS_SIDE_SRC) {
+        return next_of_src(lookup, node_of(lookup), RS_NO_NODE, run, err);
     }
     return lookup->scanned ? next_scanned(lookup, run, err) : next_of_sources(lookup, run, err);
 }
 
-rs_status rs_lookup_open(rs_lookup **out, const rs_store *store, size_t relation, rs_side side,
-                         uint32_t node, unsigned columns, rs_error *err)
+static rs_status check_nodes(const rs_store *store, const rs_lookup_query *query, rs_error *err)
+{
+    const rsi_relation_entry *entry = &store->manifest.relations[query->relation];
+    uint32_t type = query->side == RS_SIDE_SRC ? entry->src_type : entry->dst_type;
+    for (size_t i = 0; i < query->node_count; i++) {
+        if (query->nodes[i] >= store->manifest.types[type].node_count) {
+            return rs_fail(err, RS_EUSAGE, "relation \"%s\" has no node %u of type \"%s\"",
+                           entry->name, query->nodes[i], store->manifest.types[type].name);
+        }
+    }
+    return RS_OK;
+}
+
+rs_status rs_lookup_open(rs_lookup **out, const rs_store *store, const rs_lookup_query *query,
+                         rs_error *err)
 {
     rs_status status = RS_OK;
-    const rsi_relation_entry *entry = &store->manifest.relations[relation];
-    uint32_t type = side == RS_SIDE_SRC ? entry->src_type : entry->dst_type;
-    if (node >= store->manifest.types[type].node_count) {
-        return rs_fail(err, RS_EUSAGE, "relation \"%s\" has no node %u of type \"%s\"", entry->name,
-                       node, store->manifest.types[type].name);
-    }
-    rs_lookup *lookup = calloc(1, sizeof *lookup);
+    rs_lookup *lookup = NULL;
+    RS_TRY(check_nodes(store, query, err));
+    lookup = calloc(1, sizeof *lookup);
     if (lookup == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (look-up)");
     }
     lookup->store = store;
-    lookup->relation = relation;
-    lookup->side = side;
-    lookup->node = node;
-    lookup->columns = columns;
+    lookup->query = *query;
     lookup->loaded_file = SIZE_MAX;
-    lookup->file = rsi_store_next_file(store, RSI_FILE_SEGMENT, relation, 0);
+    lookup->file = query->node_count == 0
+                       ? store->opened
+                       : rsi_store_next_file(store, RSI_FILE_SEGMENT, query->relation, 0);
     RS_TRY(rsi_segment_coder_new(&lookup->coder, err));
-    RS_TRY(begin_segment(lookup, err));
+    RS_TRY(begin_node(lookup, err));
     *out = lookup;
     lookup = NULL;
 done:
     rs_lookup_close(lookup);
     return rs_context(err, status, "store \"%s\"", store->path);
+}
+
+/* The same segment's edges of the next node, or the next segment's of the first. */
+static rs_status go_on(rs_lookup *lookup, rs_error *err)
+{
+    if (++lookup->at == lookup->query.node_count) {
+        lookup->at = 0;
+        lookup->file = rsi_store_next_file(lookup->store, RSI_FILE_SEGMENT, lookup->query.relation,
+                                           lookup->file + 1);
+    }
+    return begin_node(lookup, err);
 }
 
 rs_status rs_lookup_next(rs_lookup *lookup, rs_edges *run, rs_error *err)
@@ -335,9 +358,7 @@ rs_status rs_lookup_next(rs_lookup *lookup, rs_edges *run, rs_error *err)
         if (run->count > 0) {
             break;
         }
-        lookup->file =
-            rsi_store_next_file(store, RSI_FILE_SEGMENT, lookup->relation, lookup->file + 1);
-        RS_TRY(begin_segment(lookup, err));
+        RS_TRY(go_on(lookup, err));
     }
 done:
     return rs_context(err, status, "store \"%s\"", store->path);

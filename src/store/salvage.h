@@ -27,4 +27,22 @@ RS_MUST_USE rs_status rsi_saved_ids_read(rsi_saved_ids *out, const rsi_partial *
                                          size_t type, uint64_t *lost, rs_error *err);
 void rsi_saved_ids_free(rsi_saved_ids *ids);
 
+/* What is at work. */
+typedef struct rsi_salvage {
+    const rsi_partial *partial;
+    const rs_store *store;
+    const char *to;
+    const rs_work *work;
+    rsi_saved_ids *ids; /* per type */
+    rsi_segment_coder *edges_coder;
+    rsi_values_coder *values_coder;
+    rsi_rows_coder *rows_coder;
+    rsi_buffer edge_bytes;
+    rsi_buffer row_bytes;
+    rs_salvage_result *result;
+} rsi_salvage;
+
+/* Send the batch `home` of the old store again, what can be read of it, and count what is lost. */
+RS_MUST_USE rs_status rsi_salvage_batch(rsi_salvage *s, uint32_t home, rs_error *err);
+
 #endif

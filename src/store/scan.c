@@ -10,7 +10,8 @@ struct rs_scan {
     const rs_store *store;
     size_t relation;
     unsigned columns;
-    size_t file; /* the segment that is read now */
+    size_t share, shares; /* of each segment's blocks */
+    size_t file;          /* the segment that is read now */
     size_t block;
     rsi_segment_coder *coder;
     rsi_buffer bytes;
@@ -26,6 +27,7 @@ rs_status rs_scan_open(rs_scan **out, const rs_store *store, size_t relation, un
     scan->store = store;
     scan->relation = relation;
     scan->columns = columns;
+    scan->shares = 1;
     scan->file = rsi_store_next_file(store, RSI_FILE_SEGMENT, relation, 0);
     rs_status status = rsi_segment_coder_new(&scan->coder, err);
     if (status != RS_OK) {
@@ -43,6 +45,21 @@ void rs_scan_close(rs_scan *scan)
         rsi_buffer_free(&scan->bytes);
         free(scan);
     }
+}
+
+/* Where a share of the blocks of the segment that is read now begins. */
+static size_t begin_of(const rs_scan *scan, size_t share)
+{
+    return scan->file == scan->store->opened
+               ? 0
+               : scan->store->files[scan->file].block_count * share / scan->shares;
+}
+
+void rs_scan_share(rs_scan *scan, size_t share, size_t shares)
+{
+    scan->share = share;
+    scan->shares = shares;
+    scan->block = begin_of(scan, share);
 }
 
 /* Numbers of nodes that are none would make readers write beyond their arrays. */
@@ -87,9 +104,9 @@ rs_status rs_scan_next(rs_scan *scan, rs_edges *run, rs_error *err)
     const rs_store *store = scan->store;
     rsi_edge_columns edges = {0};
     *run = (rs_edges){0};
-    while (scan->file < store->opened && scan->block == store->files[scan->file].block_count) {
-        scan->block = 0;
+    while (scan->file < store->opened && scan->block == begin_of(scan, scan->share + 1)) {
         scan->file = rsi_store_next_file(store, RSI_FILE_SEGMENT, scan->relation, scan->file + 1);
+        scan->block = begin_of(scan, scan->share);
     }
     if (scan->file == store->opened) {
         return RS_OK;

@@ -70,7 +70,12 @@ static rs_status look_up(rs_error *err)
         rs_namer *namer = NULL;
         rs_edges run = {.count = 1};
         rs_text id = {0};
-        status = rs_lookup_open(&lookup, store, 2, (rs_side)side, 0, 3, err);
+        rs_lookup_query query = {.relation = 2,
+                                 .side = (rs_side)side,
+                                 .nodes = &(const uint32_t){0},
+                                 .node_count = 1,
+                                 .columns = RS_SCAN_TIME | RS_SCAN_AMOUNT};
+        status = rs_lookup_open(&lookup, store, &query, err);
         while (status == RS_OK && run.count > 0) {
             status = rs_lookup_next(lookup, &run, err);
         }

@@ -77,6 +77,29 @@ def runs():
     assert accounts["ece"] < 0.02 and accounts["brier"] < 0.03 and len(accounts["reliability"]) > 5
 
 
+def keeps_to_its_type():
+    """A model of accounts says nothing of devices that are subjects too; a name that has to be cut stays text."""
+    with open(f"{SMALL}/mapping.json", encoding="utf-8") as file:
+        mapping = json.load(file)
+    mapping["subjects"] = ["account", "device"]
+    mapping["sources"][2]["relations"][0]["name"] = "\u043f" * 60
+    with open("two.json", "w", encoding="utf-8") as file:
+        json.dump(mapping, file)
+    call("ingest", "two", "--quiet", "--mapping", "two.json", f"{SMALL}/*.csv.gz")
+    call("learn", "two", "--truth", f"{SMALL}/truth.csv", "--out", "accounts.json", "--folds", "2", "--quiet")
+    call("run", "two", "--quiet", "--risks", "plain.csv")
+    call("run", "two", "--quiet", "--risks", "risks.csv", "--model", "accounts.json", "--contributions", "parts.csv")
+    plain, risks = rows("plain.csv"), rows("risks.csv")
+    changed = {row["type"] for row, before in zip(risks, plain, strict=True) if row["risk"] != before["risk"]}
+    assert changed == {"account"}, changed
+    assert {row["type"] for row in rows("parts.csv")} == {"", "account"}
+    device, account = (next(row["id"] for row in risks if row["type"] == name) for name in ("device", "account"))
+    assert "run's model" not in call("explain", "two", f"device:{device}").stdout
+    assert "run's model" in call("explain", "two", f"account:{account}").stdout
+    error = call("learn", "two", "--truth", f"{SMALL}/truth.csv", "--out", "x.json", "--subject", "card", status=2).stderr
+    assert "\"card\" is none of the store's subjects" in error and not os.path.exists("x.json"), error
+
+
 def refuses():
     with open("one.json", encoding="utf-8") as file:
         text = file.read()
@@ -88,6 +111,10 @@ def refuses():
     error = call("run", "night", "--model", "other.json", status=3).stderr
     assert "\"has_cart: distinct out\" in the model and \"has_card: distinct out\" in the store" in error, error
     assert "No such file" in call("run", "night", "--model", "nothing.json", status=2).stderr
+    assert "is a directory, a file was expected" in call("run", "night", "--model", ".", status=2).stderr
+    assert "is a directory, a file was expected" in call("run", "night", "--settings", ".", status=2).stderr
+    error = call("learn", "night", "--truth", "nothing.csv", "--out", "x.json", status=2).stderr
+    assert "nothing.csv: cannot open" in error, error
     assert "give --model too" in call("run", "night", "--contributions", "parts.csv", status=2).stderr
     assert "would overwrite" in call("run", "night", "--model", "one.json", "--contributions", "one.json",
                                      status=2).stderr
@@ -112,6 +139,7 @@ def main():
         assert tried.returncode == 0, tried
         learns(tried.stdout)
         runs()
+        keeps_to_its_type()
         refuses()
         os.chdir("/")
 

@@ -70,6 +70,20 @@ static void replaces_and_reads_up_to_a_limit(void **state)
     unlinkat(directory, "file", 0);
 }
 
+static void says_what_is_wrong_with_a_named_file(void **state)
+{
+    (void)state;
+    rs_error err;
+    rsi_buffer text = {0};
+    assert_int_equal(rsi_read_named("/nowhere/file", 9, &text, &err), RS_EUSAGE);
+    assert_string_equal(err.message, "/nowhere/file: cannot open: No such file or directory");
+    assert_int_equal(rsi_read_named("/", 9, &text, &err), RS_EUSAGE);
+    assert_string_equal(err.message, "/: is a directory, a file was expected");
+    assert_int_equal(rsi_read_named("/dev/zero", 9, &text, &err), RS_EUSAGE);
+    assert_string_equal(err.message, "/dev/zero: at most 9 bytes were expected, found more");
+    rsi_buffer_free(&text);
+}
+
 static void reads_plain_files_alone(void **state)
 {
     (void)state;
@@ -100,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replaces_and_reads_up_to_a_limit),
+        cmocka_unit_test(says_what_is_wrong_with_a_named_file),
         cmocka_unit_test(reads_plain_files_alone),
         cmocka_unit_test(does_not_wait_for_a_write_that_takes_nothing),
     };

@@ -27,7 +27,8 @@ static rsi_features features = {.subjects = SUBJECTS, .count = COLUMNS, .all = c
 static char path[TEMPORARY_PATH];
 
 #define HEAD                                                                                       \
-    "{\"model\":\"ringscope/1\",\n\"columns\":[\"a\",\"b\",\"c\",\"d\"],\n\"base\":-1,\n"          \
+    "{\"model\":\"ringscope/"                                                                      \
+    "1\",\n\"subject\":\"account\",\n\"columns\":[\"a\",\"b\",\"c\",\"d\"],\n\"base\":-1,\n"       \
     "\"slope\":2,\n\"offset\":0.5,\n\"trees\":["
 #define LEAF                                                                                       \
     "{\"left_children\":[-1],\"right_children\":[-1],\"split_indices\":[0],"                       \
@@ -175,6 +176,46 @@ static void shares_as_shapley_defines(void **state)
     }
 }
 
+/* The most lopsided covers, all the way down. */
+static void shares_stay_finite(void **state)
+{
+    (void)state;
+    rsi_model model;
+    rs_error err;
+    char text[4000];
+    size_t at = (size_t)snprintf(text, sizeof text, HEAD);
+    const char *const keys[] = {"{\"left_children\":[", "],\"right_children\":[",
+                                "],\"split_indices\":[", "],\"split_conditions\":[",
+                                "],\"sum_hessian\":["};
+    enum { NODES = 2 * RSI_TREE_DEPTH_MAX + 1 };
+    for (int array = 0; array < 5; array++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s", keys[array]);
+        for (int i = 0; i < NODES; i++) { /* 0 -> 1, 2; 2 -> 3, 4; ... */
+            bool inner = i % 2 == 0 && i + 2 < NODES;
+            double number = array == 0   ? inner ? i + 1 : -1
+                            : array == 1 ? inner ? i + 2 : -1
+                            : array == 2 ? i % COLUMNS
+                            : array == 3 ? i % 3
+                            : i % 2 == 0 ? 1e-9
+                                         : 1e9;
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%.9g", i > 0 ? "," : "", number);
+        }
+    }
+    snprintf(text + at, sizeof text - at, "]}]}");
+    set_values(5);
+    assert_int_equal(read_text(text, &model, &err), RS_OK);
+    for (uint32_t v = 0; v < SUBJECTS; v++) {
+        double part[COLUMNS] = {0};
+        double sum = rsi_forest_mean(&model.forest);
+        rsi_forest_parts(&model.forest, &features, v, part);
+        for (size_t c = 0; c < COLUMNS; c++) {
+            sum += part[c];
+        }
+        assert_true(fabs(sum - rsi_forest_margin(&model.forest, &features, v)) < 1e-6);
+    }
+    rsi_model_free(&model);
+}
+
 static void reads_what_it_writes(void **state)
 {
     (void)state;
@@ -203,12 +244,19 @@ static void refuses_what_is_no_model(void **state)
         {"", ":1:1: "},
         {"[]", "a model was expected, found an array"},
         {"{\"model\":\"ringscope/9\"}", "a model of the form \"ringscope/9\"; this build reads"},
+        {"{\"model\":\"ringscope/1\",\"columns\":[]}", "the key \"subject\" was expected"},
+        {"{\"model\":\"ringscope/1\",\"subject\":1}",
+         "name of a node type was expected, found a number"},
+        {"{\"model\":\"ringscope/1\",\"subject\":\"a\\u0000b\"}", "U+0000, which no name has"},
         {"{\"columns\":[]}", ":1:2: the key \"model\" was expected"},
-        {"{\"model\":\"ringscope/1\",\"columns\":[1]}", "a name was expected, found a number"},
-        {"{\"model\":\"ringscope/1\",\"columns\":[],\"base\":1e9}", "\"base\" is out of range"},
-        {"{\"model\":\"ringscope/1\",\"columns\":[],\"base\":0,\"slope\":0}", "not above 0"},
+        {"{\"model\":\"ringscope/1\",\"subject\":\"a\",\"columns\":[1]}",
+         "a name was expected, found a number"},
+        {"{\"model\":\"ringscope/1\",\"subject\":\"a\",\"columns\":[],\"base\":1e9}",
+         "\"base\" is out of range"},
+        {"{\"model\":\"ringscope/1\",\"subject\":\"a\",\"columns\":[],\"base\":0,\"slope\":0}",
+         "not above 0"},
         {HEAD "{}]}", "a tree whose \"left_children\" is missing"},
-        {HEAD LEAF "]} x", ":6:"},
+        {HEAD LEAF "]} x", ":7:"},
         {HEAD LEAF, "expected"},
         {HEAD "{\"left_children\":[0],\"right_children\":[0],\"split_indices\":[0],"
               "\"split_conditions\":[0],\"sum_hessian\":[1]}]}",
@@ -228,6 +276,9 @@ static void refuses_what_is_no_model(void **state)
         {HEAD "{\"left_children\":[-1],\"right_children\":[-1],\"split_indices\":[0],"
               "\"split_conditions\":[0],\"sum_hessian\":[0]}]}",
          "a node of a tree that no row comes to"},
+        {HEAD "{\"left_children\":[-1],\"right_children\":[-1],\"split_indices\":[0],"
+              "\"split_conditions\":[0],\"sum_hessian\":[1e20]}]}",
+         "or more than there can be"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -286,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_its_trees_say),
         cmocka_unit_test(shares_as_shapley_defines),
+        cmocka_unit_test(shares_stay_finite),
         cmocka_unit_test(reads_what_it_writes),
         cmocka_unit_test(refuses_what_is_no_model),
         cmocka_unit_test(survives_every_cut_and_every_changed_byte),

@@ -57,14 +57,28 @@ static rs_status put_page(rsi_pages_writer *writer, uint64_t number, rs_error *e
     return status == RS_OK ? rsi_page_end(writer, 10 * number, err) : status;
 }
 
-static rs_status write_file(const place *at, rsi_file_ref *ref, rs_error *err)
+static rs_status make_page(void *context, size_t number, unsigned worker, rsi_pages_writer *part,
+                           rs_error *err)
+{
+    const rs_work *work = context;
+    assert_true(worker < work->threads);
+    return put_page(part, number, err);
+}
+
+/* By so many threads; 0: one page after the other. */
+static rs_status write_file(const place *at, unsigned threads, rsi_file_ref *ref, rs_error *err)
 {
     rsi_pages_writer *writer = NULL;
+    rs_work work = {.threads = threads};
     unlink(at->path);
     rs_status status = rsi_pages_create(&writer, at->directory, "pages", 11, err);
     for (uint32_t s = 0; s < 2 && status == RS_OK; s++) {
+        size_t count = s == 0 ? MANY : FEW;
         status = rsi_pages_section(writer, s == 0 ? FIRST : SECOND, err);
-        for (uint64_t i = 0; i < (s == 0 ? MANY : FEW) && status == RS_OK; i++) {
+        if (threads > 0 && status == RS_OK) {
+            status = rsi_pages_make(writer, &work, count, make_page, &work, err);
+        }
+        for (uint64_t i = 0; i < count && threads == 0 && status == RS_OK; i++) {
             status = put_page(writer, i, err);
         }
     }
@@ -110,7 +124,7 @@ static void reads_what_was_written(void **state)
     rsi_pages *pages = NULL;
     rs_error err = {0};
     make_place(&at);
-    assert_int_equal(write_file(&at, &ref, &err), RS_OK);
+    assert_int_equal(write_file(&at, 0, &ref, &err), RS_OK);
     assert_int_equal(read_all(&at, &ref, &err), RS_OK);
     assert_int_equal(rsi_pages_open(&pages, at.path, ref.bytes, 11, &err), RS_OK);
     for (uint64_t key = 0; key < 10 * MANY; key += 3) {
@@ -130,6 +144,21 @@ static void reads_what_was_written(void **state)
     remove_place(&at);
 }
 
+static void writes_the_same_by_any_number_of_threads(void **state)
+{
+    (void)state;
+    place at;
+    rsi_file_ref one, other;
+    rs_error err = {0};
+    make_place(&at);
+    assert_int_equal(write_file(&at, 0, &one, &err), RS_OK);
+    for (unsigned threads = 1; threads < 4; threads++) {
+        assert_int_equal(write_file(&at, threads, &other, &err), RS_OK);
+        assert_memory_equal(&other.digest, &one.digest, sizeof one.digest);
+    }
+    remove_place(&at);
+}
+
 static void finds_every_changed_byte(void **state)
 {
     (void)state;
@@ -137,7 +166,7 @@ static void finds_every_changed_byte(void **state)
     rsi_file_ref ref;
     rs_error err = {0};
     make_place(&at);
-    assert_int_equal(write_file(&at, &ref, &err), RS_OK);
+    assert_int_equal(write_file(&at, 0, &ref, &err), RS_OK);
     int file = open(at.path, O_RDWR);
     assert_true(file >= 0);
     for (uint64_t i = 0; i < ref.bytes; i += 7) {
@@ -162,11 +191,12 @@ static void survives_every_failed_allocation(void **state)
     rsi_file_ref ref;
     rs_error err = {0};
     make_place(&at);
-    for (int which = 0; which < 2; which++) {
+    for (int which = 0; which < 3; which++) {
         rs_status status = RS_ENOMEM;
         for (long i = 0; status == RS_ENOMEM; i++) {
             allowed = i;
-            status = which == 0 ? write_file(&at, &ref, &err) : read_all(&at, &ref, &err);
+            status = which < 2 ? write_file(&at, (unsigned)which, &ref, &err)
+                               : read_all(&at, &ref, &err);
             allowed = -1;
             assert_true(status == RS_OK || status == RS_ENOMEM);
         }
@@ -179,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_was_written),
+        cmocka_unit_test(writes_the_same_by_any_number_of_threads),
         cmocka_unit_test(finds_every_changed_byte),
         cmocka_unit_test(survives_every_failed_allocation),
     };

@@ -31,7 +31,19 @@ static uint16_t pays(void)
     return (uint16_t)relation;
 }
 
-/* The fact of these users (a list of letters: a0, b0, ...) about the account `thing`. */
+/* Users by a list of letters: a0, b0, ...; returns how many. */
+static size_t name_users(const char *letters, uint32_t *users)
+{
+    size_t count = 0;
+    for (; letters[count] != '\0'; count++) {
+        char id[3] = {letters[count], '0', '\0'};
+        users[count] = small_account(&small, id);
+    }
+    qsort(users, count, sizeof *users, ascending);
+    return count;
+}
+
+/* The fact of these users about the account `thing`. */
 static rs_fact ask(const rs_graph *graph, rsi_fact_rule rule, const char *letters,
                    const char *thing)
 {
@@ -39,12 +51,10 @@ static rs_fact ask(const rs_graph *graph, rsi_fact_rule rule, const char *letter
     uint32_t users[16];
     rs_score_input input = {.graph = graph, .window_s = 900, .pass_window_s = 3600};
     rs_fact fact = {.thing = small_account(&small, thing), .relation = pays(), .event_count = 99};
-    for (; letters[fact.user_count] != '\0'; fact.user_count++) {
-        char id[3] = {letters[fact.user_count], '0', '\0'};
-        users[fact.user_count] = small_account(&small, id);
-    }
-    qsort(users, fact.user_count, sizeof *users, ascending);
-    small_ok(rsi_fact_time(&input, rule, &fact, users, &err), &err);
+    fact.user_count = (uint32_t)name_users(letters, users);
+    uint8_t known = (uint8_t)(1 + rule);
+    rsi_fact_list list = {.facts = &fact, .count = 1, .rules = &known, .users = users};
+    small_ok(rsi_facts_time(&input, &list, NULL, &err), &err);
     return fact;
 }
 
@@ -140,6 +150,42 @@ static void looks_at_nothing_later_than_its_end(void **state)
     small_close(&small);
 }
 
+/* Facts of the same people and of others, and one that is not to be looked up. */
+static void looks_up_many_at_once_as_one_by_one(void **state)
+{
+    static const struct {
+        rsi_fact_rule rule;
+        const char *letters, *thing;
+    } asked[] = {{RSI_FACT_LOCKSTEP, "abe", "s0"}, {RSI_FACT_RELAY, "cmnx", "x0"},
+                 {RSI_FACT_ACTS, "ab", "s0"},      {RSI_FACT_CYCLE, "uvw", "u0"},
+                 {RSI_FACT_DEALINGS, "as", "s0"},  {RSI_FACT_DEALINGS, "ax", "c0"}};
+    enum { COUNT = sizeof asked / sizeof asked[0] };
+    rs_error err = {0};
+    rs_fact facts[COUNT + 1] = {[COUNT] = {.thing = RS_NO_NODE, .event_count = 77}};
+    uint8_t rules[COUNT + 1] = {0};
+    uint32_t users[COUNT * 16];
+    size_t used = 0;
+    (void)state;
+    begin();
+    for (size_t i = 0; i < COUNT; i++) {
+        facts[i] = (rs_fact){
+            .thing = small_account(&small, asked[i].thing), .relation = pays(), .user_first = used};
+        rules[i] = (uint8_t)(1 + asked[i].rule);
+        used += name_users(asked[i].letters, users + used);
+        facts[i].user_count = (uint32_t)(used - facts[i].user_first);
+    }
+    rs_work two = {.threads = 2};
+    rs_score_input input = {.graph = small.graph, .window_s = 900, .pass_window_s = 3600};
+    rsi_fact_list list = {.facts = facts, .count = COUNT + 1, .rules = rules, .users = users};
+    small_ok(rsi_facts_time(&input, &list, &two, &err), &err);
+    for (size_t i = 0; i < COUNT; i++) {
+        rs_fact one = ask(small.graph, asked[i].rule, asked[i].letters, asked[i].thing);
+        check(facts[i], one.event_count, one.first, one.last, rsi_wide_clamp(one.amount));
+    }
+    assert_int_equal(facts[COUNT].event_count, 77);
+    small_close(&small);
+}
+
 /* Acts together of a relation that does not say when. */
 static void counts_rows_without_times_where_none_has_any(void **state)
 {
@@ -196,6 +242,7 @@ int main(void)
         cmocka_unit_test(counts_what_goes_round),
         cmocka_unit_test(counts_all_dealings_where_it_knows_no_better),
         cmocka_unit_test(looks_at_nothing_later_than_its_end),
+        cmocka_unit_test(looks_up_many_at_once_as_one_by_one),
         cmocka_unit_test(counts_rows_without_times_where_none_has_any),
         cmocka_unit_test(adds_up_beyond_64_bits),
         cmocka_unit_test(knows_the_rule_of_a_kind),

@@ -61,7 +61,7 @@ static void close_ring(void)
 
 static rs_status find(const rs_work *work, void *context, rs_error *err)
 {
-    rsi_payments inside = {0};
+    rsi_payments payments = {0};
     (void)context;
     n.found.paid_count = 0;
     n.found.victim_count = 0;
@@ -69,12 +69,14 @@ static rs_status find(const rs_work *work, void *context, rs_error *err)
     free(n.found.victims);
     n.found.paid = NULL;
     n.found.victims = NULL;
-    rs_status status =
-        rsi_roles_find(small.graph, n.input.pass_window_s, work, &n.found, &inside, err);
+    rs_status status = rsi_roles_payments(small.graph, &n.found, work, &payments, err);
     if (status == RS_OK) {
-        status = rsi_victims_find(&n.input, n.listed, &inside, work, &n.found, err);
+        status = rsi_roles_find(&n.input, &payments, work, &n.found, err);
     }
-    rsi_payments_free(&inside);
+    if (status == RS_OK) {
+        status = rsi_victims_find(&n.input, n.listed, &payments, &n.found, err);
+    }
+    rsi_payments_free(&payments);
     return status;
 }
 

@@ -1,4 +1,5 @@
-/* test_lookup.c - looking up a node gives what a scan gives for it, however the store came about.
+/* test_lookup.c - looking up nodes gives what a scan gives for them, and so do all shares of a
+ * scan, however the store came about.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store_world.h"
@@ -22,10 +23,9 @@ static void ingest(uint64_t seed, const char *name)
     }
 }
 
-static void add_run(world_lines *lines, const rs_edges *run, rs_side side, uint32_t node)
+static void add_run(world_lines *lines, const rs_edges *run)
 {
     for (size_t i = 0; i < run->count; i++) {
-        assert_int_equal(node, side == RS_SIDE_SRC ? run->src[i] : run->dst[i]);
         world_add(lines, "%u %u %u %" PRId64 " %" PRId64 " %u", run->batch, run->src[i],
                   run->dst[i], run->time == NULL ? RS_NO_TIME : run->time[i],
                   run->amount == NULL ? RS_NO_AMOUNT : run->amount[i],
@@ -33,14 +33,21 @@ static void add_run(world_lines *lines, const rs_edges *run, rs_side side, uint3
     }
 }
 
-static void scan(const rs_store *store, size_t relation, rs_side side, uint32_t node,
-                 world_lines *lines)
+static bool is_wanted(const rs_lookup_query *query, uint32_t node)
+{
+    size_t i = 0;
+    while (i < query->node_count && query->nodes[i] != node) {
+        i++;
+    }
+    return i < query->node_count;
+}
+
+static void scan(const rs_store *store, const rs_lookup_query *query, world_lines *lines)
 {
     rs_error err = {0};
     rs_scan *reader = NULL;
     rs_edges run = {0};
-    assert_int_equal(rs_scan_open(&reader, store, relation, RS_SCAN_TIME | RS_SCAN_AMOUNT, &err),
-                     RS_OK);
+    assert_int_equal(rs_scan_open(&reader, store, query->relation, query->columns, &err), RS_OK);
     do {
         assert_int_equal(rs_scan_next(reader, &run, &err), RS_OK);
         for (size_t i = 0; i < run.count; i++) {
@@ -51,30 +58,100 @@ static void scan(const rs_store *store, size_t relation, rs_side side, uint32_t 
                             .amount = run.amount == NULL ? NULL : run.amount + i,
                             .precision_s = run.precision_s == NULL ? NULL : run.precision_s + i,
                             .batch = run.batch};
-            if (node == (side == RS_SIDE_SRC ? run.src[i] : run.dst[i])) {
-                add_run(lines, &one, side, node);
+            if (is_wanted(query, query->side == RS_SIDE_SRC ? run.src[i] : run.dst[i])) {
+                add_run(lines, &one);
             }
         }
     } while (run.count > 0);
     rs_scan_close(reader);
 }
 
-static void look_up(const rs_store *store, size_t relation, rs_side side, uint32_t node,
-                    world_lines *lines)
+static void look_up(const rs_store *store, const rs_lookup_query *query, world_lines *lines)
 {
     rs_error err = {0};
     rs_lookup *lookup = NULL;
     rs_edges run = {0};
-    assert_int_equal(
-        rs_lookup_open(&lookup, store, relation, side, node, RS_SCAN_TIME | RS_SCAN_AMOUNT, &err),
-        RS_OK);
+    assert_int_equal(rs_lookup_open(&lookup, store, query, &err), RS_OK);
     do {
         if (rs_lookup_next(lookup, &run, &err) != RS_OK) {
             fail_msg("%s", err.message);
         }
-        add_run(lines, &run, side, node);
+        add_run(lines, &run);
+        for (size_t i = 1; i < run.count; i++) { /* all of one node */
+            assert_true(query->side == RS_SIDE_SRC ? run.src[i] == run.src[0]
+                                                   : run.dst[i] == run.dst[0]);
+        }
     } while (run.count > 0);
     rs_lookup_close(lookup);
+}
+
+static void assert_found(const rs_store *store, rs_lookup_query query, const uint32_t *nodes,
+                         size_t count)
+{
+    world_lines expected = {0};
+    world_lines found = {0};
+    query.nodes = nodes;
+    query.node_count = count;
+    scan(store, &query, &expected);
+    look_up(store, &query, &found);
+    world_sort(&expected);
+    world_sort(&found);
+    world_assert_equal(&found, &expected);
+    world_free(&expected);
+    world_free(&found);
+}
+
+/* One by one, and many at a time: some, none, and in an order that no block has. */
+static void assert_side_found(const rs_store *store, rs_lookup_query query, uint32_t node_count)
+{
+    enum { EACH = 3 };
+    uint32_t nodes[ROWS];
+    uint32_t backwards[ROWS];
+    uint32_t count = 0;
+    rs_error err = {0};
+    rs_lookup *none = NULL;
+    assert_true(node_count <= ROWS);
+    for (uint32_t node = 0; node < node_count; node += EACH) {
+        nodes[count++] = node;
+        assert_found(store, query, &node, 1);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        backwards[i] = nodes[count - 1 - i];
+    }
+    assert_found(store, query, nodes, count);
+    assert_found(store, query, nodes, 0);
+    assert_found(store, query, backwards, count);
+    nodes[count] = node_count;
+    query.nodes = nodes;
+    query.node_count = count + 1;
+    assert_int_equal(rs_lookup_open(&none, store, &query, &err), RS_EUSAGE);
+}
+
+/* More shares than blocks, too: each edge is in one of them. */
+static void assert_shared_out(const rs_store *store, const rs_lookup_query *query, size_t shares)
+{
+    rs_error err = {0};
+    world_lines whole = {0};
+    world_lines parts = {0};
+    for (size_t i = 0; i < 1 + shares; i++) {
+        rs_scan *reader = NULL;
+        rs_edges run = {0};
+        assert_int_equal(rs_scan_open(&reader, store, query->relation, query->columns, &err),
+                         RS_OK);
+        if (i > 0) {
+            rs_scan_share(reader, i - 1, shares);
+        }
+        do {
+            assert_int_equal(rs_scan_next(reader, &run, &err), RS_OK);
+            add_run(i == 0 ? &whole : &parts, &run);
+        } while (run.count > 0);
+        rs_scan_close(reader);
+    }
+    world_sort(&whole);
+    world_sort(&parts);
+    world_assert_equal(&parts, &whole);
+    world_free(&whole);
+    world_free(&parts);
 }
 
 static void assert_all_found(void)
@@ -86,21 +163,12 @@ static void assert_all_found(void)
         rs_relation_info info = rs_store_relation(store, relation);
         for (int side = RS_SIDE_SRC; side <= RS_SIDE_DST; side++) {
             uint32_t type = side == RS_SIDE_SRC ? info.src_type : info.dst_type;
-            uint32_t count = rs_store_type(store, type).node_count;
-            for (uint32_t node = 0; node < count; node += 3) {
-                world_lines expected = {0};
-                world_lines found = {0};
-                scan(store, relation, (rs_side)side, node, &expected);
-                look_up(store, relation, (rs_side)side, node, &found);
-                world_sort(&expected);
-                world_sort(&found);
-                world_assert_equal(&found, &expected);
-                world_free(&expected);
-                world_free(&found);
-            }
-            rs_lookup *none = NULL;
-            assert_int_equal(rs_lookup_open(&none, store, relation, (rs_side)side, count, 0, &err),
-                             RS_EUSAGE);
+            rs_lookup_query query = {.relation = relation,
+                                     .side = (rs_side)side,
+                                     .columns = RS_SCAN_TIME | RS_SCAN_AMOUNT};
+            assert_side_found(store, query, rs_store_type(store, type).node_count);
+            assert_shared_out(store, &query, 1);
+            assert_shared_out(store, &query, 3);
         }
     }
     rs_store_close(store);
