@@ -66,7 +66,7 @@ typedef struct rs_compact_result {
 
 /* Write the store anew: one segment a relation, one dictionary part a type, ids that nothing uses
  * any more dropped. Batches keep their names and digests, so what was sent is still known. Bounded
- * by work->memory_bytes, of which 23 bytes a node are taken (7 without renumber); RS_ENOMEM says
+ * by work->memory_bytes, of which 23 bytes a node are taken (7 without renumber); RS_EUSAGE says
  * how much would do. RS_ENOTFOUND, RS_ELOCKED, RS_EINTERRUPTED (the store is as it was). */
 RS_API RS_MUST_USE rs_status rs_compact(const char *store_path, const rs_compact_options *options,
                                         const rs_work *work, rs_compact_result *result,

@@ -51,3 +51,11 @@ void rsi_pages_give(void *pages, size_t bytes)
         (void)munmap(pages, whole_pages(bytes));
     }
 }
+
+void rsi_pages_wish(void *memory, size_t bytes)
+{
+    size_t skipped = (SMALL_PAGE - (uintptr_t)memory % SMALL_PAGE) % SMALL_PAGE;
+    if (memory != NULL && bytes >= 2 * (size_t)LARGE_PAGE) {
+        (void)madvise((char *)memory + skipped, bytes - skipped, MADV_HUGEPAGE);
+    }
+}

@@ -13,5 +13,8 @@
 void *rsi_pages_take(size_t bytes);
 /* Give them back to the system, with the number that was taken; NULL is fine. */
 void rsi_pages_give(void *pages, size_t bytes);
+/* The same pages for what malloc or calloc just gave, where it is enough of it: a wish, and nothing
+ * is lost where the system does not heed it. NULL is fine. */
+void rsi_pages_wish(void *memory, size_t bytes);
 
 #endif

@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "evidence/kind.h"
+
 enum {
+    RESERVE = 32,      /* a part of the budget that stays free */
     BASE = 16 << 20,   /* windows, decoders and buffers of threads, and what the allocator keeps */
     DETECT_LINK = 64,  /* arcs both ways, and as many again while they are contracted */
     DETECT_NODE = 64,  /* movers' tallies, labels, layouts */
@@ -26,6 +29,12 @@ enum {
     SCORE_LINK = 24,
     SCORE_NODE = 48,
     TRACE_NODE = 40,
+    /* before there are links: */
+    TIMED_EDGE = 64, /* of the relation whose events are at hand */
+    TIMED_LINK = 8,  /* what may come of an edge in time */
+    TIED_EDGE = 28,  /* users of things, and links while they are sought */
+    COLLAPSED_LINK = 16,
+    COLLAPSED_NODE = 16,
 };
 
 typedef struct sizes {
@@ -108,9 +117,17 @@ void rsi_memory_guard(const rs_store *store, const rs_work *work)
 uint64_t rsi_memory_left(const rs_work *work)
 {
     (void)malloc_trim(0);
-    uint64_t held = memory_held() + BASE + work->memory_bytes / 32;
+    uint64_t held = memory_held() + BASE + work->memory_bytes / RESERVE;
     uint64_t left = work->memory_bytes > held ? work->memory_bytes - held : 1;
     return work->memory_bytes == 0 ? 0 : left;
+}
+
+/* The budget that leaves `least`, where this one leaves `left`: a part of what is more stays free,
+ * too. In MiB. */
+static uint64_t would_do(const rs_work *work, uint64_t least, uint64_t left)
+{
+    uint64_t more = least > left ? least - left : 0;
+    return (work->memory_bytes + more + more / RESERVE + (2 << 20)) >> 20;
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -169,28 +186,63 @@ static uint64_t score_need(const sizes *s)
     return s->links * SCORE_LINK + s->nodes * SCORE_NODE;
 }
 
+static uint64_t middle_least(const sizes *s, uint64_t aside)
+{
+    uint64_t bare = larger(detect_need(s), oddity_need(s) + days_wish(s) / ODDITY_SLICES);
+    return larger(larger(network_least(s), score_need(s)), bare > aside ? bare - aside : 0);
+}
+
+/* Nobody knows yet how many links there will be. One in two uses of things and one in eight edges
+ * in time are as many as were ever seen; should there be more, the plan of the middle says so, and
+ * knows. */
+rs_status rsi_evidence_refused(const rsi_stages *stages, const rs_work *work, uint64_t left,
+                               rs_error *err)
+{
+    sizes s = sizes_of(stages, work);
+    const rs_store *store = rs_graph_store(stages->graph);
+    uint64_t tied = 0;
+    uint64_t timed = 0;
+    uint64_t most = 0;
+    for (size_t r = 0; r < rs_store_relation_count(store); r++) {
+        rs_relation_info info = rs_store_relation(store, r);
+        bool acts = rsi_is_timed_act(stages->graph, &info);
+        tied += rsi_ties_things(stages->graph, &info) ? info.edge_count : 0;
+        timed += acts ? info.edge_count : 0;
+        most = acts ? larger(most, info.edge_count) : most;
+    }
+    s.linked = s.nodes;
+    s.links = tied / 2 + timed / 8;
+    uint64_t links = s.links * sizeof(rs_link);
+    uint64_t search = most * TIMED_EDGE + timed * TIMED_LINK + tied * TIED_EDGE;
+    uint64_t later = tied * 8 + links + s.links * COLLAPSED_LINK + s.nodes * COLLAPSED_NODE +
+                     middle_least(&s, links);
+    uint64_t would = would_do(work, larger(search, later), left);
+    return rs_context(err, RS_EUSAGE,
+                      "a run over this store needs up to %llu MB of memory, the budget is %llu MB; "
+                      "--memory %lluM would do",
+                      (unsigned long long)would, (unsigned long long)(work->memory_bytes >> 20),
+                      (unsigned long long)would);
+}
+
 rs_status rsi_plan_middle(const rsi_stages *stages, const rs_work *work, rsi_plan *plan,
                           rs_error *err)
 {
     sizes s = sizes_of(stages, work);
     uint64_t left = rsi_memory_left(work);
     uint64_t aside = stages->evidence.link_count * sizeof(rs_link);
-    uint64_t bare = larger(detect_need(&s), oddity_need(&s) + days_wish(&s) / ODDITY_SLICES);
-    uint64_t least =
-        larger(larger(network_least(&s), score_need(&s)), bare > aside ? bare - aside : 0);
+    uint64_t least = middle_least(&s, aside);
     uint64_t others = detect_need(&s) + oddity_need(&s) + days_wish(&s);
     *plan = (rsi_plan){.side_by_side = true};
     if (left == 0) {
         return RS_OK;
     }
     if (least > left) {
-        uint64_t would_do = work->memory_bytes + (least - left);
+        uint64_t would = would_do(work, least, left);
         return rs_fail(err, RS_EUSAGE,
                        "a run over this store needs some %llu MB of memory, the budget is %llu MB; "
                        "--memory %lluM would do",
-                       (unsigned long long)(would_do >> 20),
-                       (unsigned long long)(work->memory_bytes >> 20),
-                       (unsigned long long)(would_do >> 20) + 1);
+                       (unsigned long long)would, (unsigned long long)(work->memory_bytes >> 20),
+                       (unsigned long long)would);
     }
     plan->side_by_side = others + network_wish(&s) <= left;
     plan->network_bytes = left - others;

@@ -29,6 +29,9 @@ uint64_t rsi_memory_left(const rs_work *work);
  * is left now. */
 uint64_t rsi_plan_network(const rsi_plan *plan, const rs_work *work);
 uint64_t rsi_plan_days(const rsi_plan *plan, const rs_work *work);
+/* The evidence was refused (RS_EUSAGE) where `left` was left of the budget: add what would do. */
+rs_status rsi_evidence_refused(const rsi_stages *stages, const rs_work *work, uint64_t left,
+                               rs_error *err);
 /* The communities, the network with the spread, and the oddity. RS_EUSAGE: the budget has no room
  * for what has to be in memory, there or in the score after it; says what would do. */
 RS_MUST_USE rs_status rsi_plan_middle(const rsi_stages *stages, const rs_work *work, rsi_plan *plan,

@@ -156,10 +156,11 @@ done:
     return status;
 }
 
-static void print(FILE *out, const row_sources *sources)
+/* `some`: rows were looked up of a part of the users alone, those that the report names. */
+static void print(FILE *out, const row_sources *sources, bool some)
 {
     size_t shown = sources->count < SOURCES_SHOWN ? sources->count : SOURCES_SHOWN;
-    fputs(shown > 0 ? "      rows " : "", out);
+    fputs(shown == 0 ? "" : some ? "      rows of those named " : "      rows ", out);
     for (size_t i = 0; i < shown; i++) {
         fputs(i == 0 ? "" : ", ", out);
         rsi_print_text(out, rsi_text(sources->items[i].file));
@@ -196,7 +197,7 @@ rs_status rsi_print_sources(FILE *out, const rsi_source_query *query, rs_text ki
     RS_TRY(find_users(&rows, fact, users, err));
     if (rows.thing != RS_NO_NODE && rows.user_count > 0) {
         RS_TRY(find_sources(&rows, &sources, err));
-        print(out, &sources);
+        print(out, &sources, fact->more > 0);
     }
 done:
     free(users);

@@ -17,8 +17,8 @@ typedef struct rsi_source_query {
     uint32_t pass_window_s;
 } rsi_source_query;
 
-/* Print the first of the lines of the rows that a fact counts, and how many more there are; nothing
- * where no batch kept its rows. RS_ENOMEM, the store's. */
+/* Print the first of the lines of the rows that a fact counts, and how many more there are: of the
+ * users that the report names. Nothing where no batch kept its rows. RS_ENOMEM, the store's. */
 RS_MUST_USE rs_status rsi_print_sources(FILE *out, const rsi_source_query *query, rs_text kind,
                                         const rs_cluster_fact *fact, rs_error *err);
 

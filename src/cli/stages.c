@@ -137,7 +137,11 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     start = rsi_clock_us();
     rs_work here = *work;
     here.memory_bytes = rsi_memory_left(work);
-    RS_TRY(rs_evidence_find(stages->graph, &settings->evidence, &here, &stages->evidence, err));
+    status = rs_evidence_find(stages->graph, &settings->evidence, &here, &stages->evidence, err);
+    if (status == RS_EUSAGE && here.memory_bytes > 0) {
+        status = rsi_evidence_refused(stages, work, here.memory_bytes, err);
+    }
+    RS_TRY(status);
     RS_TRY(rs_conflicts_find(&stages->blacklist, &stages->whitelist, stages->evidence.entity,
                              rs_graph_subject_count(stages->graph), RSI_CONFLICTS_KEPT,
                              &stages->conflicts, err));

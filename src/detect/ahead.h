@@ -17,6 +17,9 @@
 #define RSI_AHEAD_TALLY 1
 #define RSI_AHEAD_WIDTH 16 /* arcs of a vertex that are worth it */
 
+/* What is kept for fewer vertices lies in the cache anyway. */
+#define RSI_AHEAD_VERTICES (1U << 16)
+
 /* The vertices that will be visited so many visits from now. */
 typedef struct rsi_ahead {
     uint32_t first;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
 #include "base/parallel.h"
 #include "base/try.h"
 #include "detect/ahead.h"
@@ -35,6 +36,8 @@ static rs_status allocate(rsi_arcs *arcs, uint32_t vertex_count, size_t arc_coun
     if (arcs->mass == NULL || arcs->first == NULL || arcs->list == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu links)", arc_count / 2);
     }
+    rsi_pages_wish(arcs->first, ((size_t)vertex_count + 2) * sizeof *arcs->first);
+    rsi_pages_wish(arcs->list, (arc_count + 1) * sizeof *arcs->list);
     return RS_OK;
 }
 
@@ -52,8 +55,10 @@ static inline bool has(share mine, uint32_t v)
 static void enter(const rsi_piece *piece, share mine, const uint32_t *at, const uint32_t *to,
                   size_t *next, rsi_arc *list)
 {
-    for (size_t k = 0; k < piece->link_count; k++) {
-        if (piece->link_count - k > AHEAD_COUNT) {
+    const uint64_t *weight = piece->weight;
+    size_t count = piece->link_count;
+    for (size_t k = 0; k < count; k++) {
+        if (count - k > AHEAD_COUNT) {
             uint32_t far = at[k + AHEAD_COUNT];
             uint32_t near = at[k + AHEAD_PLACE];
             if (has(mine, far)) {
@@ -64,7 +69,7 @@ static void enter(const rsi_piece *piece, share mine, const uint32_t *at, const 
             }
         }
         if (has(mine, at[k])) {
-            list[next[at[k]]++] = (rsi_arc){to[k], piece->weight[k]};
+            list[next[at[k]]++] = (rsi_arc){to[k], weight[k]};
         }
     }
 }
@@ -126,16 +131,18 @@ static rs_status renumber_block(void *context, size_t block, unsigned worker, rs
     uint32_t n = arcs->vertex_count;
     uint32_t from = (uint32_t)(block * BLOCK);
     uint32_t to = n - from < BLOCK ? n : from + BLOCK;
+    const uint32_t *number = r->number;
     rsi_arc *out = r->out->list + r->out->first[from];
     (void)worker;
     (void)err;
     for (uint32_t v = from; v < to; v++) {
         uint32_t old = r->order[v];
         if (n - v > RSI_AHEAD_FIRST) {
-            rsi_look_ahead(arcs, rsi_ahead_in(r->order, v), r->number, r->number, 0);
+            rsi_look_ahead(arcs, rsi_ahead_in(r->order, v), number, number, 0);
         }
-        for (size_t i = arcs->first[old]; i < arcs->first[old + 1]; i++) {
-            *out++ = (rsi_arc){r->number[arcs->list[i].to], arcs->list[i].weight};
+        const rsi_arc *end = arcs->list + arcs->first[old + 1];
+        for (const rsi_arc *arc = arcs->list + arcs->first[old]; arc < end; arc++) {
+            *out++ = (rsi_arc){number[arc->to], arc->weight};
         }
     }
     return RS_OK;
@@ -172,8 +179,7 @@ void rsi_arcs_free(rsi_arcs *arcs)
 
 /* ---- contracting ---------------------------------------------------------------------------- */
 
-/* Labels become 0, 1, ... by first vertex; `number` is scratch. */
-static uint32_t renumber(uint32_t vertex_count, uint32_t *label, uint32_t *number)
+uint32_t rsi_arcs_number(uint32_t vertex_count, uint32_t *label, uint32_t *number)
 {
     uint32_t count = 0;
     memset(number, 0xff, vertex_count * sizeof *number);
@@ -185,29 +191,34 @@ static uint32_t renumber(uint32_t vertex_count, uint32_t *label, uint32_t *numbe
     return count;
 }
 
-/* The arcs of one contracted vertex, appended at `at`; `linked` is all 0 before and after. */
+/* The arcs of contracted vertex `own`, appended at `at`; `linked` is all 0 before and after. What
+ * is read stands in variables of its own: the compiler cannot know that what is written changes
+ * none of it. */
 static size_t append(const rsi_arcs *arcs, const uint32_t *label, const uint32_t *members,
-                     uint32_t from, uint32_t to, rsi_arcs *out, size_t at, uint64_t *linked)
+                     uint32_t from, uint32_t to, rsi_arc *out, size_t at, uint64_t *linked)
 {
     size_t start = at;
+    uint32_t own = label[members[from]];
+    bool look = arcs->vertex_count >= RSI_AHEAD_VERTICES;
     for (uint32_t m = from; m < to; m++) {
         uint32_t v = members[m];
-        if (arcs->vertex_count - m > RSI_AHEAD_FIRST) {
+        if (look && arcs->vertex_count - m > RSI_AHEAD_FIRST) {
             rsi_look_ahead(arcs, rsi_ahead_in(members, m), label, linked, sizeof *linked);
         }
-        for (size_t i = arcs->first[v]; i < arcs->first[v + 1]; i++) {
-            uint32_t c = label[arcs->list[i].to];
-            if (c != label[v]) {
-                if (linked[c] == 0) {
-                    out->list[at++].to = c;
-                }
-                linked[c] += arcs->list[i].weight;
+        const rsi_arc *end = arcs->list + arcs->first[v + 1];
+        for (const rsi_arc *arc = arcs->list + arcs->first[v]; arc < end; arc++) {
+            uint32_t c = label[arc->to];
+            if (c != own) {
+                uint64_t before = linked[c];
+                out[at].to = c;
+                at += before == 0;
+                linked[c] = before + arc->weight;
             }
         }
     }
     for (size_t i = start; i < at; i++) {
-        out->list[i].weight = linked[out->list[i].to];
-        linked[out->list[i].to] = 0;
+        out[i].weight = linked[out[i].to];
+        linked[out[i].to] = 0;
     }
     return at;
 }
@@ -239,7 +250,7 @@ static rs_status contract_block(void *context, size_t block, unsigned worker, rs
         }
     }
     for (uint32_t v = from; v < to; v++) {
-        at = append(c->arcs, c->label, c->members, c->first[v], c->first[v + 1], c->out, at,
+        at = append(c->arcs, c->label, c->members, c->first[v], c->first[v + 1], c->out->list, at,
                     *linked);
         c->out->first[v + 1] = at;
     }
@@ -311,7 +322,7 @@ rs_status rsi_arcs_contract(const rsi_arcs *arcs, uint32_t *label, rsi_arcs *out
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes to contract)", n);
         goto done;
     }
-    c.count = renumber(n, label, c.members);
+    c.count = rsi_arcs_number(n, label, c.members);
     c.first = calloc((size_t)c.count + 2, sizeof *c.first);
     c.room = calloc(blocks_of(c.count) + 1, sizeof *c.room);
     c.linked = calloc(c.workers, sizeof *c.linked);

@@ -29,6 +29,9 @@ RS_MUST_USE rs_status rsi_arcs_make(rsi_arcs *arcs, const rsi_piece *piece, cons
 RS_MUST_USE rs_status rsi_arcs_renumber(const rsi_arcs *arcs, const uint32_t *number,
                                         const uint32_t *order, rsi_arcs *out, const rs_work *work,
                                         rs_error *err);
+/* Labels, below vertex_count, become 0, 1, ... in order of the smallest vertex; returns how many
+ * there are. `number` is scratch of as many entries. */
+uint32_t rsi_arcs_number(uint32_t vertex_count, uint32_t *label, uint32_t *number);
 /* One vertex for every label; labels are renumbered 0, 1, ... in order of the smallest vertex.
  * Neighbours come in the order in which they are met. */
 RS_MUST_USE rs_status rsi_arcs_contract(const rsi_arcs *arcs, uint32_t *label, rsi_arcs *out,

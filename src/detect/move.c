@@ -14,27 +14,29 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "base/parallel.h"
 #include "base/try.h"
 #include "detect/ahead.h"
 
 enum { RUNS_A_BLOCK = 64 };
 
-/* Side by side, because both are wanted at the same moment and each look-up is a cache miss. */
+/* Of a community; side by side, because all are wanted at the same moment and each look-up is a
+ * cache miss. */
 struct tally {
-    uint64_t mass;
+    uint32_t mass; /* of nodes, and these have 32 bits */
+    uint32_t population;
     uint64_t linked; /* weight from the vertex at hand; 0 between vertices */
 };
 
 struct mover {
     const rsi_arcs *arcs;
     uint32_t resolution;
-    uint32_t from;        /* the run's first vertex */
-    uint32_t size;        /* vertices of the run */
-    uint32_t *label;      /* of the run's vertices */
-    struct tally *tally;  /* of each community */
-    uint32_t *population; /* vertices of each community */
-    uint32_t *spare;      /* communities without a vertex, a stack */
+    uint32_t from;       /* the run's first vertex */
+    uint32_t size;       /* vertices of the run */
+    uint32_t *label;     /* of the run's vertices */
+    struct tally *tally; /* of each community */
+    uint32_t *spare;     /* communities without a vertex, a stack */
     uint32_t spare_count;
     uint64_t *outside; /* weight from each community to the rest of the run; NULL: not asked for */
     uint64_t total;    /* mass of the run */
@@ -49,15 +51,15 @@ static rs_status mover_make(struct mover *mover, uint32_t size_max, rs_error *er
 {
     size_t n = (size_t)size_max + 1;
     mover->tally = malloc(n * sizeof *mover->tally);
-    mover->population = malloc(n * sizeof *mover->population);
     mover->spare = malloc(n * sizeof *mover->spare);
     mover->met = malloc(n * sizeof *mover->met);
     mover->queue = malloc(n * sizeof *mover->queue);
     mover->queued = malloc(n);
-    if (mover->tally == NULL || mover->population == NULL || mover->spare == NULL ||
-        mover->met == NULL || mover->queue == NULL || mover->queued == NULL) {
+    if (mover->tally == NULL || mover->spare == NULL || mover->met == NULL ||
+        mover->queue == NULL || mover->queued == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes to move)", n);
     }
+    rsi_pages_wish(mover->tally, n * sizeof *mover->tally);
     return RS_OK;
 }
 
@@ -68,7 +70,6 @@ static void mover_free(struct mover *mover)
     free(mover->queue);
     free(mover->met);
     free(mover->spare);
-    free(mover->population);
     free(mover->tally);
 }
 
@@ -81,36 +82,41 @@ static void settle(struct mover *mover, uint32_t from, uint32_t size, uint32_t *
     mover->spare_count = 0;
     for (uint32_t c = 0; c < size; c++) {
         mover->tally[c] = (struct tally){0};
-        mover->population[c] = 0;
         mover->queue[c] = c;
         mover->queued[c] = 1;
     }
     for (uint32_t v = 0; v < size; v++) {
         mover->tally[label[v]].mass += mover->arcs->mass[from + v];
-        mover->population[label[v]]++;
+        mover->tally[label[v]].population++;
     }
     for (uint32_t c = size; c-- > 0;) {
-        if (mover->population[c] == 0) {
+        if (mover->tally[c].population == 0) {
             mover->spare[mover->spare_count++] = c;
         }
     }
 }
 
-/* The weight from v to each community of the run. */
+/* The weight from v to each community of the run. What is read in the loop is held in variables of
+ * its own, here and below: the compiler cannot know that what is written changes none of it. */
 static void tally_links(struct mover *mover, uint32_t v)
 {
     const rsi_arcs *arcs = mover->arcs;
+    const uint32_t *label = mover->label;
+    struct tally *tally = mover->tally;
+    uint32_t *met = mover->met;
+    uint32_t from = mover->from;
+    uint32_t size = mover->size;
     uint32_t met_count = 0;
     uint64_t links = 0;
-    const rsi_arc *end = arcs->list + arcs->first[mover->from + v + 1];
-    for (const rsi_arc *arc = arcs->list + arcs->first[mover->from + v]; arc < end; arc++) {
-        uint32_t u = arc->to - mover->from;
-        if (u < mover->size) { /* elsewhere: wrapped around, or beyond */
-            uint32_t c = mover->label[u];
-            uint64_t *linked = &mover->tally[c].linked;
-            mover->met[met_count] = c;
-            met_count += *linked == 0;
-            *linked += arc->weight;
+    const rsi_arc *end = arcs->list + arcs->first[from + v + 1];
+    for (const rsi_arc *arc = arcs->list + arcs->first[from + v]; arc < end; arc++) {
+        uint32_t u = arc->to - from;
+        if (u < size) { /* elsewhere: wrapped around, or beyond */
+            uint32_t c = label[u];
+            uint64_t linked = tally[c].linked;
+            met[met_count] = c;
+            met_count += linked == 0;
+            tally[c].linked = linked + arc->weight;
             links += arc->weight;
         }
     }
@@ -126,18 +132,18 @@ static bool well_connected(const struct mover *mover, uint64_t mass, uint64_t ou
 }
 
 /* The community where v adds most, v being in none; `own` where it came from. */
-static uint32_t best_for(struct mover *mover, uint32_t v, uint32_t own)
+static uint32_t best_for(const struct mover *mover, uint32_t v, uint32_t own)
 {
+    const struct tally *tally = mover->tally;
+    uint32_t resolution = mover->resolution;
     uint64_t mass = mover->arcs->mass[mover->from + v];
     uint32_t best = own;
-    int64_t most = (int64_t)mover->tally[own].linked -
-                   rsi_penalty(mover->resolution, mass, mover->tally[own].mass);
+    int64_t most = (int64_t)tally[own].linked - rsi_penalty(resolution, mass, tally[own].mass);
     for (uint32_t i = 0; i < mover->met_count; i++) {
         uint32_t c = mover->met[i];
-        int64_t gain = (int64_t)mover->tally[c].linked -
-                       rsi_penalty(mover->resolution, mass, mover->tally[c].mass);
-        if (gain > most && (mover->outside == NULL ||
-                            well_connected(mover, mover->tally[c].mass, mover->outside[c]))) {
+        int64_t gain = (int64_t)tally[c].linked - rsi_penalty(resolution, mass, tally[c].mass);
+        if (gain > most &&
+            (mover->outside == NULL || well_connected(mover, tally[c].mass, mover->outside[c]))) {
             best = c;
             most = gain;
         }
@@ -153,26 +159,28 @@ static uint32_t best_for(struct mover *mover, uint32_t v, uint32_t own)
 
 static bool move_one(struct mover *mover, uint32_t v)
 {
+    struct tally *tally = mover->tally;
     uint32_t own = mover->label[v];
     uint32_t mass = mover->arcs->mass[mover->from + v];
-    mover->tally[own].mass -= mass;
+    tally[own].mass -= mass;
     tally_links(mover, v);
     uint32_t best = best_for(mover, v, own);
-    mover->tally[best].mass += mass;
+    tally[best].mass += mass;
     if (mover->outside != NULL) {
-        mover->outside[own] -= mover->links - 2 * mover->tally[own].linked;
-        mover->outside[best] += mover->links - 2 * mover->tally[best].linked;
+        mover->outside[own] -= mover->links - 2 * tally[own].linked;
+        mover->outside[best] += mover->links - 2 * tally[best].linked;
     }
-    for (uint32_t i = 0; i < mover->met_count; i++) {
-        mover->tally[mover->met[i]].linked = 0;
+    const uint32_t *met = mover->met;
+    for (const uint32_t *end = met + mover->met_count; met < end; met++) {
+        tally[*met].linked = 0;
     }
     if (best == own) {
         return false;
     }
-    if (mover->population[best]++ == 0) {
+    if (tally[best].population++ == 0) {
         mover->spare_count--; /* it was the top of the stack */
     }
-    if (--mover->population[own] == 0) {
+    if (--tally[own].population == 0) {
         mover->spare[mover->spare_count++] = own;
     }
     mover->label[v] = best;
@@ -188,12 +196,17 @@ static uint32_t in_ring(const struct mover *mover, uint64_t at)
 static uint32_t wake(struct mover *mover, uint32_t v, uint32_t head, uint32_t waiting)
 {
     const rsi_arcs *arcs = mover->arcs;
-    const rsi_arc *end = arcs->list + arcs->first[mover->from + v + 1];
-    for (const rsi_arc *arc = arcs->list + arcs->first[mover->from + v]; arc < end; arc++) {
-        uint32_t u = arc->to - mover->from;
-        if (u < mover->size && !mover->queued[u] && mover->label[u] != mover->label[v]) {
+    const uint32_t *label = mover->label;
+    uint8_t *queued = mover->queued;
+    uint32_t from = mover->from;
+    uint32_t size = mover->size;
+    uint32_t own = label[v];
+    const rsi_arc *end = arcs->list + arcs->first[from + v + 1];
+    for (const rsi_arc *arc = arcs->list + arcs->first[from + v]; arc < end; arc++) {
+        uint32_t u = arc->to - from;
+        if (u < size && !queued[u] && label[u] != own) {
             mover->queue[in_ring(mover, (uint64_t)head + waiting++)] = u;
-            mover->queued[u] = 1;
+            queued[u] = 1;
         }
     }
     return waiting;
@@ -256,7 +269,7 @@ rs_status rsi_move(const rsi_arcs *arcs, uint32_t resolution, uint32_t *label, b
     struct mover mover = {.arcs = arcs, .resolution = resolution};
     RS_TRY(mover_make(&mover, arcs->vertex_count, err));
     settle(&mover, 0, arcs->vertex_count, label);
-    if (move_all(&mover, true)) {
+    if (move_all(&mover, arcs->vertex_count >= RSI_AHEAD_VERTICES)) {
         *moved = true;
     }
 done:
@@ -280,10 +293,11 @@ rs_status rsi_move_once(const rsi_arcs *arcs, uint32_t resolution, uint32_t *lab
     all_alone(n, label);
     settle(&mover, 0, n, label);
     for (uint32_t v = 0; v < n; v++) {
-        if (n - v > RSI_AHEAD_FIRST) {
+        if (n >= RSI_AHEAD_VERTICES && n - v > RSI_AHEAD_FIRST) {
             rsi_look_ahead(arcs, rsi_ahead_in(NULL, v), label, mover.tally, sizeof *mover.tally);
         }
-        if (mover.population[v] == 1) { /* nobody is in community v without v having been there */
+        if (mover.tally[v].population ==
+            1) { /* nobody is in community v without v having been there */
             (void)move_one(&mover, v);
         }
     }

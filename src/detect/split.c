@@ -51,29 +51,31 @@ rs_status rsi_split_guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t 
     rs_status status = RS_OK;
     uint32_t n = bottom->vertex_count;
     uint32_t count = n;
-    uint32_t before;
     rsi_arcs arcs = {0};
     rsi_arcs next = {0};
-    uint32_t *joined = array(n, sizeof *joined);
+    uint32_t *joined = array(n, 2 * sizeof *joined); /* and scratch */
     if (joined == NULL) {
         return no_memory(n, err);
     }
     for (uint32_t v = 0; v < n; v++) {
         label[v] = v;
     }
-    do {
+    for (bool smaller = true; smaller;) {
         const rsi_arcs *at_hand = count == n ? bottom : &arcs;
-        before = count;
+        uint32_t before = count;
         RS_TRY(rsi_move_once(at_hand, resolution, joined, err));
-        RS_TRY(rsi_arcs_contract(at_hand, joined, &next, work, err));
+        count = rsi_arcs_number(before, joined, joined + n);
         for (uint32_t v = 0; v < n; v++) {
             label[v] = joined[label[v]];
         }
-        count = next.vertex_count;
-        rsi_arcs_free(&arcs);
-        arcs = next;
-        next = (rsi_arcs){0};
-    } while (!hardly_smaller(count, before));
+        smaller = !hardly_smaller(count, before);
+        if (smaller) {
+            RS_TRY(rsi_arcs_contract(at_hand, joined, &next, work, err));
+            rsi_arcs_free(&arcs);
+            arcs = next;
+            next = (rsi_arcs){0};
+        }
+    }
 done:
     rsi_arcs_free(&next);
     rsi_arcs_free(&arcs);

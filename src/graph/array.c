@@ -6,26 +6,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "base/pages.h"
 #include "graph/internal.h"
-
-#define PAGE_BYTES      4096
-#define LARGE_MIN_BYTES ((size_t)4 << 20)
-
-/* A hint: where the system does not heed it nothing is lost. */
-static void ask_for_large_pages(void *memory, size_t bytes)
-{
-#ifdef MADV_HUGEPAGE
-    size_t skipped = (PAGE_BYTES - (uintptr_t)memory % PAGE_BYTES) % PAGE_BYTES;
-    if (bytes >= LARGE_MIN_BYTES) {
-        (void)madvise((char *)memory + skipped, bytes - skipped, MADV_HUGEPAGE);
-    }
-#else
-    (void)memory;
-    (void)bytes;
-#endif
-}
 
 rs_status rsi_graph_array(void *array, size_t count, size_t size, rs_error *err)
 {
@@ -33,7 +16,7 @@ rs_status rsi_graph_array(void *array, size_t count, size_t size, rs_error *err)
     if (memory == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu entries of %zu bytes)", count, size);
     }
-    ask_for_large_pages(memory, count * size);
+    rsi_pages_wish(memory, count * size);
     memcpy(array, &memory, sizeof memory);
     return RS_OK;
 }

@@ -13,6 +13,7 @@ rsi_calibration rsi_calibration_of(const rsi_tie *ties, size_t tie_count)
     rsi_calibration c = {.brier = 0};
     double all = 0;
     double before = 0;
+    size_t tenths = 0; /* of all that are in bins */
     for (size_t i = 0; i < tie_count; i++) {
         all += (double)ties[i].count;
     }
@@ -26,7 +27,9 @@ rsi_calibration rsi_calibration_of(const rsi_tie *ties, size_t tie_count)
         bin->bad += ties[i].bad;
         bin->mean += risk * (double)ties[i].count;
         before += (double)ties[i].count;
-        if (before * RSI_RELIABILITY_MAX >= all * (double)(c.bin_count + 1) || i + 1 == tie_count) {
+        size_t reached = (size_t)(before * RSI_RELIABILITY_MAX / all);
+        if (reached > tenths || i + 1 == tie_count) {
+            tenths = reached;
             bin->mean /= bin->count > 0 ? (double)bin->count : 1;
             c.ece += fabs(bin->mean * (double)bin->count - (double)bin->bad);
             c.bin_count++;

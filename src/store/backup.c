@@ -391,18 +391,19 @@ static rs_status hold_snapshot(const char *path, rsi_partial *partial, rsi_buffe
         rsi_partial_close(partial);
         RS_TRY(rsi_partial_open(partial, path, false, &list, err));
         if (list.count > 0) {
-            status = rs_fail(err, RS_ECORRUPT, "it is damaged: \"%s\": %s: %.600s",
-                             list.kept[0].file, list.kept[0].id, list.kept[0].text);
+            status = rs_fail(err, RS_ECORRUPT, "store \"%s\": it is damaged: \"%s\": %s: %.600s",
+                             path, list.kept[0].file, list.kept[0].id, list.kept[0].text);
             goto done;
         }
-        RS_TRY(read_manifest(partial->store, manifest, &same, err));
+        RS_TRY(rs_context(err, read_manifest(partial->store, manifest, &same, err), "store \"%s\"",
+                          path));
     }
     if (!same) {
-        status = rs_fail(err, RS_EIO, "it changes faster than it can be read");
+        status = rs_fail(err, RS_EIO, "store \"%s\": it changes faster than it can be read", path);
     }
 done:
     rs_violations_free(&list);
-    return rs_context(err, status, "store \"%s\"", path);
+    return status;
 }
 
 rs_status rs_backup(const char *path, const char *to, const rs_backup_options *options,

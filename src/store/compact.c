@@ -198,11 +198,11 @@ static rs_status share_memory(rsi_compactor *compactor, rs_error *err)
     }
     uint64_t taken = nodes * (compactor->options->renumber ? 23 : 7);
     if (budget > 0 && budget < taken + LEAST) {
-        return rs_fail(err, RS_ENOMEM,
-                       "a memory budget of %" PRIu64 " MiB cannot do: %" PRIu64
-                       " nodes need %" PRIu64 " MiB%s",
+        return rs_fail(err, RS_EUSAGE,
+                       "%" PRIu64 "M of memory are too little to compact %" PRIu64
+                       " nodes; %" PRIu64 "M would do%s",
                        budget >> 20, nodes, (taken + LEAST + (1 << 20) - 1) >> 20,
-                       compactor->options->renumber ? ", fewer with --renumber no" : "");
+                       compactor->options->renumber ? ", or less with --renumber no" : "");
     }
     compactor->memory_bytes = budget == 0 ? 0 : budget - taken - FIXED;
     return RS_OK;

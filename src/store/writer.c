@@ -197,8 +197,10 @@ static rs_status enter_once(rsi_batch *batch, bool *again, rs_error *err)
     batch->directory = open(batch->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (batch->directory < 0) {
         *again = errno == ENOENT;
-        return rs_fail(err, errno == ENOTDIR ? RS_ECORRUPT : RS_EIO,
-                       "cannot open the directory: %s", strerror(errno));
+        return errno == ENOTDIR
+                   ? rs_fail(err, RS_ECORRUPT,
+                             "a directory was expected, found another kind of file")
+                   : rs_fail(err, RS_EIO, "cannot open the directory: %s", strerror(errno));
     }
     return RS_OK;
 }

@@ -1,20 +1,23 @@
 /* shim.c - stands between a command and the system, by LD_PRELOAD: counts the calls that touch
  * files, and at one of them kills the process, or lets calls fail; or writes down what was done.
  *
- *   RS_FAULT_COUNT=FILE  how many calls there were, a number
+ *   RS_FAULT_COUNT=FILE  how many calls there were, a number; then how many of each name
  *   RS_FAULT_TRACE=FILE  what they were, for the model of power loss (tests/system/test_crash.py)
  *   RS_FAULT_AT=N        the call that is meant, from 0
  *   RS_FAULT_DO=WHAT     before, after: SIGKILL there; half: after half of a write; short: a write
  * or a read of one byte; a number: that errno, once; with + in front: from then on
  *   RS_FAULT_ONLY=NAME   count calls of that name only (write fsync rename unlink mkdir truncate
- * open read mmap close malloc link); without it those that change files
+ * open read mmap close malloc link thread); without it those that change files
+ *   RS_FAULT_SPILLS=1    files without a name, and those that are to lose theirs, are all there is
  *
- * Descriptors that are no file or folder (pipes, terminals) are left alone. Allocations count from
- * the first call on a file that is made on.
+ * Descriptors that are no file or folder (pipes, terminals) are left alone. Allocations and threads
+ * count from the first call on a file that is made on.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -42,8 +45,15 @@ static long at = -1;
 static int what = COUNT_ONLY;
 static bool for_ever;
 static const char *only;
+static bool spills;
 static int trace = -1;
 static atomic_long calls;
+static const char *const names[] = {"write",    "fsync", "rename", "unlink", "mkdir",
+                                    "truncate", "open",  "read",   "mmap",   "close",
+                                    "malloc",   "link",  "thread"};
+enum { NAMES = sizeof names / sizeof names[0] };
+static atomic_long tally[NAMES];
+static bool tallies;
 static atomic_bool ready;
 static atomic_bool begun;
 
@@ -52,7 +62,9 @@ __attribute__((constructor)) static void start(void)
     const char *number = getenv("RS_FAULT_AT");
     const char *action = getenv("RS_FAULT_DO");
     const char *file = getenv("RS_FAULT_TRACE");
+    tallies = getenv("RS_FAULT_COUNT") != NULL;
     only = getenv("RS_FAULT_ONLY");
+    spills = getenv("RS_FAULT_SPILLS") != NULL;
     at = number == NULL ? -1 : strtol(number, NULL, 10);
     if (action != NULL) {
         for_ever = action[0] == '+';
@@ -77,6 +89,10 @@ __attribute__((destructor)) static void finish(void)
         int out = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_TRUNC, 0666);
         int length = snprintf(text, sizeof text, "%ld\n", atomic_load(&calls));
         (void)syscall(SYS_write, out, text, (size_t)length);
+        for (int i = 0; i < NAMES; i++) {
+            length = snprintf(text, sizeof text, "%s %ld\n", names[i], atomic_load(&tally[i]));
+            (void)syscall(SYS_write, out, text, (size_t)length);
+        }
         (void)syscall(SYS_close, out);
     }
     atomic_store(&ready, false);
@@ -85,7 +101,18 @@ __attribute__((destructor)) static void finish(void)
 static bool is_file(int descriptor)
 {
     struct stat about;
-    return fstat(descriptor, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
+    return fstat(descriptor, &about) == 0 &&
+           (spills ? S_ISREG(about.st_mode) && about.st_nlink == 0
+                   : S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
+}
+
+/* By its name or the way of making it: is this file meant? */
+static bool is_meant(const char *path, int flags)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    return !spills || (flags & O_TMPFILE) == O_TMPFILE || strncmp(name, "tmp-spill", 9) == 0 ||
+           strncmp(name, ".tmp-", 5) == 0;
 }
 
 static void die(void)
@@ -99,6 +126,11 @@ static void die(void)
 /* What is to be done at this call: 0 nothing, an errno, AFTER, HALF or SHORT. */
 static int meet(const char *name, bool changes)
 {
+    for (int i = 0; tallies && i < NAMES; i++) {
+        if (strcmp(names[i], name) == 0) {
+            atomic_fetch_add(&tally[i], 1);
+        }
+    }
     if (!atomic_load(&ready) || (only == NULL ? !changes : strcmp(only, name) != 0)) {
         return 0;
     }
@@ -203,7 +235,7 @@ SHOWN ssize_t pwrite(int descriptor, const void *bytes, size_t length, off_t off
 
 SHOWN int fsync(int descriptor)
 {
-    int todo = meet("fsync", true);
+    int todo = is_file(descriptor) ? meet("fsync", true) : 0;
     if (todo > 0) {
         return (int)refuse(todo);
     }
@@ -227,7 +259,7 @@ static int pair(const char *name, long number, int a, const char *from, int b, c
     char source[600];
     char target[600];
     bool links = number == SYS_linkat;
-    int todo = meet(name, true);
+    int todo = spills ? 0 : meet(name, true);
     if (todo > 0) {
         return (int)refuse(todo);
     }
@@ -259,7 +291,8 @@ SHOWN int linkat(int a, const char *from, int b, const char *to, int flags)
 
 static int take_away(int folder, const char *path, int flags)
 {
-    int todo = meet("unlink", true);
+    bool folder_goes = (flags & AT_REMOVEDIR) != 0;
+    int todo = is_meant(path, 0) && !(spills && folder_goes) ? meet("unlink", true) : 0;
     if (todo > 0) {
         return (int)refuse(todo);
     }
@@ -284,7 +317,7 @@ SHOWN int rmdir(const char *path)
 
 static int make_folder(int folder, const char *path, mode_t mode)
 {
-    int todo = meet("mkdir", true);
+    int todo = spills ? 0 : meet("mkdir", true);
     if (todo > 0) {
         return (int)refuse(todo);
     }
@@ -304,7 +337,7 @@ SHOWN int mkdirat(int folder, const char *path, mode_t mode)
 
 SHOWN int ftruncate(int descriptor, off_t length)
 {
-    int todo = meet("truncate", true);
+    int todo = is_file(descriptor) ? meet("truncate", true) : 0;
     if (todo > 0) {
         return (int)refuse(todo);
     }
@@ -315,13 +348,16 @@ SHOWN int ftruncate(int descriptor, off_t length)
 /* A file that is made is a change, too. */
 static int open_any(int folder, const char *path, int flags, mode_t mode)
 {
-    bool makes = (flags & O_CREAT) != 0;
-    int todo = meet("open", makes);
+    bool unnamed = (flags & O_TMPFILE) == O_TMPFILE;
+    bool makes = (flags & O_CREAT) != 0 || (spills && unnamed);
+    int todo = is_meant(path, flags) ? meet("open", makes) : 0;
     if (todo > 0) {
         return (int)refuse(todo);
     }
-    if (makes) {
+    if (makes && is_meant(path, flags)) {
         atomic_store(&begun, true);
+    }
+    if ((flags & O_CREAT) != 0) {
         note_one((flags & O_TRUNC) != 0 ? "empty" : "create", folder, path, 0);
     }
     return (int)done(todo, syscall(SYS_openat, folder, path, flags, mode));
@@ -345,6 +381,18 @@ SHOWN int openat(int folder, const char *path, int flags, ...)
     return open_any(folder, path, flags, mode);
 }
 
+/* Made as it is named: a spill of a run. */
+SHOWN int mkostemp(char *path, int flags)
+{
+    int (*real)(char *, int) = (int (*)(char *, int))dlsym(RTLD_NEXT, "mkostemp");
+    int todo = is_meant(path, 0) ? meet("open", true) : 0;
+    if (todo > 0) {
+        return (int)refuse(todo);
+    }
+    atomic_store(&begun, true);
+    return (int)done(todo, real(path, flags));
+}
+
 /* ---- calls that do not --------------------------------------------------------------------------
  */
 
@@ -358,7 +406,7 @@ SHOWN ssize_t read(int descriptor, void *bytes, size_t length)
 
 SHOWN ssize_t pread(int descriptor, void *bytes, size_t length, off_t offset)
 {
-    int todo = meet("read", false);
+    int todo = is_file(descriptor) ? meet("read", false) : 0;
     return todo > 0 ? refuse(todo)
                     : syscall(SYS_pread64, descriptor, bytes,
                               todo == SHORT && length > 1 ? 1 : length, offset);
@@ -374,12 +422,22 @@ SHOWN int close(int descriptor)
 SHOWN void *mmap(void *address, size_t length, int protection, int flags, int descriptor,
                  off_t offset)
 {
-    int todo = descriptor >= 0 ? meet("mmap", false) : 0;
+    int todo = descriptor >= 0 && !spills ? meet("mmap", false) : 0;
     if (todo > 0) {
         errno = todo;
         return MAP_FAILED;
     }
     return (void *)syscall(SYS_mmap, address, length, protection, flags, descriptor, offset);
+}
+
+SHOWN int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                         void *(*begin)(void *), void *argument)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+        (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
+            RTLD_NEXT, "pthread_create");
+    int todo = atomic_load(&begun) ? meet("thread", false) : 0;
+    return todo > 0 ? todo : real(thread, attributes, begin, argument);
 }
 
 static bool no_memory(void)

@@ -86,7 +86,8 @@ class Operation:
     MARK = "MANIFEST"  # the file that tells the store before from the one after
 
     def __init__(self, folder, name, base, words):
-        self.name, self.base, self.words = name, base, words
+        self.folder, self.name, self.base, self.words = folder, name, base, words
+        self.nexts = [words]  # what may be the first command after a loss of power
         self.store = os.path.join(folder, "trial-" + name)
         self.before = read(os.path.join(base, self.MARK))
         self.result = os.path.join(folder, "after-" + name)
@@ -96,11 +97,15 @@ class Operation:
             raise AssertionError(f"{name}: {done.stderr.decode()}")
         self.after = read(os.path.join(self.result, self.MARK))
         self.listing = sorted(os.listdir(self.result))
-        if self.after == self.before:
-            raise AssertionError(f"{name} changes nothing")
 
     def line(self, store):
         return [self.words[0], store, *self.words[1:], "--quiet"]
+
+    def then(self, words, is_after):
+        """What these words make of the store before or after that nothing befell; None: they are refused."""
+        store = os.path.join(self.folder, "then-" + self.name)
+        copy(self.result if is_after else self.base, store)
+        return read(os.path.join(store, self.MARK)) if run([words[0], store, *words[1:], "--quiet"]).returncode == 0 else None
 
     def reset(self):
         copy(self.base, self.store)
@@ -135,7 +140,7 @@ class Operation:
         self.reset()
         path = self.store + "-count"
         self.go(COUNT=path, **shim)
-        return int(read(path))
+        return int(read(path).split()[0])
 
 
 class Erasure(Operation):
@@ -194,6 +199,7 @@ class Backup(Operation):
     def __init__(self, folder, name, source, words):
         self.source = source
         super().__init__(folder, name, os.path.join(folder, "nothing"), words)
+        self.nexts = []
 
     def line(self, store):
         return [self.words[0], self.source, store, *self.words[1:], "--quiet"]
@@ -222,7 +228,7 @@ def operations(folder, rows):
     mapping = os.path.join(folder, "map.json")
     with open(mapping, "w", encoding="utf-8") as file:
         json.dump(MAPPING, file)
-    nights = [write_rows(folder, night, rows) for night in (1, 2)]
+    nights = [write_rows(folder, night, rows) for night in (1, 2, 3)]
     words = [["ingest", "--mapping", mapping, "--batch", f"night-{i + 1}", "--keep-rows", "--threads", "2", *night]
              for i, night in enumerate(nights)]
     first = Operation(folder, "first", os.path.join(folder, "nothing"), words[0])
@@ -231,12 +237,17 @@ def operations(folder, rows):
     black = os.path.join(folder, "black.csv")
     with open(black, "w", encoding="utf-8") as file:
         file.write("type,id,reason\naccount,a3,found\ndevice,d1,found\n")
-    return [first, second, Operation(folder, "drop", second.result, ["drop-batch", "night-1"]),
+    todo = [first, second, Operation(folder, "drop", second.result, ["drop-batch", "night-1"]),
             Operation(folder, "compact", second.result, ["compact"]),
             Run(folder, "run", second.result, ["run", "--threads", "2", "--blacklist", black]),
             Run(folder, "run-next", kept, ["run", "--threads", "2", "--blacklist", black, "--keep-runs", "1"]),
             Erasure(folder, "erase", kept, ["erase", "account:a7", "--reason", "x"]),
             Backup(folder, "backup", kept, ["backup"]), Backup(folder, "backup-copy", kept, ["backup", "--copy"])]
+    for operation in todo:
+        expect(f"{operation.name} changes nothing", operation.after != operation.before)
+        if type(operation) is Operation:
+            operation.nexts += [words[2], ["compact"]]
+    return todo
 
 
 # ---- killed -----------------------------------------------------------------------------------
@@ -384,9 +395,11 @@ class Disk:
             entries.pop(one, None)
 
     def sync(self, path):
+        """Of a folder its changes, of a file its name: and what was done to that name before."""
         inode = self.live.get(path)
+        named = {change[1] for change in self.pending if inode and change[3] is inode and change[0] == "link"}
         mine = [change for change in self.pending if
-                (change[3] is inode and change[0] == "link" if inode else os.path.dirname(change[1]) == path)]
+                (change[1] in named if inode else os.path.dirname(change[1]) == path)]
         for change in mine:
             self.apply(self.durable, change)
             self.pending.remove(change)
@@ -428,27 +441,50 @@ class Disk:
                 file.write(inode.damaged(model, draw))
 
 
-def power_loss(operation):
+def power_loss(operation, chance=None):
+    """At each event; with a chance at some of them, which is for the command after a loss of power."""
     operation.reset()
     trace = operation.store + "-trace"
     operation.go(TRACE=trace)
     events, draw = read_trace(trace), random.Random(operation.name)
     order = [name for name, *_ in events]
-    expect(f"{operation.name}: nothing traced", "rename" in order and "fsync" in order, order)
+    expect(f"{operation.name}: nothing traced", chance or ("rename" in order and "fsync" in order), order)
     disk = Disk(os.path.realpath(operation.store), operation.base)
-    models = ["dropped", "kept", "zeroed"] + ["torn"] * (100 if ALL else 1)
+    models = ["dropped", "kept", "zeroed"] + ["torn"] * (100 if ALL and not chance else 1)
+    again = (80 if ALL else 4) / (len(models) * (len(events) + 1))
     for number in range(len(events) + 1):
         for model in models:
+            if chance and draw.random() >= chance:
+                continue
             disk.write(model, draw)
             what = f"power lost before event {number} of {len(events)} ({model})"
-            count("losses of power")
-            if ALL and draw.randrange(10) == 0:
+            count("losses of power in recovery" if chance else "losses of power")
+            if draw.randrange(4) == 0 if chance else ALL and draw.randrange(10) == 0:
                 operation.recover(what)
                 continue
             is_after = operation.state(what)
             expect(f"{operation.name}, {what}: acknowledged, and lost", number < len(events) or is_after)
+            if not chance and draw.random() < again:
+                power_loss_in_recovery(operation, what, is_after)
         if number < len(events):
             disk.take(events[number])
+
+
+def power_loss_in_recovery(operation, what, is_after):
+    """The next command cleans up and does its work, and the power fails again: what it makes of the damaged
+    store, and what is left of that, is what it makes of a store that nothing befell."""
+    crashed = operation.store + "-crashed"
+    copy(operation.store, crashed)
+    for words in operation.nexts:
+        wanted = operation.then(words, is_after)
+        if wanted is None:  # dropped twice, compacted before there is a store
+            continue
+        following = type(operation)(operation.folder, f"{operation.name}, {what}; then {words[0]}".replace("/", "-"), crashed, words)
+        expect(f"{following.name}: other than in a store that nothing befell", following.after == wanted)
+        power_loss(following, .2 if ALL else .05)
+        for store in (following.store, following.result):
+            shutil.rmtree(store, ignore_errors=True)
+        os.remove(following.store + "-trace")
 
 
 # ---- random moments ---------------------------------------------------------------------------
