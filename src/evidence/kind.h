@@ -43,6 +43,7 @@ typedef struct rsi_kind {
     const char *summary;
     bool in_time;   /* what accounts do, rather than what they have: no household explains it */
     bool of_passes; /* looks at `passes` */
+    bool spreads; /* uses all threads itself: it is asked last, and fills what others leave idle */
     /* Whether the kind has something to say about such a relation. */
     bool (*reads)(const rs_graph *graph, const rs_relation_info *info);
     rs_status (*find)(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,
