@@ -21,6 +21,7 @@ typedef struct rsi_link_list {
     size_t count, room;
     rs_hub *hubs;
     size_t hub_count, hub_room;
+    uint32_t *company; /* as rs_evidence has it, NULL where the kind does not say; owned */
 } rsi_link_list;
 
 /* What a kind works on. `groups` is filled for relations that tie subjects to things, `timeline`

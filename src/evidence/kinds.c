@@ -120,6 +120,7 @@ void rsi_link_list_free(rsi_link_list *list)
 {
     free(list->links);
     free(list->hubs);
+    free(list->company);
     *list = (rsi_link_list){0};
 }
 
@@ -348,6 +349,24 @@ static rs_status join_hubs(const search *s, size_t list_count, rs_error *err)
     return RS_OK;
 }
 
+/* The most that any list says of each subject's company. */
+static void join_companies(const search *s, size_t list_count)
+{
+    uint32_t subjects = rs_graph_subject_count(s->graph);
+    for (size_t i = 0; i < list_count; i++) {
+        uint32_t *own = s->lists[i].company;
+        if (s->out->company == NULL) {
+            s->out->company = own;
+            s->lists[i].company = NULL; /* moved */
+            continue;
+        }
+        for (uint32_t v = 0; own != NULL && v < subjects; v++) {
+            uint32_t *most = &s->out->company[v];
+            *most = own[v] > *most ? own[v] : *most;
+        }
+    }
+}
+
 static uint64_t larger_end(const void *entry)
 {
     return ((const rs_link *)entry)->b;
@@ -495,6 +514,7 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     RS_TRY(join_links(&s, lists, work, err));
     RS_TRY(rsi_entities(graph, options->identity_max, out, err));
     RS_TRY(join_hubs(&s, lists, err));
+    join_companies(&s, lists);
     RS_TRY(rs_work_report(work, "evidence", "steps", 2, 2, err));
 done:
     for (size_t i = 0; s.lists != NULL && i < lists; i++) {
@@ -531,5 +551,6 @@ void rs_evidence_free(rs_evidence *evidence)
     free(evidence->links);
     free(evidence->hubs);
     free(evidence->entity);
+    free(evidence->company);
     *evidence = (rs_evidence){0};
 }
