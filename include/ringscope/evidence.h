@@ -47,6 +47,9 @@ typedef struct rs_evidence {
     /* Hard links: entity[v] is the smallest subject that is the same person as subject v; v itself
      * for most. subject_count entries. */
     uint32_t *entity;
+    /* How surprising it is whom each subject meets where it acts without times, in ln N; 1 << 20,
+     * 1.0, is the most. NULL where nothing is known of that. */
+    uint32_t *company;
     /* Who uses which thing, by relation of the store; empty where a relation ties no things. */
     size_t relation_count;
     rs_groups *groups;

@@ -135,7 +135,7 @@ typedef struct rs_node_risk {
     uint32_t risk; /* 1 - (1 - spread)(1 - oddity)(1 - ring_score) */
     uint32_t spread;
     uint32_t oddity;
-    uint32_t ring_score; /* its group's score beyond chance x membership */
+    uint32_t ring_score; /* its group's score beyond chance x membership; its company if more */
     uint32_t ring;       /* index in rings, or RS_NO_RING */
 } rs_node_risk;
 

@@ -71,7 +71,9 @@ static void print_own_parts(FILE *out, const rsi_why *why)
     fprintf(out, "  oddity %.3f  how unusual its own counts are\n", of_million(why->line.oddity));
     fprintf(out, "  ring   %.3f  ", of_million(why->line.ring_score));
     if (why->line.ring[0] == '\0') {
-        fputs("in no ring\n", out);
+        fputs(why->line.ring_score > 0 ? "in no ring; by whom it meets where it acts\n"
+                                       : "in no ring\n",
+              out);
     } else {
         fprintf(out, "%s of %zu members: score %.3f, membership %.3f, %s\n", why->line.ring,
                 why->ring_members, of_million(why->ring_score), of_million(why->membership),

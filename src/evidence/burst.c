@@ -394,6 +394,7 @@ const rsi_kind rsi_burst = {
     .name = "burst",
     .summary = "an account pays another one again and again within a short while, as it never does",
     .in_time = true,
+    .spreads = true,
     .reads = rsi_is_timed_payment,
     .find = find_bursts,
 };

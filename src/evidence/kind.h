@@ -21,6 +21,7 @@ typedef struct rsi_link_list {
     size_t count, room;
     rs_hub *hubs;
     size_t hub_count, hub_room;
+    uint32_t *company; /* as rs_evidence has it, NULL where the kind does not say; owned */
 } rsi_link_list;
 
 /* What a kind works on. `groups` is filled for relations that tie subjects to things, `timeline`
@@ -42,6 +43,7 @@ typedef struct rsi_kind {
     const char *summary;
     bool in_time;   /* what accounts do, rather than what they have: no household explains it */
     bool of_passes; /* looks at `passes` */
+    bool spreads; /* uses all threads itself: it is asked last, and fills what others leave idle */
     /* Whether the kind has something to say about such a relation. */
     bool (*reads)(const rs_graph *graph, const rs_relation_info *info);
     rs_status (*find)(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,

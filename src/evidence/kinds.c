@@ -120,6 +120,7 @@ void rsi_link_list_free(rsi_link_list *list)
 {
     free(list->links);
     free(list->hubs);
+    free(list->company);
     *list = (rsi_link_list){0};
 }
 
@@ -238,7 +239,10 @@ done:
     return status;
 }
 
-/* Task 0 are the kinds that look at what is passed on; each other kind is one by itself. */
+/* Task 0 are the kinds that look at what is passed on; each other kind is one by itself, those that
+ * spread after all others. */
+enum { TASK_COUNT = 1 + 2 * KIND_COUNT };
+
 static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error *err)
 {
     const asking *a = context;
@@ -246,7 +250,9 @@ static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error
     if (index == 0) {
         return ask_of_passes(a, err);
     }
-    return kinds[index - 1]->of_passes ? RS_OK : ask_kind(a, index - 1, err);
+    size_t k = (index - 1) % KIND_COUNT;
+    bool now = !kinds[k]->of_passes && kinds[k]->spreads == (index > KIND_COUNT);
+    return now ? ask_kind(a, k, err) : RS_OK;
 }
 
 /* What finding out what is passed on takes of an event. */
@@ -268,7 +274,7 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
     times = s->out->timelines[r].count * (2 * sizeof(rs_event) + PASSES_EVENT);
     a.quiet.memory_bytes =
         a.quiet.memory_bytes > times ? a.quiet.memory_bytes - times : a.quiet.memory_bytes != 0;
-    RS_TRY(rsi_parallel(&beside, 1 + KIND_COUNT, ask_some, &a, err));
+    RS_TRY(rsi_parallel(&beside, TASK_COUNT, ask_some, &a, err));
     settle(s, r);
 done:
     return status;
@@ -343,79 +349,140 @@ static rs_status join_hubs(const search *s, size_t list_count, rs_error *err)
     return RS_OK;
 }
 
+/* The most that any list says of each subject's company. */
+static void join_companies(const search *s, size_t list_count)
+{
+    uint32_t subjects = rs_graph_subject_count(s->graph);
+    for (size_t i = 0; i < list_count; i++) {
+        uint32_t *own = s->lists[i].company;
+        if (s->out->company == NULL) {
+            s->out->company = own;
+            s->lists[i].company = NULL; /* moved */
+            continue;
+        }
+        for (uint32_t v = 0; own != NULL && v < subjects; v++) {
+            uint32_t *most = &s->out->company[v];
+            *most = own[v] > *most ? own[v] : *most;
+        }
+    }
+}
+
 static uint64_t larger_end(const void *entry)
 {
     return ((const rs_link *)entry)->b;
 }
 
-/* What the threads share when they sort the links of each subject. */
-typedef struct sorting {
-    rs_link *links;
-    const size_t *first;
+/* What the threads share when the lists are joined: each looks at all links and takes those of its
+ * share of the subjects. */
+typedef struct joining {
+    const rsi_link_list *lists;
+    size_t list_count;
     uint32_t subjects;
-} sorting;
+    size_t shares;
+    size_t *first; /* [a + 2] counts the links of a, then [a + 1] is where its next one goes */
+    rs_link *links;
+} joining;
 
-enum { BLOCK = 1 << 14 };
+enum { BLOCK = 1 << 14, SHARES_MAX = 4 };
+
+static uint32_t share_start(const joining *j, size_t share)
+{
+    return (uint32_t)((uint64_t)j->subjects * share / j->shares);
+}
+
+static rs_status count_links(void *context, size_t share, unsigned worker, rs_error *err)
+{
+    const joining *j = context;
+    uint32_t from = share_start(j, share);
+    uint32_t count = share_start(j, share + 1) - from;
+    size_t *counts = j->first + from + 2;
+    (void)worker;
+    (void)err;
+    for (size_t i = 0; i < j->list_count; i++) {
+        for (size_t k = 0; k < j->lists[i].count; k++) {
+            uint32_t a = j->lists[i].links[k].a - from;
+            if (a < count) {
+                counts[a]++;
+            }
+        }
+    }
+    return RS_OK;
+}
+
+static rs_status deal_out(void *context, size_t share, unsigned worker, rs_error *err)
+{
+    enum { AHEAD = 16, NEAR = 8 };
+    const joining *j = context;
+    uint32_t from = share_start(j, share);
+    uint32_t count = share_start(j, share + 1) - from;
+    size_t *next = j->first + from + 1;
+    (void)worker;
+    (void)err;
+    for (size_t i = 0; i < j->list_count; i++) {
+        const rsi_link_list *list = &j->lists[i];
+        for (size_t k = 0; k < list->count; k++) {
+            uint32_t a = list->links[k].a - from;
+            if (k + AHEAD < list->count) {
+                uint32_t far = list->links[k + AHEAD].a - from;
+                uint32_t near = list->links[k + NEAR].a - from;
+                if (far < count) {
+                    __builtin_prefetch(&next[far], 1);
+                }
+                if (near < count) {
+                    __builtin_prefetch(&j->links[next[near]], 1);
+                }
+            }
+            if (a < count) {
+                j->links[next[a]++] = list->links[k];
+            }
+        }
+    }
+    return RS_OK;
+}
 
 static rs_status sort_block(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
-    const sorting *s = context;
-    const rsi_entry_order order = {.size = sizeof *s->links, .key = larger_end};
+    const joining *j = context;
+    const rsi_entry_order order = {.size = sizeof *j->links, .key = larger_end};
     (void)worker;
-    size_t end = (index + 1) * BLOCK < s->subjects ? (index + 1) * BLOCK : s->subjects;
+    size_t end = (index + 1) * BLOCK < j->subjects ? (index + 1) * BLOCK : j->subjects;
     for (size_t v = index * BLOCK; v < end; v++) {
-        size_t count = s->first[v + 1] - s->first[v];
-        RS_TRY(rsi_sort_entries(s->links + s->first[v], count, order, err));
+        size_t count = j->first[v + 1] - j->first[v];
+        RS_TRY(rsi_sort_entries(j->links + j->first[v], count, order, err));
     }
 done:
     return status;
-}
-
-/* Put a list's links into their places: first[a + 1] is the next one of a. */
-static void deal_out(const rsi_link_list *list, size_t *first, rs_link *links)
-{
-    enum { AHEAD = 16, NEAR = 8 };
-    for (size_t i = 0; i < list->count; i++) {
-        if (i + AHEAD < list->count) {
-            __builtin_prefetch(&first[list->links[i + AHEAD].a + 1], 1);
-            __builtin_prefetch(&links[first[list->links[i + NEAR].a + 1]], 1);
-        }
-        links[first[list->links[i].a + 1]++] = list->links[i];
-    }
 }
 
 /* All lists in one array, by (a, b), equal ones in the order of the lists. */
 static rs_status join_links(const search *s, size_t list_count, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint32_t subjects = rs_graph_subject_count(s->graph);
+    unsigned workers = rsi_parallel_workers(work);
+    joining j = {.lists = s->lists,
+                 .list_count = list_count,
+                 .subjects = rs_graph_subject_count(s->graph),
+                 .shares = workers < SHARES_MAX ? workers : SHARES_MAX};
     size_t total = 0;
-    size_t *first = calloc((size_t)subjects + 3, sizeof *first);
     for (size_t i = 0; i < list_count; i++) {
         total += s->lists[i].count;
     }
-    s->out->links = malloc((total + 1) * sizeof *s->out->links);
-    if (first == NULL || s->out->links == NULL) {
+    j.first = calloc((size_t)j.subjects + 3, sizeof *j.first);
+    j.links = s->out->links = malloc((total + 1) * sizeof *j.links);
+    if (j.first == NULL || j.links == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu evidence links)", total);
         goto done;
     }
-    for (size_t i = 0; i < list_count; i++) {
-        for (size_t k = 0; k < s->lists[i].count; k++) {
-            first[s->lists[i].links[k].a + 2]++;
-        }
+    RS_TRY(rsi_parallel(work, j.shares, count_links, &j, err));
+    for (uint32_t v = 0; v < j.subjects; v++) {
+        j.first[v + 2] += j.first[v + 1];
     }
-    for (uint32_t v = 0; v < subjects; v++) {
-        first[v + 2] += first[v + 1];
-    }
-    for (size_t i = 0; i < list_count; i++) {
-        deal_out(&s->lists[i], first, s->out->links);
-    }
+    RS_TRY(rsi_parallel(work, j.shares, deal_out, &j, err));
     s->out->link_count = total;
-    sorting all = {.links = s->out->links, .first = first, .subjects = subjects};
-    RS_TRY(rsi_parallel(work, ((size_t)subjects + BLOCK - 1) / BLOCK, sort_block, &all, err));
+    RS_TRY(rsi_parallel(work, ((size_t)j.subjects + BLOCK - 1) / BLOCK, sort_block, &j, err));
 done:
-    free(first);
+    free(j.first);
     return status;
 }
 
@@ -447,6 +514,7 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     RS_TRY(join_links(&s, lists, work, err));
     RS_TRY(rsi_entities(graph, options->identity_max, out, err));
     RS_TRY(join_hubs(&s, lists, err));
+    join_companies(&s, lists);
     RS_TRY(rs_work_report(work, "evidence", "steps", 2, 2, err));
 done:
     for (size_t i = 0; s.lists != NULL && i < lists; i++) {
@@ -483,5 +551,6 @@ void rs_evidence_free(rs_evidence *evidence)
     free(evidence->links);
     free(evidence->hubs);
     free(evidence->entity);
+    free(evidence->company);
     *evidence = (rs_evidence){0};
 }

@@ -320,7 +320,8 @@ rs_status rsi_model_check(const rsi_model *model, const rsi_features *features, 
         if (theirs == NULL || ours == NULL || strcmp(theirs, ours) != 0) {
             return rs_fail(err, RS_EINPUT,
                            "model: column %zu is \"%s\" in the model and \"%s\" in the store: it "
-                           "was learned from other relations or attributes, or by another release",
+                           "was learned from other relations or attributes, or by another "
+                           "release; learn it again from a store like this one",
                            i + 1, theirs != NULL ? theirs : "missing",
                            ours != NULL ? ours : "missing");
         }

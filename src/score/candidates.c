@@ -192,8 +192,8 @@ static rs_status trim_block(void *context, size_t block, unsigned worker, rs_err
     (void)worker;
     (void)err;
     for (size_t c = community_at(t, block * NODES_A_BLOCK); c < end; c++) {
-        bool empty = t->b->node_first[c] == t->b->node_first[c + 1];
-        for (int round = 0; !empty && round < TRIM_ROUNDS_MAX && trim_once(t, (uint32_t)c) > 0;
+        bool any = t->b->node_first[c + 1] - t->b->node_first[c] > 1; /* one alone holds nothing */
+        for (int round = 0; any && round < TRIM_ROUNDS_MAX && trim_once(t, (uint32_t)c) > 0;
              round++) {
         }
     }

@@ -38,6 +38,9 @@
 #include "score/victims.h"
 
 #define THRESHOLD_EXTRA 1.0
+/* The most that an account's company makes of its ring score: with the most that oddity can say
+ * beside it the risk stays below one half. It ranks, it does not accuse. */
+#define COMPANY_MAX (RS_MILLION * 2 / 5)
 /* A thing below it has none: that little the spread does not know. Millionths. */
 #define THING_RISK_MIN 100
 
@@ -364,6 +367,19 @@ static uint32_t beyond_chance(const rsi_scorer *s, uint32_t score)
     return (uint32_t)((uint64_t)(score - base) * RS_MILLION / (RS_MILLION - base));
 }
 
+/* What whom it meets says of an account, where its group says less. */
+static void add_company(const rsi_scorer *s, uint32_t subjects)
+{
+    const uint32_t *company = s->input->evidence->company;
+    for (uint32_t v = 0; company != NULL && v < subjects; v++) {
+        rs_node_risk *node = &s->out->nodes[v];
+        uint32_t own = (uint32_t)((uint64_t)company[v] * COMPANY_MAX / RS_WEIGHT_ONE);
+        if (s->listed[v] != RSI_CLEARED && own > node->ring_score) {
+            node->ring_score = own;
+        }
+    }
+}
+
 static rs_status fill_nodes(rsi_scorer *s, const uint32_t *ring_of, rs_error *err)
 {
     const rs_graph *graph = s->input->graph;
@@ -393,6 +409,7 @@ static rs_status fill_nodes(rsi_scorer *s, const uint32_t *ring_of, rs_error *er
             node->ring = ring_of[g];
         }
     }
+    add_company(s, subjects);
     for (uint32_t v = 0; v < nodes; v++) {
         out[v].risk = join_risks(out[v].spread, out[v].oddity, out[v].ring_score);
     }

@@ -399,6 +399,36 @@ static void suspects_nobody_among_equals(void **state)
     close_night();
 }
 
+/* Company is as much as it says where the group says less, two fifths at the most, and nothing for
+ * who is cleared. */
+static void takes_company_for_a_part_of_the_risk(void **state)
+{
+    (void)state;
+    fill_night(60, true);
+    open_night(1200);
+    uint32_t subjects = rs_graph_subject_count(n.small.graph);
+    list(&n.whitelist, small_account(&n.small, "r0"), -RS_RISK_ONE);
+    rs_findings plain = score(0, 12);
+    n.evidence.company = calloc(subjects + 1, sizeof *n.evidence.company);
+    for (uint32_t v = 0; v < subjects; v++) {
+        n.evidence.company[v] = v % 5 * (RS_WEIGHT_ONE / 4);
+    }
+    rs_findings found = score(0, 12);
+    size_t raised = 0;
+    for (uint32_t v = 0; v < subjects; v++) {
+        uint32_t own = v % 5 * (RS_MILLION / 10);
+        uint32_t before = plain.nodes[v].ring_score;
+        uint32_t wanted = own > before && v != small_account(&n.small, "r0") ? own : before;
+        assert_int_equal(found.nodes[v].ring_score, wanted);
+        raised += wanted > before;
+    }
+    assert_true(raised > subjects / 2);
+    assert_int_equal(found.ring_count, plain.ring_count);
+    rs_findings_free(&plain);
+    rs_findings_free(&found);
+    close_night();
+}
+
 /* ---- lists ------------------------------------------------------------------------------------
  */
 
@@ -669,6 +699,7 @@ int main(void)
         cmocka_unit_test(counts_meetings_by_their_links),
         cmocka_unit_test(gives_every_ring_reasons_that_are_whole),
         cmocka_unit_test(suspects_nobody_among_equals),
+        cmocka_unit_test(takes_company_for_a_part_of_the_risk),
         cmocka_unit_test(weighs_known_members_by_their_exact_chance),
         cmocka_unit_test(believes_a_listing_as_far_as_it_is_strong),
         cmocka_unit_test(makes_nobody_a_suspect_by_lists_alone),
