@@ -289,6 +289,8 @@ static inline void night_close(test_night *night)
     free(f->reasons);
     free(f->facts);
     free(f->fact_users);
+    free(f->member_ties);
+    free(f->ties);
     free(f->nodes);
     free(f->evidence_by_kind);
     free(f->hubs);

@@ -288,6 +288,7 @@ static size_t left_of_group(const char *extra, rs_link link, bool known)
         (rs_score_input){.graph = small.graph, .evidence = &evidence, .blacklist = &blacklist};
     uint32_t last = members[6];
     small_ok(rsi_payers_drop(&n.input, &candidates, NULL, &err), &err);
+    free(candidates.left);
     assert_int_equal(of[last], first[1] == 7 ? 0 : UINT32_MAX);
     small_close(&small);
     rows.count = 0;

@@ -409,6 +409,7 @@ static void takes_company_for_a_part_of_the_risk(void **state)
     uint32_t subjects = rs_graph_subject_count(n.small.graph);
     list(&n.whitelist, small_account(&n.small, "r0"), -RS_RISK_ONE);
     rs_findings plain = score(0, 12);
+    free(n.evidence.company);
     n.evidence.company = calloc(subjects + 1, sizeof *n.evidence.company);
     for (uint32_t v = 0; v < subjects; v++) {
         n.evidence.company[v] = v % 5 * (RS_WEIGHT_ONE / 4);
