@@ -29,6 +29,7 @@ enum {
     SCORE_LINK = 24,
     SCORE_NODE = 48,
     LADDER_NODE = 112,      /* labels and groups of five cuts */
+    LADDER_SUBJECT = 16,    /* groups of a cut */
     LADDER_LINK = 44,       /* of the communities that are looked at: a copy of their evidence */
     LADDER_LINKS = 1 << 20, /* at most about so many */
     TRACE_NODE = 40,
@@ -186,9 +187,9 @@ static uint64_t days_wish(const sizes *s)
 
 static uint64_t score_need(const sizes *s)
 {
-    uint64_t looked_at = s->links < LADDER_LINKS ? s->links : LADDER_LINKS;
+    uint64_t looked_at = s->links < LADDER_LINKS ? s->links : LADDER_LINKS; /* or none */
     return s->links * SCORE_LINK + s->nodes * SCORE_NODE + s->linked * LADDER_NODE +
-           looked_at * LADDER_LINK;
+           s->subjects * LADDER_SUBJECT + looked_at * LADDER_LINK;
 }
 
 static uint64_t middle_least(const sizes *s, uint64_t aside)
