@@ -155,14 +155,26 @@ typedef struct rs_named {
     rs_text id;
 } rs_named;
 
+/* One of the fewest links that make somebody a member. */
+typedef struct rs_cluster_tie {
+    rs_text kind;     /* of evidence */
+    rs_text relation; /* length 0: none */
+    rs_named with;    /* another member, or what many share */
+    rs_named thing;   /* that the two share or act on; lengths 0: no other */
+    uint32_t weight;  /* of all that ties the member to the ring */
+} rs_cluster_tie;
+
 typedef struct rs_cluster_member {
     rs_named node;
     uint32_t risk;
     uint32_t membership;
     rs_role role;
     bool known;
-    bool cleared;  /* on the whitelist of that run */
-    bool disputed; /* on it, but the same person as somebody who is known */
+    bool cleared;               /* on the whitelist of that run */
+    bool disputed;              /* on it, but the same person as somebody who is known */
+    const rs_cluster_tie *ties; /* the largest first; none where they were not looked for */
+    size_t tie_count;
+    uint32_t more_ties; /* that are needed too, and not named */
 } rs_cluster_member;
 
 typedef struct rs_cluster_thing {
@@ -225,6 +237,7 @@ typedef struct rs_cluster {
     rs_text since; /* length 0: not known */
     rs_text event; /* of its lineage: "born", ... */
     uint32_t score;
+    uint32_t stability; /* millionths, or RS_NO_STABILITY */
     const rs_cluster_member *members;
     size_t member_count;
     const rs_cluster_thing *things;

@@ -77,6 +77,22 @@ typedef struct rs_ring_hold {
     uint32_t listed_count;
 } rs_ring_hold;
 
+/* One of the fewest links that make a member belong to its ring (docs/algorithms/score.md). */
+typedef struct rs_ring_tie {
+    uint32_t node;     /* it leads to: another member, or a thing that many share */
+    uint32_t thing;    /* that the two share or act on; RS_NO_NODE where there is no other */
+    uint16_t kind;     /* of evidence, and the store's relation, of the strongest of what ties */
+    uint16_t relation; /* them; UINT16_MAX: not known */
+    uint32_t weight;   /* millionths of all that ties the member to its ring */
+} rs_ring_tie;
+
+#define RS_TIES_MAX 3
+typedef struct rs_member_ties {
+    size_t first;    /* in rs_findings.ties: the largest first */
+    uint32_t count;  /* at most RS_TIES_MAX */
+    uint32_t needed; /* so many are the fewest */
+} rs_member_ties;
+
 /* One thing, and the members that use it through one relation. */
 typedef struct rs_fact {
     uint32_t thing;    /* RS_NO_NODE: the fact is about the users alone (known members) */
@@ -97,9 +113,17 @@ typedef struct rs_reason {
     size_t fact_first, fact_count; /* strongest first, at most facts_max */
 } rs_reason;
 
+/* No stability: the ring is not among the first ones, verified identities alone hold it, or it is
+ * too large (RS_STEADY_LINKS_MAX). */
+#define RS_NO_STABILITY  UINT32_MAX
+#define RS_STEADY_RERUNS UINT32_C(20)
+#define RS_STEADY_DROP   UINT32_C(20)
+
 typedef struct rs_ring {
     char id[16]; /* "R-" and 13 characters of Crockford's base 32 */
     uint32_t score;
+    uint32_t stability; /* millionths of RS_STEADY_RERUNS in which it came back (detect.h), one link
+                           in RS_STEADY_DROP left out; or RS_NO_STABILITY */
     size_t member_first, member_count; /* by membership, ties by node */
     size_t thing_first, thing_count;   /* by shared_by, ties by node */
     size_t reason_first, reason_count; /* by weight, ties by kind */
@@ -128,7 +152,10 @@ typedef struct rs_findings {
     rs_ring_victim *victims;
     size_t hold_count, alone_count;
     rs_ring_hold *holds;
-    uint32_t *alone;     /* members */
+    uint32_t *alone; /* members */
+    size_t tied_count, tie_count;
+    rs_member_ties *member_ties; /* of the first tied_count members: those of the first 100 rings */
+    rs_ring_tie *ties;
     rs_node_risk *nodes; /* one for each node of the graph */
     rs_detect_counts detect;
     uint64_t *evidence_by_kind; /* links, rs_evidence_kind_count() entries */
@@ -142,10 +169,11 @@ typedef struct rs_score_options {
     uint32_t min_score; /* millionths: groups below are no rings of the findings */
     uint32_t facts_max; /* facts kept for each reason */
     uint32_t trim; /* a member that is held by less than 1/trim of the group's mean is dropped */
+    uint32_t steady_max; /* the first so many rings get a stability; 0: none */
 } rs_score_options;
 #define RS_SCORE_DEFAULTS                                                                          \
     {                                                                                              \
-        .min_score = 10000, .facts_max = 12, .trim = 5                                             \
+        .min_score = 10000, .facts_max = 12, .trim = 5, .steady_max = 100                          \
     }
 
 /* What scoring works on; all lent. `spread` is rs_spread's answer, one entry a node. */

@@ -233,6 +233,8 @@ static rs_status print_rings(const figures *f, FILE *out, rs_error *err)
         {"cover_f1", "cover F1"},
         {"splits", "rings in several pieces"},
         {"merges", "several rings in one"},
+        {"brier", "Brier of scores"},
+        {"ece", "ECE of scores"},
     };
     rsi_table *t = rsi_table_new("lrl");
     fputs("\nrings\n", out);
@@ -257,7 +259,7 @@ static rs_status print_list(const figures *f, FILE *out, const char *array, cons
     }
     for (size_t i = 0; t != NULL; i++) {
         snprintf(head, sizeof head, "%s.%zu", array, i);
-        snprintf(path, sizeof path, "%s.%zu.accounts", array, i);
+        snprintf(path, sizeof path, "%s.%zu.%s", array, i, columns[0]);
         if (find(f, path) == NULL) {
             break;
         }
@@ -275,12 +277,17 @@ static rs_status print_lists(const figures *f, FILE *out, rs_error *err)
     static const char *const hidings[] = {"hiding",        "rings",          "accounts",
                                           "recall_top_2r", "recall_suspect", "accounts_suspect"};
     static const char *const bins[] = {"accounts", "risk", "bad"};
+    static const char *const scores[] = {"clusters", "score", "half_one_ring"};
     static const char *const alarms[] = {"lookalike", "accounts", "risk_suspect",
                                          "cluster_suspect"};
     rs_status status = RS_OK;
     RS_TRY(print_list(f, out, "accounts.excluding_known.reliability",
                       "reliability: mean risk and share of bad ones, by tenths (known left out)",
                       "rrr", bins, 3, err));
+    RS_TRY(print_list(f, out, "rings.reliability",
+                      "reliability of scores: mean score and share of clusters that are at least "
+                      "half one ring",
+                      "rrr", scores, 3, err));
     RS_TRY(print_list(f, out, "by_kind", "by kind of ring", "lrrrrr", kinds, 6, err));
     RS_TRY(print_list(f, out, "by_hiding", "by degree of hiding", "lrrrrr", hidings, 6, err));
     RS_TRY(print_list(f, out, "false_alarms", "false alarms: share of honest accounts (-: plain)",

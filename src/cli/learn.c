@@ -189,7 +189,7 @@ static void real_cell(rsi_table *cells, double value)
 
 static void put_split(rsi_table *cells, const char *name, const rsi_tie *ties, size_t count)
 {
-    rsi_calibration c = rsi_calibration_of(ties, count);
+    rsi_calibration c = rsi_calibration_of(ties, count, false);
     uint64_t accounts = 0;
     uint64_t bad = 0;
     for (size_t i = 0; i < count; i++) {
@@ -237,7 +237,7 @@ static rs_status print_figures(FILE *out, const rsi_learned *learned, const labe
     }
     put_split(splits, "by ring", by_ring, counts[0]);
     put_split(splits, "by time", by_time, counts[1]);
-    rsi_calibration curve = rsi_calibration_of(by_ring, counts[0]);
+    rsi_calibration curve = rsi_calibration_of(by_ring, counts[0], false);
     put_bins(bins, &curve);
     RS_TRY(rsi_table_print(splits, out, 0, err));
     if (counts[1] == 0) {

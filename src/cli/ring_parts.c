@@ -1,4 +1,5 @@
-/* ring_parts.c - what holds a ring together, and who only paid it, printed for a person.
+/* ring_parts.c - how steady a ring is, what ties its members, what holds it together, who only paid
+ * it, for a person.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
@@ -8,6 +9,72 @@
 #include "cli/cli.h"
 #include "cli/rings.h"
 #include "store/dict.h"
+
+void rsi_print_stability(FILE *out, const rs_cluster *cluster)
+{
+    if (cluster->stability != RS_NO_STABILITY) {
+        uint32_t back = (cluster->stability * RS_STEADY_RERUNS + RS_MILLION / 2) / RS_MILLION;
+        fprintf(out,
+                "came back in %" PRIu32 " of %" PRIu32
+                " reruns with a twentieth of its evidence left out\n",
+                back, RS_STEADY_RERUNS);
+    }
+}
+
+static void print_named(FILE *out, const rs_named *node)
+{
+    rsi_print_text(out, node->type);
+    fputc(' ', out);
+    rsi_print_text(out, node->id);
+}
+
+static void print_tie(FILE *out, const rs_cluster_tie *tie)
+{
+    print_named(out, &tie->with);
+    if (tie->thing.type.length > 0) {
+        fputs(" by ", out);
+        print_named(out, &tie->thing);
+    }
+    fputs(" (", out);
+    rsi_print_text(out, tie->kind);
+    if (tie->relation.length > 0) {
+        fputs(", ", out);
+        rsi_print_text(out, tie->relation);
+    }
+    fprintf(out, ", %.0f %%)", 100.0 * tie->weight / RS_MILLION);
+}
+
+void rsi_print_ties(FILE *out, const rs_cluster_member *const *members, size_t count)
+{
+    const rs_cluster_member *exposed = NULL;
+    bool first = true;
+    for (size_t i = 0; i < count; i++) {
+        const rs_cluster_member *member = members[i];
+        if (member->tie_count == 0) {
+            continue;
+        }
+        fputs(first ? "\nthe least that makes them members (of all that ties them)\n" : "", out);
+        first = false;
+        fputs("  ", out);
+        rsi_print_text(out, member->node.id);
+        for (size_t k = 0; k < member->tie_count; k++) {
+            fputs(k == 0 ? ": " : "; ", out);
+            print_tie(out, &member->ties[k]);
+        }
+        if (member->more_ties > 0) {
+            fprintf(out, "; and %" PRIu32 " more", member->more_ties);
+        }
+        fputc('\n', out);
+        exposed = exposed == NULL && !member->known ? member : exposed;
+    }
+    if (exposed != NULL) { /* they come by risk */
+        fputs("  how risk reaches one: ringscope explain STORE ", out);
+        rsi_print_text(out, exposed->node.type);
+        fputc(':', out);
+        rsi_print_text(out, exposed->node.id);
+        fputc('\n', out);
+    }
+}
 
 static bool same_type(const rs_cluster *cluster, const rs_named *thing)
 {

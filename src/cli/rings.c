@@ -163,6 +163,7 @@ static void print_head(FILE *out, const rs_cluster *cluster)
         fprintf(out, ", %zu cleared", cleared_count(cluster));
     }
     fputc('\n', out);
+    rsi_print_stability(out, cluster);
 }
 
 /* For a person: the highest risks first; then who is known, by role, by id. */
@@ -212,6 +213,7 @@ static rs_status print_members(FILE *out, const rs_cluster *cluster, size_t limi
     fputs("\nmembers\n", out);
     rs_status status = rsi_table_print(table, out, 2, err);
     print_rest(out, cluster->member_count, shown, "  ");
+    rsi_print_ties(out, members, shown);
     rsi_table_free(table);
     free(members);
     return status;

@@ -28,6 +28,11 @@ char *rsi_safe(rs_text text, size_t columns);
 /* Columns to fill: $COLUMNS, else 100. */
 size_t rsi_page_columns(void);
 
+/* How often it came back on perturbed evidence, if that was looked at (ring_parts.c). */
+void rsi_print_stability(FILE *out, const rs_cluster *cluster);
+/* The fewest links that make each of these its member, and how to follow one to the blacklist
+ * (ring_parts.c). */
+void rsi_print_ties(FILE *out, const rs_cluster_member *const *members, size_t count);
 /* What the ring falls apart without (ring_parts.c). */
 void rsi_print_holds(FILE *out, const rs_cluster *cluster);
 /* Who only paid the ring: victims, no members (ring_parts.c). */

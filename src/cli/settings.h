@@ -46,7 +46,7 @@ typedef struct rsi_setting {
     const char *reason; /* what it does and why it is what it is, one line, lower case */
 } rsi_setting;
 
-enum { RSI_SETTING_COUNT = 17 };
+enum { RSI_SETTING_COUNT = 18 };
 extern const rsi_setting rsi_setting_rows[RSI_SETTING_COUNT];
 
 /* A value for each row. */

@@ -49,6 +49,8 @@ const rsi_setting rsi_setting_rows[RSI_SETTING_COUNT] = {
      "report rings of at least this score; 0.5 and more is suspect"},
     {"trim", "times", 0, 1, 1000, 5, RSI_TO_U32, AT(score.trim),
      "a member that is held by less than this part of the group's mean is dropped: 5 is a fifth"},
+    {"steady_max", "rings", 0, 0, 10000, 100, RSI_TO_U32, AT(score.steady_max),
+     "the first so many rings are found again on perturbed evidence, to see which come back"},
     {"facts_max", "facts", 0, 1, 1000, 12, RSI_TO_U32, AT(score.facts_max),
      "facts that a reason names, the strongest first"},
     {"users_max", "users", 0, 1, 1000000, 100, RSI_TO_U32, AT(users_max),

@@ -13,6 +13,7 @@
 #include "base/try.h"
 #include "cli/budget.h"
 #include "cli/cli.h"
+#include "propagate/things.h"
 #include "propagate/ties.h"
 #include "report/trace.h"
 #include "score/columns.h"
@@ -211,6 +212,7 @@ typedef struct middle {
     const rsi_settings *settings;
     shared_meter meter;
     rs_work each;
+    rsi_things things;
     rs_run_timing timings[4];
 } middle;
 
@@ -238,6 +240,21 @@ static rs_status find_communities(middle *m, rs_error *err)
     return status;
 }
 
+/* What is made of the risk of accounts: what explains it, and the sums over the uses of things. */
+static rs_status use_spread(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    middle *m = context;
+    rsi_stages *stages = m->stages;
+    (void)worker;
+    if (index == 1) {
+        return rsi_things_read(&m->things, stages->graph, stages->spread, &m->each, err);
+    }
+    return stages->trace == NULL
+               ? RS_OK
+               : rsi_trace_network(stages->trace, &stages->network.adjacency, &m->settings->spread,
+                                   stages->seed, stages->spread, &stages->evidence, err);
+}
+
 static rs_status spread_risk(middle *m, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -250,15 +267,12 @@ static rs_status spread_risk(middle *m, rs_error *err)
     start = rsi_clock_us();
     RS_TRY(rs_spread(&stages->network.adjacency, stages->seed, &m->settings->spread, &m->each,
                      stages->spread, err));
-    if (stages->trace != NULL) {
-        RS_TRY(rsi_trace_network(stages->trace, &stages->network.adjacency, &m->settings->spread,
-                                 stages->seed, stages->spread, &stages->evidence, err));
-    }
+    RS_TRY(rsi_parallel(&m->each, 2, use_spread, m, err));
     rs_network_free(&stages->network);
-    RS_TRY(rs_network_things(stages->graph, m->settings->spread.damping, &m->each, stages->spread,
-                             err));
+    rsi_things_settle(&m->things, m->settings->spread.damping, stages->spread);
     time_task(m, 2, "spread", start);
 done:
+    rsi_things_free(&m->things);
     return status;
 }
 

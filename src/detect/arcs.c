@@ -27,7 +27,7 @@ static size_t blocks_of(uint32_t vertex_count)
 
 /* ---- making --------------------------------------------------------------------------------- */
 
-static rs_status allocate(rsi_arcs *arcs, uint32_t vertex_count, size_t arc_count, rs_error *err)
+rs_status rsi_arcs_allocate(rsi_arcs *arcs, uint32_t vertex_count, size_t arc_count, rs_error *err)
 {
     arcs->vertex_count = vertex_count;
     arcs->mass = malloc(((size_t)vertex_count + 1) * sizeof *arcs->mass);
@@ -98,7 +98,7 @@ static rs_status enter_share(void *context, size_t index, unsigned worker, rs_er
 rs_status rsi_arcs_make(rsi_arcs *arcs, const rsi_piece *piece, const rs_work *work, rs_error *err)
 {
     enum { SHARES_MAX = 4 };
-    rs_status status = allocate(arcs, piece->vertex_count, 2 * piece->link_count, err);
+    rs_status status = rsi_arcs_allocate(arcs, piece->vertex_count, 2 * piece->link_count, err);
     if (status != RS_OK) {
         return status;
     }
@@ -154,7 +154,7 @@ rs_status rsi_arcs_renumber(const rsi_arcs *arcs, const uint32_t *number, const 
     enum { AHEAD = 16 };
     uint32_t n = arcs->vertex_count;
     renumbering r = {.arcs = arcs, .number = number, .order = order, .out = out};
-    rs_status status = allocate(out, n, arcs->first[n], err);
+    rs_status status = rsi_arcs_allocate(out, n, arcs->first[n], err);
     if (status != RS_OK) {
         return status;
     }
@@ -330,7 +330,7 @@ rs_status rsi_arcs_contract(const rsi_arcs *arcs, uint32_t *label, rsi_arcs *out
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u nodes to contract)", n);
         goto done;
     }
-    RS_TRY(allocate(out, c.count, arcs->first[n], err));
+    RS_TRY(rsi_arcs_allocate(out, c.count, arcs->first[n], err));
     deal_out(&c);
     RS_TRY(rsi_parallel(work, blocks_of(c.count), contract_block, &c, err));
     close_gaps(&c);

@@ -21,6 +21,9 @@ typedef struct rsi_arcs {
     rsi_arc *list;
 } rsi_arcs;
 
+/* Room for so many; `first` is all 0, the rest is not set. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_arcs_allocate(rsi_arcs *arcs, uint32_t vertex_count, size_t arc_count,
+                                        rs_error *err);
 /* RS_ENOMEM, here and below; { 0 } is empty, what is made is freed by rsi_arcs_free. All three run
  * on work->threads (work may be NULL), which changes nothing of the answer. */
 RS_MUST_USE rs_status rsi_arcs_make(rsi_arcs *arcs, const rsi_piece *piece, const rs_work *work,

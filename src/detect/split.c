@@ -527,6 +527,40 @@ done:
     return status;
 }
 
+rs_status rsi_split_again(rsi_arcs *arcs, uint32_t resolution, uint64_t random_seed,
+                          uint32_t *label, rs_error *err)
+{
+    rs_status status = RS_OK;
+    uint32_t n = arcs->vertex_count;
+    uint32_t kept = 0;
+    const rs_work work = {.threads = 1};
+    rsi_split split = {.vertex_count = n};
+    struct climb climb = {.split = &split, .resolution = resolution, .work = &work};
+    split.number = array(n, sizeof *split.number);
+    climb.label = array(n, sizeof *climb.label);
+    climb.first = array((size_t)n + 1, sizeof *climb.first);
+    if (split.number == NULL || climb.label == NULL || climb.first == NULL) {
+        status = no_memory(n, err);
+        goto done;
+    }
+    rsi_random_seed(&climb.random, random_seed, n);
+    for (uint32_t v = 0; v < n; v++) {
+        split.number[v] = v;
+    }
+    memcpy(climb.label, label, n * sizeof *label);
+    RS_TRY(add_level(&split, arcs, err));
+    RS_TRY(one_round(&climb, &kept, err));
+    RS_TRY(go_down(&split, resolution, kept, 0, climb.label, &climb.moved, err));
+    for (uint32_t v = 0; v < n; v++) {
+        label[v] = climb.label[split.number[v]];
+    }
+done:
+    rsi_split_free(&split);
+    free(climb.first);
+    free(climb.label);
+    return status;
+}
+
 void rsi_split_free(rsi_split *split)
 {
     while (split->level_count > 0) {

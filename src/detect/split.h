@@ -38,6 +38,12 @@ RS_MUST_USE rs_status rsi_split_finish(const rsi_split *split, uint32_t resoluti
                                        const uint32_t *community, uint32_t *label, rs_error *err);
 void rsi_split_free(rsi_split *split);
 
+/* One more round from any partition: no step lowers the sum; a part that had better leave its
+ * community does, and so does a community that had better join another. Takes *arcs; label[v] is
+ * below the vertex count, before and after. On one thread. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_split_again(rsi_arcs *arcs, uint32_t resolution, uint64_t random_seed,
+                                      uint32_t *label, rs_error *err);
+
 /* A partition to begin with: each vertex that is still alone joins where it adds most, once; what
  * joined is contracted; again, until few join. label[v] is below the vertex count. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_split_guess(const rsi_arcs *bottom, uint32_t resolution, uint32_t *label,

@@ -1,14 +1,20 @@
 /* calibration.c - Brier score, reliability curve, expected calibration error.
  *
- * Bins hold equal numbers of accounts, not equal spans of risk: where one account in a thousand is
- * bad, spans would put nearly all of them into one bin. Who has one risk stands in one bin.
+ * Bins of accounts hold equal numbers, not equal spans of risk: where one account in a thousand is
+ * bad, spans would put nearly all of them into one bin. Bins of rings are spans: of the few that
+ * matter each is worth a look. Who has one risk stands in one bin.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lab/calibration.h"
 
 #include <math.h>
 
-rsi_calibration rsi_calibration_of(const rsi_tie *ties, size_t tie_count)
+static unsigned span_of(double risk)
+{
+    return risk >= 1 ? RSI_RELIABILITY_MAX - 1 : (unsigned)(risk * RSI_RELIABILITY_MAX);
+}
+
+rsi_calibration rsi_calibration_of(const rsi_tie *ties, size_t tie_count, bool by_span)
 {
     rsi_calibration c = {.brier = 0};
     double all = 0;
@@ -28,7 +34,8 @@ rsi_calibration rsi_calibration_of(const rsi_tie *ties, size_t tie_count)
         bin->mean += risk * (double)ties[i].count;
         before += (double)ties[i].count;
         size_t reached = (size_t)(before * RSI_RELIABILITY_MAX / all);
-        if (reached > tenths || i + 1 == tie_count) {
+        bool last = i + 1 == tie_count;
+        if (last || (by_span ? span_of(ties[i + 1].risk) != span_of(risk) : reached > tenths)) {
             tenths = reached;
             bin->mean /= bin->count > 0 ? (double)bin->count : 1;
             c.ece += fabs(bin->mean * (double)bin->count - (double)bin->bad);

@@ -47,6 +47,7 @@ typedef struct rsi_figures {
     uint32_t suspect_clusters;
     double cover_f1;
     uint32_t split_count, merge_count;
+    rsi_calibration calibration; /* of the clusters' scores; bad: at least half of it is one ring */
     rsi_interval recall_top_interval, recall_suspect_interval, recall_all_interval;
     rsi_share *shares;
     size_t share_count;

@@ -111,7 +111,8 @@ static void put_input(struct out *out, const rsi_case *c, const rsi_figures *f)
         c->cluster_count, c->member_count, c->repeated_member_count);
 }
 
-static void put_calibration(struct out *out, const rsi_calibration *c)
+/* `names`: of a bin's count, mean and share. */
+static void put_calibration(struct out *out, const rsi_calibration *c, const char *const names[3])
 {
     put(out, "      ");
     put_real(out, "brier", c->brier);
@@ -120,10 +121,10 @@ static void put_calibration(struct out *out, const rsi_calibration *c)
     put(out, ",\n      \"reliability\": [");
     for (size_t i = 0; i < c->bin_count; i++) {
         const rsi_reliability *bin = &c->bins[i];
-        put(out, "%s{ \"accounts\": %" PRIu64 ", ", i == 0 ? "" : ",\n        ", bin->count);
-        put_real(out, "risk", bin->mean);
+        put(out, "%s{ \"%s\": %" PRIu64 ", ", i == 0 ? "" : ",\n        ", names[0], bin->count);
+        put_real(out, names[1], bin->mean);
         put(out, ", ");
-        put_real(out, "bad", (double)bin->bad / (double)bin->count);
+        put_real(out, names[2], (double)bin->bad / (double)bin->count);
         put(out, " }");
     }
     put(out, "]");
@@ -131,6 +132,7 @@ static void put_calibration(struct out *out, const rsi_calibration *c)
 
 static void put_ranking(struct out *out, const char *key, const rsi_ranking *r, const char *end)
 {
+    static const char *const names[] = {"accounts", "risk", "bad"};
     double rate =
         r->account_count == 0 ? (double)NAN : (double)r->bad_count / (double)r->account_count;
     put(out, "    \"%s\": { \"accounts\": %" PRIu64 ", \"bad\": %" PRIu64 ",\n      ", key,
@@ -153,7 +155,7 @@ static void put_ranking(struct out *out, const char *key, const rsi_ranking *r, 
         put(out, " }");
     }
     put(out, "],\n");
-    put_calibration(out, &r->calibration);
+    put_calibration(out, &r->calibration, names);
     put(out, " }%s\n", end);
 }
 
@@ -172,6 +174,7 @@ static void put_rings(struct out *out, const rsi_figures *f)
         {"pure_top_r", f->pure_top, NULL},
         {"cover_f1", f->cover_f1, NULL},
     };
+    static const char *const names[] = {"clusters", "score", "half_one_ring"};
     put(out, "  \"rings\": {\n");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char key[64];
@@ -184,8 +187,10 @@ static void put_rings(struct out *out, const rsi_figures *f)
         }
         put(out, ",\n");
     }
-    put(out, "    \"suspect_clusters\": %u, \"splits\": %u, \"merges\": %u },\n",
-        f->suspect_clusters, f->split_count, f->merge_count);
+    put(out, "    \"suspect_clusters\": %u, \"splits\": %u, \"merges\": %u,\n", f->suspect_clusters,
+        f->split_count, f->merge_count);
+    put_calibration(out, &f->calibration, names);
+    put(out, " },\n");
 }
 
 static void put_share(struct out *out, const rsi_case *c, const rsi_share *s)

@@ -72,7 +72,7 @@ static void measure(const struct ranks *r, rsi_ranking *ranking)
     ranking->average_precision = rsi_average_precision(r->ties, r->tie_count);
     ranking->average_precision_worst = rsi_average_precision_worst(r->ties, r->tie_count);
     ranking->auc = rsi_auc(r->ties, r->tie_count);
-    ranking->calibration = rsi_calibration_of(r->ties, r->tie_count);
+    ranking->calibration = rsi_calibration_of(r->ties, r->tie_count, false);
     for (size_t i = 0; i < RSI_AT_COUNT; i++) {
         ranking->at[i] = i < RSI_AT_COUNT - 1 ? at[i] : ranking->bad_count;
         ranking->precision[i] = rsi_precision_at(r->ties, r->tie_count, ranking->at[i]);

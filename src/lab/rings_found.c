@@ -20,6 +20,8 @@ struct overlap {
     uint64_t edge_count;
     double *ring_f1;  /* by ring: the best among the top clusters */
     uint32_t *pieces; /* by ring: top clusters that mostly are this ring */
+    rsi_tie *scores;  /* clusters of each score; bad: at least half of one ring */
+    size_t score_count;
     double cluster_f1_sum;
     uint32_t pure_count;
     uint32_t merge_count;
@@ -61,13 +63,34 @@ done:
     return status;
 }
 
+/* At least half of it is one ring. */
+static bool is_pure(const struct overlap *o, const rsi_cluster *cluster)
+{
+    bool pure = false;
+    for (uint32_t i = 0; i < o->touched_count; i++) {
+        pure = pure || 2 * (uint64_t)o->shared[o->touched[i]] >= cluster->size;
+    }
+    return pure;
+}
+
+/* Clusters come by score. */
+static void add_score(struct overlap *o, double score, bool pure)
+{
+    rsi_tie *last = o->score_count > 0 ? &o->scores[o->score_count - 1] : NULL;
+    if (last == NULL || last->risk > score) {
+        last = &o->scores[o->score_count++];
+        *last = (rsi_tie){.risk = score};
+    }
+    last->count++;
+    last->bad += pure;
+}
+
 /* For the top 2R: how well it covers a ring, whether it is one, whether it holds halves of several.
  */
 static void look_at_top(struct overlap *o, const rsi_cluster *cluster, bool among_r)
 {
     double best = 0;
     uint32_t halves = 0;
-    bool pure = false;
     for (uint32_t i = 0; i < o->touched_count; i++) {
         uint32_t ring = o->touched[i];
         uint64_t both = o->shared[ring];
@@ -78,11 +101,10 @@ static void look_at_top(struct overlap *o, const rsi_cluster *cluster, bool amon
         if (2 * both > cluster->size) {
             o->pieces[ring]++;
         }
-        pure = pure || 2 * both >= cluster->size;
     }
     o->cluster_f1_sum += best;
     o->merge_count += halves > 1 ? 1 : 0;
-    o->pure_count += pure && among_r ? 1 : 0;
+    o->pure_count += among_r && is_pure(o, cluster) ? 1 : 0;
 }
 
 static rs_status walk_clusters(struct overlap *o, rs_error *err)
@@ -94,6 +116,7 @@ static rs_status walk_clusters(struct overlap *o, rs_error *err)
         count_shared(o, cluster);
         o->offsets[k] = o->edge_count;
         RS_TRY(add_edges(o, cluster, err));
+        add_score(o, cluster->score, is_pure(o, cluster));
         if (k < top) {
             look_at_top(o, cluster, k < o->c->ring_ids.count);
         }
@@ -137,6 +160,7 @@ static void sum_up(const struct overlap *o, const uint32_t *ring_of_cluster, rsi
                   : top == 0 ? 0
                              : (f1_sum / rings + o->cluster_f1_sum / top) / 2;
     f->merge_count = o->merge_count;
+    f->calibration = rsi_calibration_of(o->scores, o->score_count, true);
 }
 
 rs_status rsi_figure_rings(const rsi_case *c, rsi_figures *f, uint32_t *match_of_ring,
@@ -150,9 +174,10 @@ rs_status rsi_figure_rings(const rsi_case *c, rsi_figures *f, uint32_t *match_of
     o.ring_f1 = calloc(rings, sizeof *o.ring_f1);
     o.pieces = calloc(rings, sizeof *o.pieces);
     o.offsets = calloc(clusters, sizeof *o.offsets);
+    o.scores = calloc(clusters, sizeof *o.scores);
     uint32_t *ring_of_cluster = calloc(clusters, sizeof *ring_of_cluster);
     if (o.shared == NULL || o.touched == NULL || o.ring_f1 == NULL || o.pieces == NULL ||
-        o.offsets == NULL || ring_of_cluster == NULL) {
+        o.offsets == NULL || o.scores == NULL || ring_of_cluster == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%u clusters)", c->cluster_count);
         goto done;
     }
@@ -165,6 +190,7 @@ done:
     free(o.touched);
     free(o.ring_f1);
     free(o.pieces);
+    free(o.scores);
     free(o.offsets);
     free(o.edges);
     free(ring_of_cluster);

@@ -242,7 +242,7 @@ static rs_status running_room(rsi_network_rows *rows, size_t count, rs_error *er
 /* The links that bring something: key what is left of 2^64, value the place in the row. */
 static size_t find_running(rsi_network_rows *rows, uint32_t node, const rsi_row *row)
 {
-    enum { AHEAD = 24 };
+    enum { AHEAD = 40 };
     size_t count = 0, kept = 0;
     uint64_t least = least_of(rows, node), most = 0;
     for (size_t i = 0; i < row->count; i++) {

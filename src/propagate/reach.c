@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "propagate/spread.h"
 
+#include "base/expect.h"
 #include "base/try.h"
 
 static bool is_marked(const rsi_spread *s, uint32_t node)
@@ -22,6 +23,18 @@ static void mark(rsi_spread *s, uint32_t node)
 static bool is_linked(const rsi_spread *s, uint32_t node)
 {
     return s->graph->first[node] != s->graph->first[node + 1];
+}
+
+/* Rows lie anywhere: those of later nodes are asked for. */
+RSI_EXPECT void expect_row(const rsi_spread *s, const uint32_t *queue, uint32_t at, uint32_t queued)
+{
+    enum { FIRST = 16, ROW = 8 };
+    if (at + FIRST < queued && s->graph->to != NULL) {
+        const uint32_t *row = &s->graph->to[s->graph->first[queue[at + ROW]]];
+        __builtin_prefetch(&s->graph->first[queue[at + FIRST]]);
+        __builtin_prefetch(row);
+        __builtin_prefetch(row + 16);
+    }
 }
 
 static uint32_t mark_neighbours(rsi_spread *s, const rsi_row *row, uint32_t *queue, uint32_t queued)
@@ -48,6 +61,7 @@ rs_status rsi_spread_reach(rsi_spread *s, const rs_work *work, uint32_t *queue, 
         }
     }
     for (uint32_t done = 0; done < queued && links <= links_max; done++) {
+        expect_row(s, queue, done, queued);
         RS_TRY(rsi_window_row(&s->windows[0], queue[done], queue[done] + 1, &row, err));
         links += row.count;
         queued = mark_neighbours(s, &row, queue, queued);

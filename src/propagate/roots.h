@@ -49,4 +49,16 @@ static inline rsi_i128 rsi_shift_down(rsi_i128 x, unsigned shift)
     return shift == 0 ? x : (x + ((rsi_i128)1 << (shift - 1))) >> shift;
 }
 
+/* The same where it takes few instructions: shift < 64 and the result fits 64 bits, */
+static inline int64_t rsi_shift_product(rsi_i128 x, unsigned shift)
+{
+    return (int64_t)((x + (int64_t)(UINT64_C(1) << (shift & 63) >> 1)) >> (shift & 63));
+}
+
+/* and also |x| < 2^62, shift < 62. */
+static inline int64_t rsi_shift_number(int64_t x, unsigned shift)
+{
+    return (x + (int64_t)(UINT64_C(1) << (shift & 63) >> 1)) >> (shift & 63);
+}
+
 #endif

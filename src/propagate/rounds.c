@@ -32,6 +32,8 @@
 #define FINE_MAX   16
 #define ROOM_BITS  60       /* of arriving, with its finer units */
 #define COARSE     (1 << 6) /* a direction this small was rounded for a larger one: start afresh */
+#define NARROW     16       /* halvings from which on a row's sum fits 63 bits */
+#define UNITS_MAX  46       /* bits of step_shift and fine where 64 bits of a product are enough */
 #define AHEAD      32       /* links between asking for a neighbour's step and using it */
 #define SIZE_MOST                                                                                  \
     (UINT64_C(1) << 60) /* no |rest| or |level| comes near it, see size_bits in spread.c */
@@ -40,15 +42,18 @@
 /* ---- one node
  * -------------------------------------------------------------------------------------- */
 
-/* Sum of weight * step over a row that cannot exceed 63 bits: d < 2^49. */
+/* Sum of weight * step over a row that cannot exceed 63 bits: d < 2^48. */
 static int64_t row_narrow(const rsi_spread *s, const rsi_row *row)
 {
     const uint32_t *to = row->to, *weight = row->weight;
     const int16_t *step = s->step;
-    size_t last = row->ahead - 1; /* for an empty row never used */
     int64_t sum = 0;
-    for (size_t i = 0; i < row->count; i++) {
-        __builtin_prefetch(&step[to[i + AHEAD < last ? i + AHEAD : last]]);
+    size_t i = 0, ahead = row->ahead > AHEAD ? row->ahead - AHEAD : 0;
+    for (size_t end = row->count < ahead ? row->count : ahead; i < end; i++) {
+        __builtin_prefetch(&step[to[i + AHEAD]]);
+        sum += (int64_t)weight[i] * step[to[i]];
+    }
+    for (; i < row->count; i++) {
         sum += (int64_t)weight[i] * step[to[i]];
     }
     return sum;
@@ -66,17 +71,19 @@ static rsi_i128 row_wide(const rsi_spread *s, const rsi_row *row)
 /* damping (D+g)^-1 W step at v, in units of 2^-(fraction + fine). */
 static int64_t arriving_at(const rsi_spread *s, uint32_t v, const rsi_row *row)
 {
-    rsi_passing passing = s->passing[v];
-    unsigned halvings = passing.halvings;
-    if (halvings >= STEP_BITS + 1) {
-        rsi_i128 product = (rsi_i128)row_narrow(s, row) * (int64_t)passing.mantissa;
-        return (int64_t)rsi_shift_down(product, 119 - halvings - s->step_shift - s->fine);
+    uint64_t passing = s->passing[v];
+    unsigned halvings = passing & 255, units = s->step_shift + s->fine;
+    if (halvings >= NARROW && units <= UNITS_MAX) {
+        /* |sum| <= d 2^14 < 2^(78 - halvings): as large as fits, so that of the product 64 bits are
+         * enough, all but 2^-46 of the step. */
+        int64_t sum = (int64_t)((uint64_t)row_narrow(s, row) << (halvings - NARROW));
+        int64_t product = (int64_t)((rsi_i128)sum * (int64_t)(passing >> 1) >> 64);
+        return rsi_shift_number(product, UNITS_MAX - units);
     }
-    /* |sum| <= d 2^14 < 2^(78 - halvings): drop what is below 2^-55 of a unit of the step. */
+    /* Drop what is below 2^-55 of a unit of the step. */
     unsigned drop = halvings < 8 ? 8 - halvings : 0;
     rsi_i128 sum = row_wide(s, row) >> drop;
-    return (int64_t)rsi_shift_down(sum * (int64_t)passing.mantissa,
-                                   119 - halvings - s->step_shift - s->fine - drop);
+    return (int64_t)rsi_shift_down(sum * (int64_t)(passing >> 8), 119 - halvings - units - drop);
 }
 
 static int64_t load_of(const rsi_spread *s, uint32_t v)
@@ -87,8 +94,8 @@ static int64_t load_of(const rsi_spread *s, uint32_t v)
 static void gather_node(rsi_spread *s, uint32_t v, const rsi_row *row, rsi_finding *found)
 {
     int64_t arriving = arriving_at(s, v, row), step = s->step[v];
-    int64_t image = step * (1 << IMAGE_FINE) -
-                    (int64_t)rsi_shift_down(arriving, s->step_shift + s->fine - IMAGE_FINE);
+    int64_t image =
+        step * (1 << IMAGE_FINE) - rsi_shift_number(arriving, s->step_shift + s->fine - IMAGE_FINE);
     rsi_i128 load = load_of(s, v);
     s->arriving[v] = arriving;
     found->step_image += load * (step * image);
@@ -98,8 +105,8 @@ static void gather_node(rsi_spread *s, uint32_t v, const rsi_row *row, rsi_findi
 /* Choose the next direction and add up what the next gain needs. */
 static void turn_node(rsi_spread *s, uint32_t v, int64_t rest, int64_t next, rsi_finding *found)
 {
-    int64_t step = (int64_t)rsi_shift_down(next, s->next_shift);
-    int64_t part = (int64_t)rsi_shift_down(rest, s->rest_shift);
+    int64_t step = rsi_shift_number(next, s->next_shift);
+    int64_t part = rsi_shift_number(rest, s->rest_shift);
     uint64_t rest_size = (uint64_t)llabs(rest), step_size = (uint64_t)llabs(step);
     rsi_i128 load = load_of(s, v);
     s->step[v] = (int16_t)step;
@@ -113,10 +120,10 @@ static void move_node(rsi_spread *s, uint32_t v, rsi_finding *found)
 {
     int64_t step = s->step[v] * (INT64_C(1) << s->step_shift);
     rsi_i128 gain = (int64_t)s->gain;
-    s->level[v] += (int64_t)rsi_shift_down(gain * step, 32);
+    s->level[v] += rsi_shift_product(gain * step, 32);
     int64_t image = step * (INT64_C(1) << s->fine) - s->arriving[v];
-    s->rest[v] -= (int64_t)rsi_shift_down(gain * image, 32 + s->fine);
-    int64_t kept = (int64_t)rsi_shift_down((rsi_i128)step * (int64_t)s->keep, 32);
+    s->rest[v] -= rsi_shift_product(gain * image, 32 + s->fine);
+    int64_t kept = rsi_shift_product((rsi_i128)step * (int64_t)s->keep, 32);
     turn_node(s, v, s->rest[v], s->rest[v] + kept, found);
 }
 

@@ -38,8 +38,7 @@ static rsi_passing passing_of(rsi_damping damping, uint64_t total)
     unsigned halvings = 64 - rsi_bits(total);
     /* The divisor has its top bit set and the quotient is below damping.part < 2^62. */
     uint64_t quotient = (uint64_t)(((rsi_u128)damping.part << 63) / (total << halvings));
-    return (rsi_passing){.mantissa = quotient >> 6 & ((UINT64_C(1) << 56) - 1),
-                         .halvings = halvings & 255};
+    return quotient >> 6 << 8 | halvings;
 }
 
 /* d / 2^load_shift, rounded up to LOAD_BITS. */

@@ -14,11 +14,9 @@
 
 #define RSI_SPREAD_STAGE "spread"
 
-/* damping / d as mantissa * 2^(halvings - 119), d < 2^(64 - halvings); mantissa < 2^56. */
-typedef struct rsi_passing {
-    uint64_t mantissa : 56;
-    uint64_t halvings : 8;
-} rsi_passing;
+/* damping / d as mantissa * 2^(halvings - 119), d < 2^(64 - halvings); mantissa < 2^56, in front of
+ * the 8 bits of halvings. */
+typedef uint64_t rsi_passing;
 
 /* d rounded to 26 bits, in units of 2^load_shift: fraction * 2^power. For sums over nodes. */
 typedef struct rsi_load {

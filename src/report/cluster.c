@@ -46,6 +46,45 @@ static void put_number(rsi_out *out, const char *key, uint64_t number)
     rsi_out_count(out, number);
 }
 
+static void write_tie(rsi_out *out, const rsi_source *source, const rs_ring_tie *tie)
+{
+    rsi_out_string(out, "{\"kind\":");
+    rsi_out_json_string(out, tie->kind < rs_evidence_kind_count() ? rs_evidence_kind_name(tie->kind)
+                                                                  : "unknown");
+    if (tie->relation < source->label_count) {
+        rsi_out_string(out, ",\"relation\":");
+        rsi_out_json_string(out, source->labels[tie->relation]);
+    }
+    rsi_out_string(out, ",\"with\":");
+    rsi_write_node(out, source, tie->node);
+    if (tie->thing != RS_NO_NODE) {
+        rsi_out_string(out, "},\"thing\":");
+        rsi_write_node(out, source, tie->thing);
+    }
+    put_millionths(out, "},\"weight\":", tie->weight);
+    rsi_out_string(out, "}");
+}
+
+/* The fewest links that make it a member, where they were looked for. */
+static void write_ties(rsi_out *out, const rsi_source *source, const rs_ring_member *member)
+{
+    const rs_findings *findings = source->findings;
+    size_t number = (size_t)(member - findings->members);
+    if (number >= findings->tied_count || findings->member_ties[number].count == 0) {
+        return;
+    }
+    const rs_member_ties *ties = &findings->member_ties[number];
+    rsi_out_string(out, ",\"ties\":[");
+    for (uint32_t i = 0; i < ties->count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_tie(out, source, &findings->ties[ties->first + i]);
+    }
+    rsi_out_string(out, "]");
+    if (ties->needed > ties->count) {
+        put_number(out, ",\"more_ties\":", ties->needed - ties->count);
+    }
+}
+
 static void write_member(rsi_out *out, const rsi_source *source, const rs_ring_member *member)
 {
     rsi_write_node(out, source, member->node);
@@ -57,6 +96,7 @@ static void write_member(rsi_out *out, const rsi_source *source, const rs_ring_m
     }
     rsi_out_string(out, ",\"role\":");
     rsi_out_json_string(out, rs_role_name(member->role));
+    write_ties(out, source, member);
     rsi_out_string(out, "}");
 }
 
@@ -258,6 +298,15 @@ static bool weights_sum_to_one(const rs_findings *findings, const rs_ring *ring)
     return sum == RS_MILLION || ring->reason_count == 0;
 }
 
+static void write_stability(rsi_out *out, uint32_t stability)
+{
+    if (stability == RS_NO_STABILITY) {
+        rsi_out_string(out, ",\"stability\":null");
+    } else {
+        put_millionths(out, ",\"stability\":", stability);
+    }
+}
+
 static void write_since(rsi_out *out, int64_t as_of)
 {
     rsi_out_string(out, ",\"since\":");
@@ -277,6 +326,7 @@ void rsi_write_cluster(rsi_out *out, const rsi_source *source, const rs_ring *ri
     rsi_out_string(out, "{\"id\":");
     rsi_out_json_string(out, ring->id);
     put_millionths(out, ",\"score\":", ring->score);
+    write_stability(out, ring->stability);
     write_since(out, rs_graph_as_of(source->graph));
     rsi_out_string(out, ",\"lineage\":{\"event\":\"born\",\"from\":[]},\"members\":[");
     const rs_ring_member *members = findings->members + ring->member_first;

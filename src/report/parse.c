@@ -191,6 +191,24 @@ static rs_status read_millionths(rs_report *report, const char *key, void *to, r
     return status;
 }
 
+static rs_status read_stability(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    rs_text text;
+    rsi_json_token token;
+    int64_t number = 0;
+    rs_status status = rsi_next_token(report, key, &token, &text, err);
+    if (status == RS_OK && token == RSI_JSON_NULL) {
+        *(uint32_t *)to = RS_NO_STABILITY;
+    } else if (status == RS_OK &&
+               (token != RSI_JSON_NUMBER || rsi_decimal_parse(text, 6, &number) != NULL ||
+                number < 0 || number > RS_MILLION)) {
+        status = rsi_damaged_at(report, key, "a number from 0 to 1 or null", err);
+    } else if (status == RS_OK) {
+        *(uint32_t *)to = (uint32_t)number;
+    }
+    return status;
+}
+
 static rs_status read_u32(rs_report *report, const char *key, void *to, rs_error *err)
 {
     int64_t number = 0;
@@ -256,6 +274,36 @@ static rs_status read_named_or_null(rs_report *report, const char *key, void *to
 
 /* ---- the parts of a ring --------------------------------------------------------------------- */
 
+static rs_status read_named(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    rs_text ignored;
+    rs_status status = rsi_expect(report, key, RSI_JSON_OBJECT, &ignored, err);
+    return status != RS_OK ? status : read_fields(report, named_fields, to, err);
+}
+
+static rs_status read_tie(rs_report *report, rs_error *err)
+{
+    static const field fields[] = {
+        {"kind", read_text, offsetof(rs_cluster_tie, kind), false},
+        {"relation", read_text, offsetof(rs_cluster_tie, relation), true},
+        {"with", read_named, offsetof(rs_cluster_tie, with), false},
+        {"thing", read_named, offsetof(rs_cluster_tie, thing), true},
+        {"weight", read_millionths, offsetof(rs_cluster_tie, weight), false},
+        {NULL, NULL, 0, false},
+    };
+    rs_cluster_tie *tie = add(&report->ties, sizeof *tie);
+    return tie == NULL ? no_memory(err) : read_fields(report, fields, tie, err);
+}
+
+/* Ties of all members stand in one array; a member's count is what its array added. */
+static rs_status read_ties(rs_report *report, const char *key, void *to, rs_error *err)
+{
+    size_t before = report->ties.count;
+    rs_status status = read_objects(report, key, read_tie, err);
+    *(size_t *)to += report->ties.count - before;
+    return status;
+}
+
 static rs_status read_member(rs_report *report, rs_error *err)
 {
     static const field fields[] = {
@@ -267,6 +315,8 @@ static rs_status read_member(rs_report *report, rs_error *err)
         {"cleared", read_flag, offsetof(rs_cluster_member, cleared), true},
         {"disputed", read_flag, offsetof(rs_cluster_member, disputed), true},
         {"role", read_role, offsetof(rs_cluster_member, role), false},
+        {"ties", read_ties, offsetof(rs_cluster_member, tie_count), true},
+        {"more_ties", read_u32, offsetof(rs_cluster_member, more_ties), true},
         {NULL, NULL, 0, false},
     };
     rs_cluster_member *member = add(&report->members, sizeof *member);
@@ -474,7 +524,9 @@ static void settle(rs_report *report)
     const rs_named *alone = report->alone.items;
     rs_cluster_paid *paid = report->paid.items;
     const rs_cluster_victim *victims = report->victims.items;
-    cluster->members = report->members.items;
+    rs_cluster_member *members = report->members.items;
+    const rs_cluster_tie *ties = report->ties.items;
+    cluster->members = members;
     cluster->member_count = report->members.count;
     cluster->things = report->things.items;
     cluster->thing_count = report->things.count;
@@ -484,6 +536,9 @@ static void settle(rs_report *report)
     cluster->hold_count = report->holds.count;
     cluster->paid = paid;
     cluster->paid_count = report->paid.count;
+    for (size_t i = 0, at = 0; i < report->members.count; at += members[i++].tie_count) {
+        members[i].ties = members[i].tie_count > 0 ? ties + at : NULL;
+    }
     for (size_t i = 0, at = 0; i < report->facts.count; at += facts[i++].user_count) {
         facts[i].users = facts[i].user_count > 0 ? users + at : NULL;
     }
@@ -503,6 +558,7 @@ rs_status rsi_read_cluster(rs_report *report, rs_text line, rs_error *err)
     static const field fields[] = {
         {"id", read_text, offsetof(rs_cluster, id), false},
         {"score", read_millionths, offsetof(rs_cluster, score), false},
+        {"stability", read_stability, offsetof(rs_cluster, stability), true},
         {"since", read_text_or_null, offsetof(rs_cluster, since), false},
         {"lineage", read_lineage, offsetof(rs_cluster, event), false},
         {"members", read_members, 0, false},
@@ -514,13 +570,13 @@ rs_status rsi_read_cluster(rs_report *report, rs_text line, rs_error *err)
     };
     rs_status status = RS_OK;
     rs_text ignored;
-    rsi_vector *vectors[] = {&report->members, &report->things, &report->reasons,
-                             &report->facts,   &report->users,  &report->paid,
-                             &report->victims, &report->holds,  &report->alone};
+    rsi_vector *vectors[] = {&report->members, &report->things, &report->reasons, &report->facts,
+                             &report->users,   &report->paid,   &report->victims, &report->holds,
+                             &report->alone,   &report->ties};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         vectors[i]->count = 0;
     }
-    memset(&report->cluster, 0, sizeof report->cluster);
+    report->cluster = (rs_cluster){.stability = RS_NO_STABILITY};
     report->json_at = 0;
     rsi_json_start(report->json, line.bytes, line.length);
     RS_TRY(rsi_expect(report, "clusters", RSI_JSON_OBJECT, &ignored, err));

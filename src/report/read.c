@@ -250,6 +250,7 @@ void rs_report_close(rs_report *report)
     free(report->victims.items);
     free(report->holds.items);
     free(report->alone.items);
+    free(report->ties.items);
     free(report->buffer);
     free(report->path);
     free(report);

@@ -40,6 +40,7 @@ struct rs_report {
     rsi_vector victims;
     rsi_vector holds;
     rsi_vector alone;
+    rsi_vector ties;
 };
 
 /* RS_ECORRUPT with the report's path and line. */

@@ -148,8 +148,12 @@ static uint64_t want_ring(const rsi_source *source, const rs_ring *ring)
 {
     const rs_findings *findings = source->findings;
     uint64_t count = 0;
-    for (size_t i = 0; i < ring->member_count; i++) {
-        count += want(source, findings->members[ring->member_first + i].node);
+    for (size_t i = ring->member_first; i < ring->member_first + ring->member_count; i++) {
+        count += want(source, findings->members[i].node);
+        for (size_t k = 0; i < findings->tied_count && k < findings->member_ties[i].count; k++) {
+            const rs_ring_tie *tie = &findings->ties[findings->member_ties[i].first + k];
+            count += want(source, tie->node) + want(source, tie->thing);
+        }
     }
     for (size_t i = 0; i < ring->thing_count; i++) {
         count += want(source, findings->things[ring->thing_first + i].node);

@@ -265,12 +265,13 @@ rs_status rsi_candidates_make(rsi_candidates *out, size_t subjects, rs_error *er
 {
     out->first = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->first);
     out->mean = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->mean);
+    out->rung = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->rung);
     out->members = malloc((subjects + 1) * sizeof *out->members);
     out->inside = malloc((subjects + 1) * sizeof *out->inside);
     out->outside = malloc((subjects + 1) * sizeof *out->outside);
     out->of = malloc((subjects + 1) * sizeof *out->of);
     if (out->first == NULL || out->mean == NULL || out->members == NULL || out->inside == NULL ||
-        out->outside == NULL || out->of == NULL) {
+        out->outside == NULL || out->of == NULL || out->rung == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects to group)", subjects);
     }
     memset(out->of, 0xff, (subjects + 1) * sizeof *out->of);
@@ -307,6 +308,13 @@ done:
     return status;
 }
 
+uint32_t rsi_resolution_of(const rs_score_input *input, const rsi_candidates *candidates,
+                           size_t group)
+{
+    uint64_t resolution = (uint64_t)input->resolution << candidates->rung[group];
+    return resolution < UINT32_MAX ? (uint32_t)resolution : UINT32_MAX;
+}
+
 void rsi_candidates_free(rsi_candidates *candidates)
 {
     free(candidates->first);
@@ -314,6 +322,7 @@ void rsi_candidates_free(rsi_candidates *candidates)
     free(candidates->inside);
     free(candidates->outside);
     free(candidates->mean);
+    free(candidates->rung);
     free(candidates->of);
     free(candidates->left);
     *candidates = (rsi_candidates){0};

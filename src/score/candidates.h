@@ -15,6 +15,7 @@ typedef struct rsi_candidates {
     uint64_t *inside;  /* weight of the links that hold each member in its group (1 << 20 is 1.0) */
     uint64_t *outside; /* weight of its other links */
     uint64_t *mean;    /* of each group: mean of `inside` */
+    uint8_t *rung;     /* of each group: it was cut at 2^rung times the resolution (ladder.h) */
     uint32_t *of;      /* group of each subject of the graph; UINT32_MAX for none */
     uint8_t *left;     /* by subject: only paid its group and left it (payers.c); NULL: nobody */
 } rsi_candidates;
@@ -26,6 +27,9 @@ RS_MUST_USE rs_status rsi_candidates_find(const rs_score_input *input, uint32_t 
                                           const rs_work *work, rsi_candidates *out, rs_error *err);
 /* Room for the groups of so many subjects. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_candidates_make(rsi_candidates *out, size_t subjects, rs_error *err);
+/* What a group was cut at. */
+uint32_t rsi_resolution_of(const rs_score_input *input, const rsi_candidates *candidates,
+                           size_t group);
 void rsi_candidates_free(rsi_candidates *candidates);
 
 /* vertex[v], by subject: the node of the collapsed evidence for the person whose smallest subject v

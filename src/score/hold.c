@@ -77,3 +77,20 @@ done:
     free(h.hold);
     return status;
 }
+
+uint32_t rsi_collapsed_node(const rs_score_input *input, uint32_t subject)
+{
+    const rs_evidence_graph *g = input->collapsed;
+    uint32_t entity = input->evidence->entity[subject];
+    uint32_t low = 0;
+    uint32_t high = g->node_count;
+    while (low < high) { /* nodes ascend */
+        uint32_t middle = low + (high - low) / 2;
+        if (g->nodes[middle] < entity) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < g->node_count && g->nodes[low] == entity ? low : g->node_count;
+}

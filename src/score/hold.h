@@ -14,4 +14,8 @@ RS_MUST_USE rs_status rsi_hold_find(const rs_score_input *input, const rsi_candi
                                     const uint32_t *score, const rs_work *work, uint32_t **hold,
                                     rs_error *err);
 
+/* The node of the collapsed evidence that stands for a subject; its node count where nothing links
+ * the subject. O(log nodes). */
+uint32_t rsi_collapsed_node(const rs_score_input *input, uint32_t subject);
+
 #endif

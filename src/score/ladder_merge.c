@@ -10,7 +10,8 @@
 #include "base/try.h"
 #include "score/ladder.h"
 
-static void copy_members(const rsi_candidates *from, size_t group, rsi_candidates *out)
+static void copy_members(const rsi_candidates *from, size_t group, unsigned rung,
+                         rsi_candidates *out)
 {
     size_t first = from->first[group];
     size_t count = from->first[group + 1] - first;
@@ -22,6 +23,7 @@ static void copy_members(const rsi_candidates *from, size_t group, rsi_candidate
         out->of[out->members[k]] = (uint32_t)out->count;
     }
     out->mean[out->count] = from->mean[group];
+    out->rung[out->count] = (uint8_t)rung;
     out->first[++out->count] = at + count;
 }
 
@@ -96,7 +98,7 @@ rs_status rsi_ladder_merge(const rsi_rung *rungs, const rsi_ladder_pick *picks, 
     RS_TRY(make_sharing(rungs, picks, count, sharing, err));
     for (size_t i = 0; i < count; i++) {
         const rsi_rung *from = &rungs[picks[i].rung];
-        copy_members(&from->candidates, picks[i].group, candidates);
+        copy_members(&from->candidates, picks[i].group, picks[i].rung, candidates);
         copy_amounts(&from->sharing, picks[i].group, i, sharing);
         copy_uses(&from->sharing, picks[i].group, i, &users, sharing);
     }

@@ -33,7 +33,9 @@
 #include "score/ladder.h"
 #include "score/roles.h"
 #include "score/scorer.h"
+#include "score/steady.h"
 #include "score/tail.h"
+#include "score/ties.h"
 #include "score/victims.h"
 
 #define THRESHOLD_EXTRA 1.0
@@ -512,6 +514,8 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     RS_TRY(fill_findings(&s, work, err));
     RS_TRY(follow_money(&s, work, err));
     RS_TRY(rsi_bonds_find(&s, err));
+    RS_TRY(rsi_steady_find(&s, work, err));
+    RS_TRY(rsi_ties_find(&s, err));
 done:
     scorer_free(&s);
     free(label);
@@ -533,6 +537,8 @@ void rs_findings_free(rs_findings *findings)
     free(findings->victims);
     free(findings->holds);
     free(findings->alone);
+    free(findings->member_ties);
+    free(findings->ties);
     free(findings->nodes);
     free(findings->evidence_by_kind);
     free(findings->hubs);

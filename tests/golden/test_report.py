@@ -121,6 +121,8 @@ def check_show(store, parsed, report):
         fail("show does not list the best ring")
     text, _ = call("show", store, ring["id"], "--limit", "0")
     check_harmless("show RING", text)
+    if ring["stability"] is None or f"came back in {int(20 * ring['stability'])} of 20 reruns" not in text:
+        fail(f"show RING does not tell a stability of {ring['stability']}")
     for part in (ring["id"], r"a\x00b", r"\x1B[31mred", "\u5f20\u4e09", "<script>", "device ring 0\\x0A\\x1B[2J",
                  "forward.jsonl:", "known", ring["reasons"][0]["text"]):
         if part not in text:

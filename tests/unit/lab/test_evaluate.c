@@ -147,6 +147,10 @@ static void gives_the_figures_worked_out_by_hand(void **state)
     /* rings: 6/8 and 2/6; clusters the same: mean 13/24 */
     assert_has(json, "\"cover_f1\": 0.541667");
     assert_has(json, "\"suspect_clusters\": 1, \"splits\": 0, \"merges\": 0");
+    /* R-1, .8, is half one ring and more; R-2, .3, is not */
+    assert_has(strstr(json, "\"merges\""), "\"brier\": 0.065000, \"ece\": 0.250000");
+    assert_has(strstr(json, "\"merges\""), "{ \"clusters\": 1, \"score\": 0.800000, "
+                                           "\"half_one_ring\": 1.000000 }");
     assert_has(json, "{ \"kind\": \"bust_out\", \"rings\": 1, \"accounts\": 3, "
                      "\"recall_top_2r\": 0.000000, \"recall_suspect\": 0.000000, "
                      "\"accounts_suspect\": 0.000000 }");

@@ -156,13 +156,15 @@ static inline void make_ring(test_night *night, uint32_t ring_number, uint32_t r
     rs_findings *f = &night->findings;
     uint32_t device = night->account_count + ring_number;
     rs_ring *ring = &f->rings[ring_number];
-    *ring = (rs_ring){.score = 1000000 - (uint32_t)((uint64_t)ring_number * 900000 / ring_count),
-                      .member_first = (size_t)ring_number * PER_RING,
-                      .member_count = PER_RING,
-                      .thing_first = ring_number,
-                      .thing_count = 1,
-                      .reason_first = 2 * (size_t)ring_number,
-                      .reason_count = 2};
+    *ring =
+        (rs_ring){.score = 1000000 - (uint32_t)((uint64_t)ring_number * 900000 / ring_count),
+                  .stability = ring_number < 10 ? 1000000 - ring_number * 50000 : RS_NO_STABILITY,
+                  .member_first = (size_t)ring_number * PER_RING,
+                  .member_count = PER_RING,
+                  .thing_first = ring_number,
+                  .thing_count = 1,
+                  .reason_first = 2 * (size_t)ring_number,
+                  .reason_count = 2};
     for (uint32_t i = 0; i < PER_RING; i++) {
         uint32_t node = ring_number * PER_RING + i;
         f->members[node] = (rs_ring_member){
@@ -184,6 +186,24 @@ static inline void make_ring(test_night *night, uint32_t ring_number, uint32_t r
                                               .relation = UINT16_MAX,
                                               .user_first = (size_t)ring_number * PER_RING,
                                               .user_count = 1};
+}
+
+/* Of ring 0: a member by its device, one by that and by the first one through it, and more; the
+ * third one is not tied. */
+static inline void make_ties(test_night *night)
+{
+    rs_findings *f = &night->findings;
+    uint32_t device = night->account_count;
+    f->tied_count = 3;
+    f->tie_count = 3;
+    f->member_ties = zeros(3, sizeof *f->member_ties);
+    f->ties = zeros(3, sizeof *f->ties);
+    f->member_ties[0] = (rs_member_ties){.first = 0, .count = 1, .needed = 1};
+    f->member_ties[1] = (rs_member_ties){.first = 1, .count = 2, .needed = 5};
+    f->ties[0] = (rs_ring_tie){.node = device, .thing = RS_NO_NODE, .weight = 1000000};
+    f->ties[1] = (rs_ring_tie){.node = 0, .thing = device, .weight = 700000};
+    f->ties[2] = (rs_ring_tie){
+        .node = device, .thing = RS_NO_NODE, .kind = 1, .relation = UINT16_MAX, .weight = 200000};
 }
 
 static inline void make_findings(test_night *night)
@@ -214,6 +234,7 @@ static inline void make_findings(test_night *night)
         make_ring(night, i, rings);
         name_ring(night, &f->rings[i], ids);
     }
+    make_ties(night);
     rs_ids_free(ids);
     free(wanted);
 }

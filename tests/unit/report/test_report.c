@@ -126,6 +126,20 @@ static rs_status risks_to(const char *to, rs_error *err)
 
 /* ---- the report ------------------------------------------------------------------------------ */
 
+static void is_tied_alike(const rs_cluster_member *member, const rs_findings *findings, size_t at)
+{
+    rs_member_ties none = {0};
+    rs_member_ties ties = at < findings->tied_count ? findings->member_ties[at] : none;
+    assert_int_equal(member->tie_count, ties.count);
+    assert_int_equal(member->more_ties, ties.needed - ties.count);
+    for (size_t k = 0; k < ties.count; k++) {
+        const rs_ring_tie *tie = &findings->ties[ties.first + k];
+        assert_int_equal(member->ties[k].weight, tie->weight);
+        assert_int_equal(member->ties[k].thing.id.length > 0, tie->thing != RS_NO_NODE);
+        assert_int_equal(member->ties[k].relation.length > 0, tie->relation != UINT16_MAX);
+    }
+}
+
 static void names_every_member_byte_for_byte(void **state)
 {
     (void)state;
@@ -139,6 +153,10 @@ static void names_every_member_byte_for_byte(void **state)
         assert_non_null(cluster);
         assert_int_equal(cluster->member_count, PER_RING);
         assert_int_equal(cluster->score, shared.findings.rings[i].score);
+        assert_int_equal(cluster->stability, shared.findings.rings[i].stability);
+        for (size_t k = 0; k < PER_RING; k++) {
+            is_tied_alike(&cluster->members[k], &shared.findings, next + k);
+        }
         for (size_t k = 0; k < PER_RING; k++, next++) {
             uint32_t node;
             assert_int_equal(

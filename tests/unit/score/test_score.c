@@ -268,6 +268,64 @@ static void check_ring(const rs_findings *found, size_t r)
     }
 }
 
+static int heavier_first(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return (a < b) - (a > b);
+}
+
+/* The weights of a member's links inside its community, the largest first; how many. Nobody is
+ * trimmed here, and nobody two accounts. */
+static size_t weights_of(uint32_t node, uint32_t *weights, uint64_t *sum)
+{
+    const rs_evidence_graph *g = n.input.collapsed;
+    size_t count = 0;
+    *sum = 0;
+    for (size_t i = 0; i < g->link_count; i++) {
+        if ((g->nodes[g->a[i]] == node || g->nodes[g->b[i]] == node) &&
+            n.input.label[g->a[i]] == n.input.label[g->b[i]]) {
+            weights[count++] = g->weight[i];
+            *sum += g->weight[i];
+        }
+    }
+    qsort(weights, count, sizeof *weights, heavier_first);
+    return count;
+}
+
+/* The definition: no fewer links reach what belonging asks for, and these do. */
+static void check_ties(const rs_findings *found, size_t r)
+{
+    uint32_t weights[NODES_MAX];
+    uint64_t sum, mean = 0;
+    const rs_ring *ring = &found->rings[r];
+    for (size_t i = 0; i < ring->member_count; i++) {
+        weights_of(found->members[ring->member_first + i].node, weights, &sum);
+        mean += sum;
+    }
+    mean = mean / ring->member_count / 5;
+    uint64_t asked = n.input.resolution * (ring->member_count - 1);
+    asked = asked > mean ? asked : mean;
+    for (size_t k = ring->member_first; k < ring->member_first + ring->member_count; k++) {
+        rs_member_ties ties = found->member_ties[k];
+        size_t count = weights_of(found->members[k].node, weights, &sum);
+        uint64_t reached = 0;
+        assert_true(k < found->tied_count && ties.needed >= 1 && ties.needed <= count);
+        assert_int_equal(ties.count, ties.needed < RS_TIES_MAX ? ties.needed : RS_TIES_MAX);
+        for (size_t i = 0; i < ties.needed; i++) {
+            assert_true(i == 0 || reached < asked);
+            reached += weights[i];
+        }
+        assert_true(reached >= asked || ties.needed == count);
+        for (size_t i = 0; i < ties.count; i++) {
+            const rs_ring_tie *tie = &found->ties[ties.first + i];
+            assert_int_equal(tie->weight, (uint64_t)weights[i] * RS_MILLION / sum);
+            assert_true(tie->kind < rs_evidence_kind_count() && tie->relation != UINT16_MAX);
+            assert_true(tie->node != found->members[k].node && tie->thing != tie->node);
+        }
+    }
+}
+
 /* All groups are reported: base is the score of one with no decades among so many. */
 static void check_beyond_chance(const rs_findings *found)
 {
@@ -298,6 +356,11 @@ static void gives_every_ring_reasons_that_are_whole(void **state)
     }
     rs_findings found = score(0, 2);
     assert_int_equal(found.ring_count, 61);
+    assert_int_equal(found.rings[0].member_count, 12);
+    assert_int_equal(found.rings[0].stability, RS_MILLION);
+    for (size_t r = 0; r < found.ring_count; r++) {
+        check_ties(&found, r);
+    }
     for (size_t r = 0; r < found.ring_count; r++) {
         check_ring(&found, r);
     }
@@ -588,6 +651,7 @@ static rs_status again(void *context, rs_error *err)
     rs_findings found;
     rs_score_options options = RS_SCORE_DEFAULTS;
     (void)context;
+    options.steady_max = 0; /* thousands of allocations: detect/test_steady.c */
     rs_status status = rs_score(&n.input, &options, NULL, &found, err);
     rs_findings_free(&found);
     return status;
