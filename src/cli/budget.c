@@ -28,12 +28,7 @@ enum {
     ODDITY_SLICES = 8,       /* at most so many readings of busiest days */
     SCORE_LINK = 24,
     SCORE_NODE = 48,
-    LADDER_NODE = 112,      /* labels and groups of five cuts */
-    LADDER_LINK = 44,       /* of the communities that are looked at: a copy of their evidence */
-    LADDER_LINKS = 1 << 20, /* at most about so many */
-    LADDER_AMOUNT = 512,    /* what the groups of five cuts share, a node that is looked at */
-    LADDER_NODES = 1 << 18, /* at most about so many */
-    LADDER_SUBJECT = 24,    /* the group of each in five cuts */
+    LADDER_NODE = 128, /* labels and groups of five cuts, and what these share */
     TRACE_NODE = 40,
     /* before there are links: */
     TIMED_EDGE = 64, /* of the relation whose events are at hand */
@@ -189,10 +184,7 @@ static uint64_t days_wish(const sizes *s)
 
 static uint64_t score_need(const sizes *s)
 {
-    uint64_t looked_at = s->links < LADDER_LINKS ? s->links : LADDER_LINKS;
-    uint64_t looked_nodes = s->linked < LADDER_NODES ? s->linked : LADDER_NODES;
-    return s->links * SCORE_LINK + s->nodes * SCORE_NODE + s->linked * LADDER_NODE +
-           looked_at * LADDER_LINK + looked_nodes * LADDER_AMOUNT + s->subjects * LADDER_SUBJECT;
+    return s->links * SCORE_LINK + s->nodes * SCORE_NODE + s->linked * LADDER_NODE;
 }
 
 static uint64_t middle_least(const sizes *s, uint64_t aside)

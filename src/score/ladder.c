@@ -57,6 +57,7 @@ static void ladder_free(ladder *l)
             rsi_candidates_free(&l->rungs[k].candidates);
             rsi_sharing_free(&l->rungs[k].sharing);
         }
+        free(l->rungs[k].decades);
         free(l->label[k]);
         free(l->group[k]);
     }
@@ -134,8 +135,7 @@ static rs_status choose_communities(ladder *l, rs_error *err)
     }
     l->sampled_one_in = c->first[c->count] / SAMPLED + 1;
     for (size_t g = 0; g < c->count; g++) {
-        all[g] =
-            (ranked){.decades = rsi_sharing_sum(&l->rungs[0].sharing, g), .group = (uint32_t)g};
+        all[g] = (ranked){.decades = l->rungs[0].decades[g], .group = (uint32_t)g};
         if (g % l->sampled_one_in == 0) {
             look_at(l, (uint32_t)g, IN | COUNTED);
         }
@@ -208,6 +208,42 @@ static size_t count_groups(const ladder *l, unsigned rung, uint8_t *counted)
     return count;
 }
 
+static rs_status add_decades(rsi_rung *r, rs_error *err)
+{
+    r->decades = malloc((r->candidates.count + 1) * sizeof *r->decades);
+    if (r->decades == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", r->candidates.count);
+    }
+    for (size_t g = 0; g < r->candidates.count; g++) {
+        r->decades[g] = rsi_sharing_sum(&r->sharing, g);
+    }
+    return RS_OK;
+}
+
+/* What nobody asks for once the decades are added up: most of what a rung takes. */
+static void forget(rsi_rung *r)
+{
+    free(r->candidates.of);
+    r->candidates.of = NULL;
+    for (size_t c = 0; c < r->sharing.column_count; c++) {
+        rsi_column *column = &r->sharing.columns[c];
+        bool any = false;
+        for (size_t g = 0; g < r->candidates.count && !any; g++) {
+            any = column->amount[g] > 0;
+        }
+        free(column->home);
+        free(column->decades);
+        column->home = NULL;
+        column->decades = NULL;
+        if (!any) {
+            free(column->amount);
+            free(column->own);
+            column->amount = NULL;
+            column->own = NULL;
+        }
+    }
+}
+
 static rs_status weigh_rung(ladder *l, unsigned rung, size_t *groups, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -228,7 +264,7 @@ static rs_status make_rung(ladder *l, unsigned rung, size_t *groups, rs_error *e
 {
     rs_status status = RS_OK;
     rsi_rung *r = &l->rungs[rung];
-    const rs_evidence_graph *g = &l->view.collapsed;
+    const rs_evidence_graph *g = l->view.input.collapsed;
     const rs_link_graph links = {g->node_count, g->is_member, g->link_count, g->a, g->b, g->weight};
     uint32_t most = UINT32_MAX >> RUNGS;
     uint32_t resolution = l->input->resolution < most ? l->input->resolution : most;
@@ -240,6 +276,8 @@ static rs_status make_rung(ladder *l, unsigned rung, size_t *groups, rs_error *e
     RS_TRY(rsi_sharing_find(&l->view.input, &r->candidates, l->work, &l->rungs[0].sharing,
                             &r->sharing, err));
     RS_TRY(weigh_rung(l, rung, groups, err));
+    RS_TRY(add_decades(r, err));
+    forget(r);
 done:
     return status;
 }
@@ -265,7 +303,7 @@ static void choose_at(const ladder *l, unsigned rung, size_t groups)
     }
     for (uint32_t v = 0; v < nodes; v++) {
         uint32_t g = l->group[rung][v];
-        double margin = g == NO_GROUP ? -INFINITY : rsi_sharing_sum(&r->sharing, g) - chance;
+        double margin = g == NO_GROUP ? -INFINITY : r->decades[g] - chance;
         if (l->here[v] > margin + log10(RUNGS + 1)) {
             l->finer[v] |= (uint8_t)(1U << rung);
         } else {
@@ -370,8 +408,13 @@ static rs_status climb(ladder *l, rs_error *err)
     rs_status status = RS_OK;
     size_t groups[RUNGS + 1] = {l->rungs[0].candidates.count};
     rsi_vertices_map(l->input, l->vertex);
+    RS_TRY(add_decades(&l->rungs[0], err));
     RS_TRY(choose_communities(l, err));
-    RS_TRY(rsi_ladder_view_make(&l->view, l->input, l->looked, l->vertex, err));
+    if (l->sampled_one_in == 1) { /* all are looked at: the evidence is lent as it is */
+        l->view.input = *l->input;
+    } else {
+        RS_TRY(rsi_ladder_view_make(&l->view, l->input, l->looked, l->vertex, err));
+    }
     begin(l);
     map_groups(l, 0);
     for (unsigned k = 1; k <= RUNGS; k++) {

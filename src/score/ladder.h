@@ -23,7 +23,8 @@ RS_MUST_USE rs_status rsi_ladder_climb(const rs_score_input *input, const rs_sco
 typedef struct rsi_rung {
     const uint32_t *label; /* by node; a node's own where it is not looked at */
     rsi_candidates candidates;
-    rsi_sharing sharing;
+    rsi_sharing sharing; /* of columns without any amount nothing; no decades but in rung 0 */
+    double *decades;     /* by group: all columns together */
 } rsi_rung;
 
 /* The input, with no evidence but that of the communities that are looked at. */

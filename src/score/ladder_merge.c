@@ -62,10 +62,9 @@ done:
 static void copy_amounts(const rsi_sharing *from, size_t group, size_t to, rsi_sharing *out)
 {
     for (size_t c = 0; c < out->column_count; c++) {
-        if (from->columns[c].amount[group] > 0) { /* untouched pages stay untouched */
+        if (from->columns[c].amount != NULL && from->columns[c].amount[group] > 0) {
             out->columns[c].amount[to] = from->columns[c].amount[group];
             out->columns[c].own[to] = from->columns[c].own[group];
-            out->columns[c].home[to] = from->columns[c].home[group];
         }
     }
 }
