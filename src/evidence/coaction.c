@@ -175,19 +175,9 @@ static uint64_t copied(const finder *f, const rsi_record *hits, size_t count)
 static rs_status link_pair(const finder *f, const rsi_record *hits, size_t count,
                            rsi_link_list *out, rs_error *err)
 {
-    rs_status status = RS_OK;
     uint64_t weight = (copied(f, hits, count) << 20) / (f->ln_all >> 12);
     weight = weight < SUM_MAX ? weight : SUM_MAX;
-    for (size_t i = 0; i < count; i++) {
-        rs_link link = {.a = (uint32_t)(hits->key >> 32),
-                        .b = (uint32_t)hits->key,
-                        .thing = (uint32_t)(hits[i].value >> 32),
-                        .weight = (uint32_t)(weight / count),
-                        .users = 2};
-        RS_TRY(rsi_link_add(out, f->input, link, err));
-    }
-done:
-    return status;
+    return rsi_link_targets(f->input, hits, count, weight, out, err);
 }
 
 /* Targets come in order, so a pair's hits stand by target once they are sorted by pair. */

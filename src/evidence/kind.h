@@ -70,6 +70,11 @@ bool rsi_is_timed_payment(const rs_graph *graph, const rs_relation_info *info);
  * appends nothing. RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link link,
                                    rs_error *err);
+/* Link the pair behind `hits` (as below) through each of their targets, to which the weight is
+ * dealt alike. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_link_targets(const rsi_kind_input *input, const rsi_record *hits,
+                                       size_t count, uint64_t weight, rsi_link_list *out,
+                                       rs_error *err);
 /* Link the pair behind `hits` (key: the pair, the smaller node high; value: target << 32 | surprise
  * in Q20; one a target) through each of their targets: what all but the most surprising one say, in
  * ln N and at most weight_max together, dealt to the targets alike. RS_ENOMEM. */

@@ -73,20 +73,10 @@ rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link
     return RS_OK;
 }
 
-rs_status rsi_link_hits(const rsi_kind_input *input, const rsi_record *hits, size_t count,
-                        uint64_t weight_max, rsi_link_list *out, rs_error *err)
+rs_status rsi_link_targets(const rsi_kind_input *input, const rsi_record *hits, size_t count,
+                           uint64_t weight, rsi_link_list *out, rs_error *err)
 {
     rs_status status = RS_OK;
-    uint64_t sum = 0;
-    uint64_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t surprise = (uint32_t)hits[i].value;
-        sum += surprise;
-        most = surprise > most ? surprise : most;
-    }
-    uint64_t weight =
-        ((sum - most) << 20) / (rsi_ln_q32(rs_graph_subject_count(input->graph)) >> 12);
-    weight = weight < weight_max ? weight : weight_max;
     for (size_t i = 0; i < count; i++) {
         rs_link link = {.a = (uint32_t)(hits->key >> 32),
                         .b = (uint32_t)hits->key,
@@ -97,6 +87,22 @@ rs_status rsi_link_hits(const rsi_kind_input *input, const rsi_record *hits, siz
     }
 done:
     return status;
+}
+
+rs_status rsi_link_hits(const rsi_kind_input *input, const rsi_record *hits, size_t count,
+                        uint64_t weight_max, rsi_link_list *out, rs_error *err)
+{
+    uint64_t sum = 0;
+    uint64_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t surprise = (uint32_t)hits[i].value;
+        sum += surprise;
+        most = surprise > most ? surprise : most;
+    }
+    uint64_t weight =
+        ((sum - most) << 20) / (rsi_ln_q32(rs_graph_subject_count(input->graph)) >> 12);
+    weight = weight < weight_max ? weight : weight_max;
+    return rsi_link_targets(input, hits, count, weight, out, err);
 }
 
 rs_status rsi_hub_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t thing,
