@@ -216,8 +216,7 @@ static void leave(const payers *p)
             }
             sum += c->inside[k];
             c->members[kept] = c->members[k];
-            c->inside[kept] = c->inside[k];
-            c->outside[kept++] = c->outside[k];
+            c->inside[kept++] = c->inside[k];
         }
         c->mean[g] = stay ? c->mean[g] : sum / (kept - before);
         c->first[g + 1] = kept;
