@@ -474,7 +474,8 @@ static rs_status fill_one(void *context, size_t index, unsigned worker, rs_error
                       : fill_nodes(f->s, f->ring_of, err);
 }
 
-static rs_status fill_findings(rsi_scorer *s, const rs_work *work, rs_error *err)
+static rs_status fill_findings(rsi_scorer *s, const rs_work *work, size_t *fact_count,
+                               rs_error *err)
 {
     rs_status status = RS_OK;
     const rs_work quiet = {.threads = rsi_parallel_workers(work)};
@@ -492,11 +493,7 @@ static rs_status fill_findings(rsi_scorer *s, const rs_work *work, rs_error *err
         f.ring_of[f.entries[i].group] = (uint32_t)i;
     }
     RS_TRY(rsi_parallel(work, 2, fill_one, &f, err));
-    rsi_fact_list facts = {.facts = s->out->facts,
-                           .count = f.fact_count,
-                           .rules = s->fact_rules,
-                           .users = s->out->fact_users};
-    RS_TRY(rsi_facts_time(s->input, &facts, work, err));
+    *fact_count = f.fact_count;
 done:
     free(f.ring_of);
     free(f.entries);
@@ -519,7 +516,18 @@ done:
 typedef struct finding {
     rsi_scorer *s;
     const rs_work *work;
+    size_t fact_count;
 } finding;
+
+/* When what facts of kinds in time are about happened. */
+static rs_status time_facts(const finding *f, const rs_work *work, rs_error *err)
+{
+    const rsi_fact_list facts = {.facts = f->s->out->facts,
+                                 .count = f->fact_count,
+                                 .rules = f->s->fact_rules,
+                                 .users = f->s->out->fact_users};
+    return rsi_facts_time(f->s->input, &facts, work, err);
+}
 
 /* What else is found out of rings: each asks what stands, and adds something of its own. Only the
  * calling thread, which is worker 0, may tell where it is. */
@@ -534,6 +542,8 @@ static rs_status find_one(void *context, size_t index, unsigned worker, rs_error
     case 1:
         return follow_money(f->s, work, err);
     case 2:
+        return time_facts(f, work, err);
+    case 3:
         return rsi_bonds_find(f->s, err);
     default:
         return rsi_ties_find(f->s, err);
@@ -583,9 +593,9 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     s.threshold = threshold_of(s.candidates.count);
     RS_TRY(rsi_lists_judge(&s, err));
     RS_TRY(score_groups(&s, err));
-    RS_TRY(fill_findings(&s, work, err));
     finding f = {.s = &s, .work = work};
-    RS_TRY(rsi_parallel(work, 4, find_one, &f, err));
+    RS_TRY(fill_findings(&s, work, &f.fact_count, err));
+    RS_TRY(rsi_parallel(work, 5, find_one, &f, err));
 done:
     scorer_free(&s);
     free(label);

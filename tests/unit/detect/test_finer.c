@@ -114,7 +114,7 @@ static void are_cut_as_if_each_step_were_the_first(void **state)
         memcpy(known, parts, sizeof known);
         for (unsigned step = 1; step < RS_FINER_STEPS; step++) {
             memcpy(label, known[step - 1], sizeof label);
-            cut(RESOLUTION << step, 1);
+            cut((uint32_t)RESOLUTION << step, 1);
             assert_memory_equal(parts[0], known[step], sizeof known[step]);
             fell += memcmp(known[step], known[step - 1], sizeof known[step]) != 0;
         }
