@@ -289,7 +289,7 @@ rs_status rs_list_read(const rs_graph *graph, const char *path, rs_list *out, rs
     *out = (rs_list){0};
     RS_TRY(rs_list_new(&maker, graph, err));
     RS_TRY(rs_list_add_file(maker, path, err));
-    RS_TRY(rs_context(err, rs_list_end(maker, out, err), "%s", path));
+    RS_TRY(rs_list_end(maker, out, err));
 done:
     rs_list_maker_free(maker);
     return status;
