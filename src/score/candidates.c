@@ -24,7 +24,7 @@ typedef struct buckets {
     uint32_t *nodes;
     size_t *link_first;    /* by node: its links with larger ends; node_count + 1 */
     uint64_t *inside;      /* by node */
-    uint8_t *gone;         /* by node: trimmed */
+    uint32_t *label;       /* by node: its community; NO_GROUP once it is trimmed */
     uint32_t *same;        /* by subject: the next subject of its entity, NO_GROUP at the end */
     uint32_t *entity_size; /* by subject that is the smallest of its entity */
 } buckets;
@@ -35,7 +35,7 @@ static void buckets_free(buckets *b)
     free(b->nodes);
     free(b->link_first);
     free(b->inside);
-    free(b->gone);
+    free(b->label);
     free(b->same);
     free(b->entity_size);
 }
@@ -47,11 +47,11 @@ static rs_status buckets_alloc(buckets *b, size_t nodes, size_t links, size_t su
     b->nodes = malloc((nodes + 1) * sizeof *b->nodes);
     b->link_first = calloc(nodes + 2, sizeof *b->link_first);
     b->inside = calloc(nodes + 1, sizeof *b->inside);
-    b->gone = calloc(nodes + 1, 1);
+    b->label = malloc((nodes + 1) * sizeof *b->label);
     b->same = malloc((subjects + 1) * sizeof *b->same);
     b->entity_size = calloc(subjects + 1, sizeof *b->entity_size);
     if (b->node_first == NULL || b->nodes == NULL || b->link_first == NULL || b->inside == NULL ||
-        b->gone == NULL || b->same == NULL || b->entity_size == NULL) {
+        b->label == NULL || b->same == NULL || b->entity_size == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes, %zu links to score)", nodes,
                        links);
     }
@@ -62,6 +62,7 @@ static rs_status buckets_alloc(buckets *b, size_t nodes, size_t links, size_t su
 static void fill_buckets(const rs_score_input *input, buckets *b)
 {
     const rs_evidence_graph *g = input->collapsed;
+    memcpy(b->label, input->label, g->node_count * sizeof *b->label);
     for (size_t i = 0; i < g->link_count; i++) {
         b->link_first[g->a[i] + 1]++;
     }
@@ -119,9 +120,9 @@ static void weigh(const trimming *t, uint32_t c)
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
         expect_links(t, k);
-        for (size_t i = b->link_first[v]; i < b->link_first[v + 1] && !b->gone[v]; i++) {
+        for (size_t i = b->link_first[v]; i < b->link_first[v + 1] && b->label[v] == c; i++) {
             uint32_t other = g->b[i];
-            if (t->input->label[other] == c && !b->gone[other]) {
+            if (b->label[other] == c) {
                 b->inside[v] += g->weight[i];
                 b->inside[other] += g->weight[i];
             }
@@ -139,21 +140,21 @@ static size_t trim_once(const trimming *t, uint32_t c)
     weigh(t, c);
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        sum += b->gone[v] ? 0 : b->inside[v];
-        left += !b->gone[v];
+        sum += b->label[v] == c ? b->inside[v] : 0;
+        left += b->label[v] == c;
     }
     /* Rounded up: x < sum / left, without a product that may overflow. */
     uint64_t mean = left > 0 ? sum / left + (sum % left > 0) : 0;
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        low += !b->gone[v] && b->inside[v] * t->trim < mean;
+        low += b->label[v] == c && b->inside[v] * t->trim < mean;
     }
     if (low == 0 || left - low < MEMBERS_MIN) {
         return 0;
     }
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        b->gone[v] = b->gone[v] || b->inside[v] * t->trim < mean;
+        b->label[v] = b->inside[v] * t->trim < mean ? NO_GROUP : b->label[v];
     }
     return low;
 }
@@ -233,7 +234,7 @@ static void collect_community(collector *c, uint32_t community)
     const buckets *b = c->b;
     for (size_t k = b->node_first[community]; k < b->node_first[community + 1]; k++) {
         uint32_t v = b->nodes[k];
-        if (g->is_member[v] && !b->gone[v]) {
+        if (g->is_member[v] && b->label[v] != NO_GROUP) {
             add_entity(c, g->nodes[v], b->inside[v]);
         }
     }
