@@ -13,8 +13,8 @@
  * many sharers do is no surprise.
  *
  * Both surges begin after both use the thing: what comes before was no fruit of it. And an account
- * was there before: its surge is as surprising as the time from its first act or first use lets it
- * be; who has just come does all it does in a short while.
+ * was quiet before: its surge is as surprising as the time from its first act or first use to its
+ * end lets it be; who has just come does all it does in a short while.
  *
  * Look-alikes: a couple that moves house (some pair of thousands does, and no more than that), a
  * family on its first day with an app (nothing was before), Christmas (c), a firm's cards at the
@@ -104,7 +104,7 @@ static rs_status gather(finder *f, rs_error *err)
     for (size_t r = 0; r < input->relation_count; r++) {
         for (size_t i = 0; i < input->surges[r].count; i++) {
             f->surges[at] = input->surges[r].items[i];
-            f->surges[at++].relation = (uint32_t)r;
+            f->surges[at++].relation = (uint16_t)r;
         }
     }
     qsort(f->surges, total, sizeof *f->surges, by_node);
@@ -343,15 +343,17 @@ done:
 /* ---- how surprising ----------------------------------------------------------------------------
  */
 
-/* What is left of a surge where the account was there for a part of the time only; nats, Q20. */
+/* What is left of a surge where the time in which it could have come is only that from when the
+ * account was seen first to its end; nats, Q20. */
 static uint32_t since_seen(const finder *f, const rsi_surge *surge, int64_t use)
 {
-    const rsi_surges *of = &f->input->surges[surge->relation];
     int64_t seen = use < surge->seen ? use : surge->seen;
-    uint64_t before = seen > of->base ? (uint64_t)seen - (uint64_t)of->base : 0;
-    uint64_t span = (uint64_t)of->span_s + 1;
-    uint64_t there = before < span ? span - before : 1;
-    uint64_t less = (uint64_t)rsi_ln_ratio_q32(span, there) * (surge->acts - 1) >> 12;
+    uint64_t there = (uint64_t)surge->start - (uint64_t)seen + surge->gap_s;
+    uint64_t span = (uint64_t)f->input->surges[surge->relation].span_s + 1;
+    if (there >= span) {
+        return surge->surprise;
+    }
+    uint64_t less = (uint64_t)rsi_ln_ratio_q32(span, there) * (surge->acts - 1u) >> 12;
     return surge->surprise > less ? surge->surprise - (uint32_t)less : 0;
 }
 

@@ -94,13 +94,14 @@ static int64_t part_of(const seeker *s, uint64_t gap, uint64_t others_in, uint64
     return by_own < by_time ? by_own : by_time;
 }
 
-static void keep(rsi_surge *best, int64_t nats, int64_t start, uint64_t acts)
+static void keep(rsi_surge *best, int64_t nats, int64_t start, uint64_t gap, uint64_t acts)
 {
     nats = nats < SURPRISE_MAX ? nats : SURPRISE_MAX;
     if (nats > 0 && (uint32_t)(nats >> 12) > best->surprise) {
         best->surprise = (uint32_t)(nats >> 12);
         best->start = start;
-        best->acts = (uint32_t)acts;
+        best->gap_s = (uint32_t)gap;
+        best->acts = (uint16_t)acts;
     }
 }
 
@@ -135,7 +136,7 @@ static void by_worth(const seeker *s, const doer *d, rsi_surge *best)
         }
         uint64_t others_in = acts_within(s, d, low, high) - m;
         int64_t part = part_of(s, gap, others_in, d->count - m);
-        keep(best, (int64_t)(m - 1) * part - (int64_t)rsi_ln_q32(m), s->line->base + low, m);
+        keep(best, (int64_t)(m - 1) * part - (int64_t)rsi_ln_q32(m), s->line->base + low, gap, m);
     }
 }
 
@@ -169,7 +170,7 @@ static void by_number(const seeker *s, const doer *d, rsi_surge *best)
         int64_t one =
             part_of(s, least, 0, 0) - (int64_t)RSI_ONE_Q32 - rsi_ln_ratio_q32(d->count - 1, m - 1);
         keep(best, (int64_t)(m - 1) * one - (int64_t)rsi_ln_q32(d->count), s->line->base + start,
-             m);
+             least, m);
     }
 }
 

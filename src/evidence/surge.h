@@ -12,8 +12,9 @@ typedef struct rsi_surge {
     uint32_t surprise; /* nats, Q20: what its own acts, spread over all time, make of it */
     int64_t start;     /* UTC seconds, of its first act */
     int64_t seen;      /* of the account's first act in the relation */
-    uint32_t acts;     /* in the surge */
-    uint32_t relation; /* free for the caller */
+    uint32_t gap_s;    /* the time that it takes */
+    uint16_t acts;     /* at most 64 */
+    uint16_t relation; /* free for the caller */
 } rsi_surge;
 
 /* Ascending by node. */
