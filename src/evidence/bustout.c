@@ -410,7 +410,9 @@ static void keep_best(finder *f)
     for (size_t i = 0; i < f->found.count; i++) {
         f->found.items[i].surprise = surprise_of(f, &f->found.items[i]);
     }
-    qsort(f->found.items, f->found.count, sizeof *f->found.items, by_pair);
+    if (f->found.count > 1) {
+        qsort(f->found.items, f->found.count, sizeof *f->found.items, by_pair);
+    }
     for (size_t i = 0; i < f->found.count; i++) {
         const couple *c = &f->found.items[i];
         bool again = i > 0 && c[-1].a == c->a && c[-1].b == c->b;
