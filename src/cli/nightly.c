@@ -92,7 +92,7 @@ static const rsi_option table[] = {
 };
 
 static const options defaults = {
-    .inputs = {.as_of = RS_NO_TIME}, .time_max = INT64_MAX, .feed_nights = 7, .feed_least = 50};
+    .inputs = RSI_INPUTS_DEFAULTS, .time_max = INT64_MAX, .feed_nights = 7, .feed_least = 50};
 
 /* A night in the making. */
 typedef struct job {

@@ -150,6 +150,7 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .timings = stages->timings,
                             .timing_count = stages->timing_count,
                             .erasures_mark = erasures_mark,
+                            .lists = stages->lists,
                             .keep_runs = o->keep_runs};
     rsi_trace_end end = {.evidence = &stages->evidence,
                          .risk = stages->spread,
@@ -166,11 +167,11 @@ done:
     return status;
 }
 
-static void print_list(FILE *out, const char *name, const char *path, const rs_list *list)
+static void print_list(FILE *out, const char *name, bool listed, const rs_list *list)
 {
     char count[RSI_FORMAT_MAX];
     char missing[RSI_FORMAT_MAX];
-    if (path != NULL) {
+    if (listed) {
         fprintf(out, "%s: %s in the store, %s not in it", name,
                 rsi_format_count(count, list->count),
                 rsi_format_count(missing, list->missing_count));
@@ -247,8 +248,8 @@ static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, c
     while (suspects < findings->ring_count && findings->rings[suspects].score >= RS_SUSPECT) {
         suspects++;
     }
-    print_list(call->out, "blacklist", o->inputs.blacklist, &stages->blacklist);
-    print_list(call->out, "whitelist", o->inputs.whitelist, &stages->whitelist);
+    print_list(call->out, "blacklist", stages->listed[RS_BLACKLIST], &stages->blacklist);
+    print_list(call->out, "whitelist", stages->listed[RS_WHITELIST], &stages->whitelist);
     RS_TRY(print_conflicts(call->out, stages, err));
     fprintf(call->out, "rings: %s", rsi_format_count(number, findings->ring_count));
     fprintf(call->out, ", of them suspect: %s\n", rsi_format_count(number, suspects));
@@ -321,8 +322,7 @@ rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
     RS_TRY(compact_first(call, &stages, err));
     RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
     RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
-    RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->inputs.blacklist, o->inputs.whitelist,
-                               &settings, &work, err));
+    RS_TRY(rsi_stages_evidence(&stages, call->words[0], &o->inputs, &settings, &work, err));
     RS_TRY(rsi_run_folder(call->words[0], &folder, err));
     work.folder = folder;
     rs_report_options report = RS_REPORT_DEFAULTS;
@@ -331,8 +331,8 @@ rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
     report.settings = json;
     report.model = o->model != NULL ? model.digest : NULL;
     report.model_subject = model.subject;
-    report.blacklist = o->inputs.blacklist != NULL ? &stages.blacklist : NULL;
-    report.whitelist = o->inputs.whitelist != NULL ? &stages.whitelist : NULL;
+    report.blacklist = stages.listed[RS_BLACKLIST] ? &stages.blacklist : NULL;
+    report.whitelist = stages.listed[RS_WHITELIST] ? &stages.whitelist : NULL;
     report.conflicts = &stages.conflicts;
     if (!o->no_network) {
         RS_TRY(

@@ -29,7 +29,7 @@ typedef struct rsi_run_options {
 } rsi_run_options;
 #define RSI_RUN_DEFAULTS                                                                           \
     {                                                                                              \
-        .inputs = {.as_of = RS_NO_TIME}, .top = 10                                                 \
+        .inputs = RSI_INPUTS_DEFAULTS, .top = 10                                                   \
     }
 
 /* Run the store that words[0] names, with the rsi_run_options that `call->options` are, and keep
