@@ -102,7 +102,7 @@ static uint64_t memory_held(void)
 
 void rsi_memory_guard(const rs_store *store, const rs_work *work)
 {
-    enum { EDGE = 64, NODE = 128 };
+    enum { EDGE = 64, NODE = 128, PART = 512, LEAST = 128 << 10, MOST = 1 << 20 };
     uint64_t amply = 0;
     for (size_t r = 0; r < rs_store_relation_count(store); r++) {
         amply += rs_store_relation(store, r).edge_count * EDGE;
@@ -111,7 +111,8 @@ void rsi_memory_guard(const rs_store *store, const rs_work *work)
         amply += (uint64_t)rs_store_type(store, t).node_count * NODE;
     }
     if (work->memory_bytes > 0 && work->memory_bytes < amply) {
-        (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+        uint64_t part = work->memory_bytes / PART;
+        (void)mallopt(M_MMAP_THRESHOLD, part < LEAST ? LEAST : part < MOST ? (int)part : MOST);
     }
 }
 
