@@ -21,7 +21,7 @@
 #include "graph/timeline.h"
 
 /* Events of a part; a list that is longer is a part by itself. */
-enum { PART_MAX = 1 << 20, PART_MIN = 1 << 10, PARTS_OF_BUDGET = 16 };
+enum { PART_MAX = 1 << 20, PART_MIN = 16, PARTS_OF_BUDGET = 16 };
 
 struct rs_timeline_file {
     rsi_spill spill;
