@@ -474,6 +474,21 @@ done:
     return status;
 }
 
+/* Where memory is tight: the lists count as held already. */
+static rs_status check_room(const search *s, size_t links, rs_error *err)
+{
+    uint64_t need = links * sizeof(rs_link) + rs_graph_subject_count(s->graph) * sizeof(size_t);
+    uint64_t left = s->quiet.memory_bytes;
+    if (!s->tight || need <= left) {
+        return RS_OK;
+    }
+    return rs_fail(err, RS_EUSAGE,
+                   "%zu links of the evidence need %llu MB of memory, %llu MB more than is left of "
+                   "the budget",
+                   links, (unsigned long long)(need >> 20) + 1,
+                   (unsigned long long)((need - left) >> 20) + 1);
+}
+
 /* All lists in one array, by (a, b), equal ones in the order of the lists. */
 static rs_status join_links(const search *s, size_t list_count, const rs_work *work, rs_error *err)
 {
@@ -487,6 +502,7 @@ static rs_status join_links(const search *s, size_t list_count, const rs_work *w
     for (size_t i = 0; i < list_count; i++) {
         total += s->lists[i].count;
     }
+    RS_TRY(check_room(s, total, err));
     j.first = calloc((size_t)j.subjects + 3, sizeof *j.first);
     j.links = s->out->links = malloc((total + 1) * sizeof *j.links);
     if (j.first == NULL || j.links == NULL) {
