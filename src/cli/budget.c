@@ -32,7 +32,7 @@ enum {
     TRACE_NODE = 40,
     /* before there are links: */
     TIMED_EDGE = 8,     /* of the relation whose events are at hand: amounts, pairs, passes */
-    TIMED_SUBJECT = 36, /* where its events begin in the file, and whom each pays */
+    TIMED_SUBJECT = 84, /* where its events begin in the file, whom it pays, its surge */
     TIMED_LINK = 8,     /* what may come of an edge in time */
     TIED_EDGE = 28,     /* users of things, and links while they are sought */
     COLLAPSED_LINK = 16,
