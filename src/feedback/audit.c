@@ -308,12 +308,15 @@ static rs_status verify_end(rsi_db *db, const verifying *v, rs_error *err)
     int64_t last = 0;
     int64_t head = v->result->head.revision;
     RS_TRY(rsi_db_number(db,
-                         "SELECT MAX(CASE WHEN removed < 9223372036854775807 THEN removed ELSE "
-                         "added END) FROM rs_entry",
+                         "SELECT MAX(last) FROM (SELECT MAX(CASE WHEN removed < "
+                         "9223372036854775807 THEN removed ELSE added END) AS last FROM rs_entry "
+                         "UNION ALL SELECT MAX(revision) FROM rs_verdict UNION ALL SELECT "
+                         "MAX(revision) FROM rs_setting) t",
                          NULL, 0, 0, &last, err));
     if (last > head) {
-        note(v->result, "lines after revision %" PRId64 " are missing: entries are of %" PRId64,
-             head, last);
+        note(v->result,
+             "lines after revision %" PRId64 " are missing: something was done in %" PRId64, head,
+             last);
     }
     for (size_t i = 0; i < v->anchor_count; i++) {
         if (v->anchors[i].revision > head) {
