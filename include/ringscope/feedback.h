@@ -45,6 +45,7 @@ RS_API void rs_ledger_close(rs_ledger *ledger); /* NULL is fine */
 typedef struct rs_ledger_head {
     int64_t revision;
     char hash[RS_HEAD_LENGTH + 1]; /* hex digits */
+    char database[17];             /* of its first line: which database it is; empty: none yet */
 } rs_ledger_head;
 RS_API RS_MUST_USE rs_status rs_ledger_head_read(rs_ledger *ledger, rs_ledger_head *head,
                                                  rs_error *err);

@@ -8,7 +8,6 @@
 
 #include "base/try.h"
 #include "cli/ledger.h"
-#include "report/runs.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
@@ -135,35 +134,27 @@ static rs_status read_head(const char *word, rs_ledger_head *head, rs_error *err
     return RS_OK;
 }
 
-/* What the kept runs saw, and what the user says. A store's runs anchor its own database alone. */
-static rs_status gather_heads(const rsi_call *call, rs_ledger_head **heads, size_t *count,
-                              rs_error *err)
+/* What the kept runs saw, and what the user says. */
+static rs_status gather_heads(const rsi_call *call, rs_ledger *ledger, rs_ledger_head **heads,
+                              size_t *count, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
-    rs_run_id *ids = NULL;
-    size_t run_count = 0;
-    *count = 0;
-    RS_TRY(rsi_run_list(call->words[1], &ids, &run_count, err));
-    *heads = calloc(run_count + o->heads.count + 1, sizeof **heads);
-    if (*heads == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory");
-        goto done;
+    rs_ledger_head now = {.revision = 0};
+    if (ledger != NULL) {
+        RS_TRY(rs_ledger_head_read(ledger, &now, err));
     }
+    RS_TRY(
+        rsi_ledger_heads(call->words[1], o->db != NULL ? now.database : NULL, heads, count, err));
+    rs_ledger_head *more = realloc(*heads, (*count + o->heads.count + 1) * sizeof *more);
+    if (more == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory");
+    }
+    *heads = more;
     for (size_t i = 0; i < o->heads.count; i++) {
-        RS_TRY(read_head(o->heads.words[i], &(*heads)[(*count)++], err));
-    }
-    for (size_t i = 0; i < run_count && o->db == NULL; i++) {
-        rs_run_info info;
-        RS_TRY(rs_run_read(call->words[1], &ids[i], &info, err));
-        if (info.lists.hash[0] != '\0') {
-            rs_ledger_head *head = &(*heads)[(*count)++];
-            head->revision = info.lists.head;
-            memcpy(head->hash, info.lists.hash, sizeof head->hash);
-        }
+        RS_TRY(read_head(o->heads.words[i], &more[(*count)++], err));
     }
 done:
-    free(ids);
     return status;
 }
 
@@ -200,7 +191,7 @@ static rs_status verify(const rsi_call *call, rs_ledger *ledger, rs_error *err)
     rs_ledger_head *heads = NULL;
     size_t count = 0;
     rs_audit_result result = {.kept_count = 0};
-    RS_TRY(gather_heads(call, &heads, &count, err));
+    RS_TRY(gather_heads(call, ledger, &heads, &count, err));
     if (ledger == NULL && count > 0) {
         status = rs_fail(err, RS_ECORRUPT, "the database is missing: a run has read it");
         goto done;

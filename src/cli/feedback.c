@@ -197,7 +197,15 @@ static rs_status run(rsi_call *call, rs_error *err)
         RS_TRY(choose_run(call, &n.run, err));
         RS_TRY(read_night(&n, store, err));
     }
-    RS_TRY(rsi_ledger_open(&ledger, call, store, o->db, RS_LEDGER_WRITE, err));
+    status = rsi_ledger_open(&ledger, call, store, o->db,
+                             o->dry_run ? RS_LEDGER_READ : RS_LEDGER_WRITE, err);
+    status = status == RS_ENOTFOUND && o->dry_run ? RS_OK : status;
+    RS_TRY(status);
+    if (ledger == NULL) { /* a trial, and no database yet */
+        result = (rs_feedback_result){.suspected_count = n.count};
+        print(call, &result);
+        goto done;
+    }
     RS_TRY(o->undo != NULL ? rs_ledger_undo(ledger, o->undo, &act, &result, err)
                            : rs_ledger_feedback(ledger, n.run.text, n.abouts, n.count, o->dry_run,
                                                 &act, &result, err));

@@ -114,9 +114,27 @@ done:
     return status;
 }
 
+static rs_status read_head_and_first(rsi_db *db, void *context, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_ledger_head *head = context;
+    rsi_rows *rows = NULL;
+    bool have = false;
+    RS_TRY(read_head(db, head, err));
+    RS_TRY(rsi_db_query(&rows, db, "SELECT hash FROM rs_audit WHERE revision = 1", NULL, 0, err));
+    RS_TRY(rsi_rows_next(rows, &have, err));
+    rs_text hash = have ? rsi_rows_text(rows, 0) : (rs_text){"", 0};
+    if (hash.length == RS_HEAD_LENGTH) {
+        memcpy(head->database, hash.bytes, sizeof head->database - 1);
+    }
+done:
+    rsi_rows_close(rows);
+    return status;
+}
+
 rs_status rs_ledger_head_read(rs_ledger *ledger, rs_ledger_head *head, rs_error *err)
 {
-    return rsi_db_read(ledger->db, read_head, head, err);
+    return rsi_db_read(ledger->db, read_head_and_first, head, err);
 }
 
 rs_status rsi_ledger_next(rsi_db *db, int64_t *revision, rs_error *err)
