@@ -45,6 +45,7 @@ RS_API void rs_ledger_close(rs_ledger *ledger); /* NULL is fine */
 typedef struct rs_ledger_head {
     int64_t revision;
     char hash[RS_HEAD_LENGTH + 1]; /* hex digits */
+    char database[17];             /* of its first line: which database it is; empty: none yet */
 } rs_ledger_head;
 RS_API RS_MUST_USE rs_status rs_ledger_head_read(rs_ledger *ledger, rs_ledger_head *head,
                                                  rs_error *err);
@@ -135,6 +136,137 @@ RS_API RS_MUST_USE rs_status rs_ledger_add(rs_ledger *ledger, const rs_entry *en
 RS_API RS_MUST_USE rs_status rs_ledger_remove(rs_ledger *ledger, rs_list_name list,
                                               const rs_entry *which, const char *source,
                                               const rs_act *act, uint64_t *count, rs_error *err);
+
+/* ---- verdicts -------------------------------------------------------------------------------- */
+
+/* Where a case stands, and what can be done with it: the allowed moves are one table in
+ * src/feedback/states.c. */
+typedef enum rs_state {
+    RS_STATE_NONE,
+    RS_STATE_SUSPECTED, /* by the machine alone */
+    RS_STATE_ESCALATED,
+    RS_STATE_CONFIRMED_ONCE, /* another person has to agree */
+    RS_STATE_CONFIRMED,
+    RS_STATE_CLEARED,
+    RS_STATES
+} rs_state;
+typedef enum rs_action {
+    RS_ACTION_SUSPECT,  /* the machine's, by rs_ledger_feedback */
+    RS_ACTION_WITHDRAW, /* the same, by rs_ledger_undo */
+    RS_ACTION_ESCALATE,
+    RS_ACTION_CONFIRM,
+    RS_ACTION_CLEAR,
+    RS_ACTIONS
+} rs_action;
+RS_API const char *rs_state_name(rs_state state);
+RS_API const char *rs_action_name(rs_action action);
+
+typedef struct rs_case_member {
+    rs_text type, id;
+} rs_case_member;
+
+/* What a verdict is about: a ring as a run reported it, or one node (TYPE:ID, no members). */
+typedef struct rs_case {
+    rs_text subject;           /* "R-..." or TYPE:ID */
+    const char *run;           /* that it was seen in; NULL: none */
+    int64_t as_of;             /* of that run; RS_ALWAYS: not known */
+    const char *evidence_hash; /* of the ring as the report has it; NULL: none */
+    int64_t evidence; /* how much of it, in a measure of the caller's; may only be compared */
+    const rs_case_member *members;
+    size_t member_count;
+} rs_case;
+
+/* Where a case stands. */
+typedef struct rs_standing {
+    rs_state state;
+    int64_t revision; /* of the last verdict; 0: none */
+    int64_t evidence; /* at that time */
+    bool quiet;       /* cleared, and its evidence has not grown by as much as is asked for since */
+    int64_t loud_at;  /* cleared: quiet up to so much evidence */
+} rs_standing;
+/* `evidence`: of the case now. */
+RS_API RS_MUST_USE rs_status rs_ledger_standing(rs_ledger *ledger, rs_text subject,
+                                                int64_t evidence, rs_standing *standing,
+                                                rs_error *err);
+
+typedef struct rs_verdict_result {
+    rs_state from, to;
+    int64_t revision;
+    uint64_t added_count;   /* entries of the blacklist that follow at once (of a node), */
+    uint64_t removed_count; /* and that go */
+} rs_verdict_result;
+/* A person's verdict. With four eyes a first confirmation makes RS_STATE_CONFIRMED_ONCE; the
+ * second, of another person, RS_STATE_CONFIRMED. A confirmed node goes on the blacklist (source
+ * "verdict"); members of a confirmed ring do by rs_ledger_feedback. Clearing takes off what stood
+ * there for the case. RS_EINPUT: the move is not allowed, or the same person confirms twice;
+ * nothing changes. */
+RS_API RS_MUST_USE rs_status rs_ledger_verdict(rs_ledger *ledger, const rs_case *about,
+                                               rs_action action, const rs_act *act,
+                                               rs_verdict_result *result, rs_error *err);
+
+/* One verdict, lent. */
+typedef struct rs_verdict_line {
+    int64_t revision;
+    rs_text subject, action, state, who, why, run, evidence_hash;
+    int64_t evidence;
+} rs_verdict_line;
+typedef rs_status (*rs_verdict_taker)(void *context, const rs_verdict_line *line, rs_error *err);
+/* All verdicts on a case, in their order; or (subject NULL) the last one on each, by subject. */
+RS_API RS_MUST_USE rs_status rs_ledger_verdicts(rs_ledger *ledger, const char *subject,
+                                                rs_verdict_taker take, void *context,
+                                                rs_error *err);
+
+/* What people agreed on; it stands in the database, for it is the team's and no run's. */
+typedef enum rs_ledger_setting {
+    RS_SETTING_FOUR_EYES,   /* 1 (default): two people confirm; 0: one */
+    RS_SETTING_QUIET_GROWTH /* per cent of more evidence that ends a cleared ring's quiet; 50 */
+} rs_ledger_setting;
+RS_API RS_MUST_USE rs_status rs_ledger_setting_get(rs_ledger *ledger, rs_ledger_setting which,
+                                                   int64_t *value, rs_error *err);
+/* RS_EUSAGE: out of range. */
+RS_API RS_MUST_USE rs_status rs_ledger_setting_set(rs_ledger *ledger, rs_ledger_setting which,
+                                                   int64_t value, const rs_act *act, rs_error *err);
+
+/* ---- feeding back ---------------------------------------------------------------------------- */
+
+typedef struct rs_feedback_result {
+    uint64_t suspected_count; /* rings that are now suspected */
+    uint64_t quiet_count;     /* cleared rings that stay quiet */
+    uint64_t confirmed_count; /* confirmed rings that were looked at, of any night */
+    uint64_t added_count;     /* members that went on the blacklist */
+    uint64_t removed_count;   /* undo: that went off it */
+    uint64_t cleared_count;   /* members that are left out: cleared themselves, or whitelisted */
+    int64_t revision;         /* 0: nothing changed, or a trial */
+} rs_feedback_result;
+/* Record what a run found (`cases`: rings of a suspect's score) as suspected, and put the members
+ * of confirmed rings, as far as people saw them when they confirmed, on the blacklist: source
+ * "ring:R-...". Nothing that a machine found goes there. One act; done again it changes nothing.
+ * `trial`: tell what it would come to. */
+RS_API RS_MUST_USE rs_status rs_ledger_feedback(rs_ledger *ledger, const char *run,
+                                                const rs_case *cases, size_t count, bool trial,
+                                                const rs_act *act, rs_feedback_result *result,
+                                                rs_error *err);
+/* Take back what rs_ledger_feedback did for that run. Verdicts stay: what is confirmed is fed back
+ * again by the next feedback. RS_ENOTFOUND. */
+RS_API RS_MUST_USE rs_status rs_ledger_undo(rs_ledger *ledger, const char *run, const rs_act *act,
+                                            rs_feedback_result *result, rs_error *err);
+
+/* Append what other systems have to be told, and were not, to a file, one JSON object a line; then,
+ * synced, it counts as told. Killed in between, it is told again: with the same "key". *count:
+ * lines. Cost: O(lines). */
+RS_API RS_MUST_USE rs_status rs_ledger_deliver(rs_ledger *ledger, const char *path, uint64_t *count,
+                                               rs_error *err);
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+/* Take a person out: entries, verdicts, what is to be told, and the texts of the audit trail, which
+ * still holds. *count: rows. An act, if there was anything. */
+RS_API RS_MUST_USE rs_status rs_ledger_erase(rs_ledger *ledger, rs_text type, rs_text id,
+                                             const rs_act *act, uint64_t *count, rs_error *err);
+/* Copy a file's database as it is at one moment. RS_EUSAGE: it is on a server. */
+RS_API RS_MUST_USE rs_status rs_ledger_copy(rs_ledger *ledger, const char *path, rs_error *err);
+/* Whether the database's own structure holds: RS_ECORRUPT. */
+RS_API RS_MUST_USE rs_status rs_ledger_check(rs_ledger *ledger, rs_error *err);
 
 /* ---- the audit trail ------------------------------------------------------------------------- */
 

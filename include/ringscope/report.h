@@ -70,7 +70,9 @@ typedef struct rs_run_timing {
 typedef struct rs_run_lists {
     int64_t revision;
     int64_t head;
-    char hash[65]; /* hex digits; empty: there was no database */
+    char hash[65];     /* hex digits; empty: there was no database */
+    char database[17]; /* which it was; empty: nothing was done in it yet */
+    bool own;          /* the store's own */
 } rs_run_lists;
 
 /* What goes into the sidecar beside what the store itself tells. */

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "base/try.h"
-#include "cli/cli.h"
+#include "cli/ledger.h"
 #include "ringscope/rescue.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
@@ -76,6 +76,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rsi_check_output(to, "backup", from, NULL, 0, err));
     RS_TRY(rsi_store_status(rs_backup(from, to, &how, call->work, &result, err), err));
     RS_TRY(check_runs(to, call->work, err));
+    RS_TRY(rsi_ledger_backup(from, to, call->work, err));
     if (!call->quiet) {
         print(call, &result);
     }
@@ -88,7 +89,8 @@ const rsi_command rsi_command_backup = {
     .summary = "copy a store as it is at one moment, while others write",
     .words = "STORE TO [options]",
     .about =
-        "Makes TO a store that holds what STORE holds at one moment, its runs included. Others\n"
+        "Makes TO a store that holds what STORE holds at one moment, its runs included, and its\n"
+        "database of lists and verdicts as it is when the rest is copied. Others\n"
         "may read and write STORE meanwhile. TO must not be there, or be an empty directory.\n"
         "Files are hard links where the file system can, else copies; each is read and held\n"
         "against its digest. On failure TO is as it was.",

@@ -12,13 +12,14 @@
 #include <time.h>
 
 #include "base/try.h"
-#include "cli/cli.h"
+#include "cli/ledger.h"
 #include "ringscope/erase.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
 typedef struct options {
     const char *reason;
+    const char *db;
     int format;
 } options;
 
@@ -29,6 +30,11 @@ static const rsi_option table[] = {
      .offset = offsetof(options, reason),
      .help = "why; stands in the record of erasures, so it must not name the person",
      .required = true},
+    {.name = "db",
+     .value = RSI_WORD,
+     .argument = "PLACE",
+     .offset = offsetof(options, db),
+     .help = RSI_DB_HELP},
     {.name = "format",
      .value = RSI_CHOICE,
      .argument = "text|json",
@@ -105,17 +111,40 @@ done:
     return status;
 }
 
+/* What the database of lists and verdicts holds of them. */
+static rs_status erase_from_ledger(const rsi_call *call, const persons *all, uint64_t *rows,
+                                   rs_error *err)
+{
+    rs_status status = RS_OK;
+    const options *chosen = call->options;
+    rs_ledger *ledger = NULL;
+    rs_act act;
+    *rows = 0;
+    RS_TRY(rsi_ledger_open(&ledger, call, call->words[0], chosen->db, RS_LEDGER_READ, err));
+    for (size_t i = 0; ledger != NULL && i < all->count; i++) {
+        uint64_t count = 0;
+        RS_TRY(rsi_act_now(&act, "ringscope erase", chosen->reason, err));
+        RS_TRY(rs_ledger_erase(ledger, rsi_text(all->nodes[i].type), all->nodes[i].id, &act, &count,
+                               err));
+        *rows += count;
+    }
+done:
+    rs_ledger_close(ledger);
+    return status;
+}
+
 static void print(const rsi_call *call, const persons *all, const rs_erase_result *result,
-                  uint64_t run_count)
+                  uint64_t run_count, uint64_t ledger_rows)
 {
     const options *chosen = call->options;
     uint64_t edges = result->compact.edges_before - result->compact.edges_after;
     char number[RSI_FORMAT_MAX];
     if (chosen->format == FORMAT_JSON) {
-        fprintf(call->out,
-                "{\"asked\":%zu,\"in_store\":%" PRIu64 ",\"relations\":%" PRIu64
-                ",\"runs\":%" PRIu64 ",\"files_left\":%" PRIu64 ",\"stubs\":[",
-                all->count, result->found_count, edges, run_count, result->leftover_count);
+        fprintf(
+            call->out,
+            "{\"asked\":%zu,\"in_store\":%" PRIu64 ",\"relations\":%" PRIu64 ",\"runs\":%" PRIu64
+            ",\"list_rows\":%" PRIu64 ",\"files_left\":%" PRIu64 ",\"stubs\":[",
+            all->count, result->found_count, edges, run_count, ledger_rows, result->leftover_count);
         for (size_t i = 0; i < all->count; i++) {
             fprintf(call->out, "%s\"%s\"", i == 0 ? "" : ",", all->stubs[i].text);
         }
@@ -127,6 +156,10 @@ static void print(const rsi_call *call, const persons *all, const rs_erase_resul
     fprintf(call->out, " %s\n", rsi_format_count(number, all->count));
     fprintf(call->out, "relations that went: %s\n", rsi_format_count(number, edges));
     fprintf(call->out, "runs rewritten: %s\n", rsi_format_count(number, run_count));
+    if (ledger_rows > 0) {
+        fprintf(call->out, "rows of lists and verdicts: %s\n",
+                rsi_format_count(number, ledger_rows));
+    }
     for (size_t i = 0; i < all->count; i++) {
         fprintf(call->out, "stub: %s\n", all->stubs[i].text);
     }
@@ -138,11 +171,12 @@ static void print(const rsi_call *call, const persons *all, const rs_erase_resul
     }
 }
 
-static rs_status erase(const rsi_call *call, rs_erasure *erasure, rs_erase_result *result,
-                       rs_error *err)
+static rs_status erase(const rsi_call *call, const persons *all, rs_erasure *erasure,
+                       rs_erase_result *result, uint64_t *ledger_rows, rs_error *err)
 {
     rs_status status = RS_OK;
     const char *path = call->words[0];
+    RS_TRY(erase_from_ledger(call, all, ledger_rows, err));
     RS_TRY(rs_erase(path, erasure->nodes, erasure->count, call->work, result, err));
     erasure->when_unix_s = (int64_t)time(NULL);
     erasure->found_count = result->found_count;
@@ -167,6 +201,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     persons all = {0};
     rs_store *store = NULL;
     rs_erase_result result = {0};
+    uint64_t ledger_rows = 0;
     const char *path = call->words[0];
     RS_TRY(read_persons(&all, call, err));
     RS_TRY(rsi_open_store(&store, path, err));
@@ -178,15 +213,15 @@ static rs_status run(rsi_call *call, rs_error *err)
                           .count = all.count,
                           .reason = chosen->reason};
     RS_TRY(rs_erasure_note(path, &erasure, call->work, err));
-    status = erase(call, &erasure, &result, err);
+    status = erase(call, &all, &erasure, &result, &ledger_rows, err);
     if (status != RS_OK) {
         note_failure(call, &erasure);
         goto done;
     }
     if (!call->quiet) {
-        print(call, &all, &result, erasure.run_count);
+        print(call, &all, &result, erasure.run_count, ledger_rows);
     }
-    if (erasure.event == RS_ERASURE_ABSENT) {
+    if (erasure.event == RS_ERASURE_ABSENT && ledger_rows == 0) {
         status = rs_fail(err, RS_ENOTFOUND, "neither the store \"%s\" nor a run of it has %s", path,
                          all.count == 1 ? "such a node" : "any of these nodes");
     }
@@ -202,7 +237,8 @@ const rsi_command rsi_command_erase = {
     .about =
         "Writes STORE anew without the nodes named, such as account:u17: their ids, relations\n"
         "and attributes are gone, as after a compaction. In the runs that STORE keeps their\n"
-        "lines go, and a stub drawn at random stands for the id. The record of erasures\n"
+        "lines go, and a stub drawn at random stands for the id. Lists, verdicts and the audit\n"
+        "trail lose them too. The record of erasures\n"
         "(STORE/erasures.jsonl) keeps when, why and the stub, never the id.",
     .word_min = 2,
     .word_max = SIZE_MAX,

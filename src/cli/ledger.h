@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "ringscope/feedback.h"
+#include "ringscope/verify.h"
 
 #define RSI_DB_HELP                                                                                \
     "the database of lists and verdicts: a SQLite file, or postgresql://... for a team; default "  \
@@ -22,5 +23,15 @@ RS_MUST_USE rs_status rsi_ledger_open(rs_ledger **out, const rsi_call *call, con
                                       const char *db, rs_ledger_mode mode, rs_error *err);
 /* An act of now. RS_EUSAGE where nobody is named. */
 RS_MUST_USE rs_status rsi_act_now(rs_act *act, const char *who, const char *why, rs_error *err);
+/* The heads that the store's runs have seen of its own database, or (not NULL) of that one
+ * elsewhere; *heads is freed by free(). */
+RS_MUST_USE rs_status rsi_ledger_heads(const char *store, const char *database,
+                                       rs_ledger_head **heads, size_t *count, rs_error *err);
+/* Hold the store's own database against its invariants, L-01 and L-02. */
+RS_MUST_USE rs_status rsi_ledger_violations(const char *store, const rs_work *work,
+                                            rs_violations *list, rs_error *err);
+/* Copy the store's own database, if there is one, into the store `to`. */
+RS_MUST_USE rs_status rsi_ledger_backup(const char *store, const char *to, const rs_work *work,
+                                        rs_error *err);
 
 #endif

@@ -4,15 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/ringid.h"
+#include <inttypes.h>
+
 #include "base/try.h"
-#include "cli/cli.h"
+#include "cli/cases.h"
+#include "cli/ledger.h"
 #include "cli/rings.h"
 #include "cli/stages.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
 
 typedef struct options {
+    const char *db;
     uint64_t top;
     uint64_t limit;
     int format;
@@ -33,6 +36,11 @@ static const rsi_option table[] = {
      .help = "print at most N members, things, facts and users in a list; 0 prints all; default 20",
      .min = 0,
      .max = 1e9},
+    {.name = "db",
+     .value = RSI_WORD,
+     .argument = "PLACE",
+     .offset = offsetof(options, db),
+     .help = RSI_DB_HELP},
     {.name = "format",
      .value = RSI_CHOICE,
      .argument = "text|json",
@@ -62,15 +70,6 @@ static rs_status print_objects(FILE *out, rs_report *report, uint64_t count, rs_
     }
 done:
     return status;
-}
-
-/* A ring's id is read as people type it: in either case, with O for 0, I and L for 1. */
-static rs_status find_ring(rs_report *report, const char *typed, const rs_cluster **cluster,
-                           rs_error *err)
-{
-    char id[RSI_RING_ID_LENGTH + 1];
-    bool known = rsi_ring_id_read(rsi_text(typed), id);
-    return rs_report_find(report, rsi_text(known ? id : typed), cluster, err);
 }
 
 /* A person who reads a report must know that it speaks of another state of the store. */
@@ -113,17 +112,70 @@ done:
     return status;
 }
 
+/* ---- what people said of it ------------------------------------------------------------------ */
+
+static rs_status print_standing(FILE *out, rs_ledger *ledger, const rs_cluster *cluster,
+                                const char *before, const char *after, rs_error *err)
+{
+    rs_standing now;
+    int64_t evidence = rsi_ring_evidence(cluster);
+    rs_status status = rs_ledger_standing(ledger, cluster->id, evidence, &now, err);
+    if (status == RS_OK && now.state > RS_STATE_SUSPECTED) {
+        fputs(before, out);
+        rsi_print_text(out, cluster->id);
+        fprintf(out, "  %s", rs_state_name(now.state));
+        if (now.state == RS_STATE_CLEARED) {
+            fprintf(out,
+                    now.quiet ? ", quiet up to evidence %" PRId64 " (now %" PRId64 ")"
+                              : ", but its evidence has grown past %" PRId64 " (now %" PRId64 ")",
+                    now.loud_at, evidence);
+        }
+        fprintf(out, "  revision %" PRId64 "\n%s", now.revision, after);
+    }
+    return status;
+}
+
+/* The rings of the table that a person has spoken on. */
+static rs_status print_standings(const rsi_call *call, rs_ledger *ledger, const char *path,
+                                 rs_error *err)
+{
+    rs_status status = RS_OK;
+    const options *chosen = call->options;
+    rs_report *report = NULL;
+    const rs_cluster *cluster = NULL;
+    if (ledger == NULL) {
+        return RS_OK;
+    }
+    fputc('\n', call->out);
+    RS_TRY(rs_report_open(&report, path, err));
+    for (uint64_t i = 0; i < chosen->top; i++) {
+        RS_TRY(rs_report_next(report, &cluster, err));
+        if (cluster == NULL) {
+            break;
+        }
+        RS_TRY(print_standing(call->out, ledger, cluster, "verdict: ", "", err));
+    }
+done:
+    rs_report_close(report);
+    return status;
+}
+
 static rs_status show_ring(rsi_call *call, const rs_store *store, const rs_run_id *run,
-                           rs_report *report, rs_error *err)
+                           rs_report *report, rs_ledger *ledger, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *chosen = call->options;
     const rs_cluster *cluster;
     rsi_source_query sources;
-    RS_TRY(find_ring(report, call->words[1], &cluster, err));
+    char id[16];
+    /* A ring's id is read as people type it: in either case, with O for 0, I and L for 1. */
+    RS_TRY(rs_report_find(report, rsi_text(rsi_ring_typed(call->words[1], id)), &cluster, err));
     if (chosen->format == FORMAT_JSON) {
         print_object(call->out, cluster);
         goto done;
+    }
+    if (ledger != NULL) {
+        RS_TRY(print_standing(call->out, ledger, cluster, "verdict: ", "\n", err));
     }
     RS_TRY(query_sources(call, store, run, &sources, err));
     RS_TRY(rsi_print_ring(call->out, &sources, cluster, chosen->limit, err));
@@ -137,6 +189,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     rs_status status = RS_OK;
     rs_store *store = NULL;
     rs_report *report = NULL;
+    rs_ledger *ledger = NULL;
     rs_run_id run_id;
     char *path = NULL;
     RS_TRY(rsi_open_store(&store, call->words[0], err));
@@ -149,14 +202,17 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(rs_run_check(call->words[0], &run_id, RS_RUN_REPORT, err));
     RS_TRY(rs_report_open(&report, path, err));
     RS_TRY(note_change(call, store, &run_id, err));
+    RS_TRY(rsi_ledger_open(&ledger, call, call->words[0], chosen->db, RS_LEDGER_READ, err));
     if (call->word_count > 1) {
-        RS_TRY(show_ring(call, store, &run_id, report, err));
+        RS_TRY(show_ring(call, store, &run_id, report, ledger, err));
     } else if (chosen->format == FORMAT_JSON) {
         RS_TRY(print_objects(call->out, report, chosen->top, err));
     } else {
         RS_TRY(rsi_print_top_rings(call->out, path, chosen->top, err));
+        RS_TRY(print_standings(call, ledger, path, err));
     }
 done:
+    rs_ledger_close(ledger);
     rs_report_close(report);
     rs_store_close(store);
     free(path);
@@ -167,9 +223,11 @@ const rsi_command rsi_command_show = {
     .name = "show",
     .summary = "print the rings that the latest run found, or one ring with its reasons",
     .words = "STORE [RING] [options]",
-    .about = "Without RING: the rings of the highest scores. With it: why it is one, which facts\n"
-             "stand behind each reason, its members and what they share. Where rows were kept\n"
-             "(ingest --keep-rows), facts name the files and lines that they come from.",
+    .about =
+        "Without RING: the rings of the highest scores. With it: why it is one, which facts\n"
+        "stand behind each reason, its members and what they share. Where rows were kept\n"
+        "(ingest --keep-rows), facts name the files and lines that they come from. Rings that a\n"
+        "person has spoken on say so, and whether a cleared one stays quiet.",
     .word_min = 1,
     .word_max = 2,
     .options = table,

@@ -101,7 +101,9 @@ static rs_status open_ledger(rsi_stages *stages, const char *store_path, const r
     stages->lists.revision =
         inputs->revision == UINT64_MAX ? head.revision : (int64_t)inputs->revision;
     stages->lists.head = head.revision;
+    stages->lists.own = inputs->db == NULL;
     memcpy(stages->lists.hash, head.hash, sizeof stages->lists.hash);
+    memcpy(stages->lists.database, head.database, sizeof stages->lists.database);
 done:
     free(place);
     return status;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/try.h"
-#include "cli/cli.h"
+#include "cli/ledger.h"
 #include "ringscope/verify.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
@@ -132,6 +132,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     const char *path = call->words[0];
     RS_TRY(rsi_store_status(rs_store_check(path, chosen->deep, call->work, &found, err), err));
     RS_TRY(rs_runs_verify(path, call->work, &found, err));
+    RS_TRY(rsi_ledger_violations(path, call->work, &found, err));
     if (json) {
         print_json(call->out, path, chosen->deep, &found);
     } else {
@@ -147,12 +148,12 @@ const rsi_command rsi_command_verify = {
     .name = "verify",
     .summary = "check every byte of a store against checksums and invariants",
     .words = "STORE [options]",
-    .about =
-        "Reads every byte of STORE, the runs that it keeps included, and holds it against its\n"
-        "checksums, its digests, and the invariants of its structure; with --deep against\n"
-        "every invariant of its content, too. Prints a line that begins with OK, or a line\n"
-        "for each violation (the first thousand): the invariant, the file, what was expected\n"
-        "and what was found. Exit status 5 where there is one.",
+    .about = "Reads every byte of STORE, its runs and its database of lists included, and holds it "
+             "against its\n"
+             "checksums, its digests, and the invariants of its structure; with --deep against\n"
+             "every invariant of its content, too. Prints a line that begins with OK, or a line\n"
+             "for each violation (the first thousand): the invariant, the file, what was expected\n"
+             "and what was found. Exit status 5 where there is one.",
     .word_min = 0,
     .word_max = 1,
     .options = table,

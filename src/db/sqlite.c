@@ -92,8 +92,9 @@ rs_status rsi_sqlite_open(rsi_db **out, const char *path, const rsi_db_options *
                           rs_error *err)
 {
     static const char settings[] =
-        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON;"
-        "PRAGMA synchronous=EXTRA; PRAGMA cache_size=-65536; PRAGMA temp_store=FILE";
+        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA main.secure_delete=ON;"
+        "PRAGMA synchronous=EXTRA; PRAGMA cache_size=-131072; PRAGMA temp_store=FILE;"
+        "PRAGMA temp.cache_size=-131072";
     rs_status status = RS_OK;
     sqlite *db = NULL;
     if (!options->create && access(path, F_OK) != 0) {
@@ -106,7 +107,8 @@ rs_status rsi_sqlite_open(rsi_db **out, const char *path, const rsi_db_options *
     }
     db->base.backend = &backend;
     db->ask = options->ask;
-    int flags = SQLITE_OPEN_READWRITE | (options->create ? SQLITE_OPEN_CREATE : 0);
+    int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (options->create ? SQLITE_OPEN_CREATE : 0);
     RS_TRY(checked(db, sqlite3_open_v2(path, &db->link, flags, NULL), err));
     sqlite3_db_config(db->link, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_busy_handler(db->link, wait_busy, db);

@@ -114,9 +114,27 @@ done:
     return status;
 }
 
+static rs_status read_head_and_first(rsi_db *db, void *context, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_ledger_head *head = context;
+    rsi_rows *rows = NULL;
+    bool have = false;
+    RS_TRY(read_head(db, head, err));
+    RS_TRY(rsi_db_query(&rows, db, "SELECT hash FROM rs_audit WHERE revision = 1", NULL, 0, err));
+    RS_TRY(rsi_rows_next(rows, &have, err));
+    rs_text hash = have ? rsi_rows_text(rows, 0) : (rs_text){"", 0};
+    if (hash.length == RS_HEAD_LENGTH) {
+        memcpy(head->database, hash.bytes, sizeof head->database - 1);
+    }
+done:
+    rsi_rows_close(rows);
+    return status;
+}
+
 rs_status rs_ledger_head_read(rs_ledger *ledger, rs_ledger_head *head, rs_error *err)
 {
-    return rsi_db_read(ledger->db, read_head, head, err);
+    return rsi_db_read(ledger->db, read_head_and_first, head, err);
 }
 
 rs_status rsi_ledger_next(rsi_db *db, int64_t *revision, rs_error *err)
@@ -308,12 +326,15 @@ static rs_status verify_end(rsi_db *db, const verifying *v, rs_error *err)
     int64_t last = 0;
     int64_t head = v->result->head.revision;
     RS_TRY(rsi_db_number(db,
-                         "SELECT MAX(CASE WHEN removed < 9223372036854775807 THEN removed ELSE "
-                         "added END) FROM rs_entry",
+                         "SELECT MAX(last) FROM (SELECT MAX(CASE WHEN removed < "
+                         "9223372036854775807 THEN removed ELSE added END) AS last FROM rs_entry "
+                         "UNION ALL SELECT MAX(revision) FROM rs_verdict UNION ALL SELECT "
+                         "MAX(revision) FROM rs_setting) t",
                          NULL, 0, 0, &last, err));
     if (last > head) {
-        note(v->result, "lines after revision %" PRId64 " are missing: entries are of %" PRId64,
-             head, last);
+        note(v->result,
+             "lines after revision %" PRId64 " are missing: something was done in %" PRId64, head,
+             last);
     }
     for (size_t i = 0; i < v->anchor_count; i++) {
         if (v->anchors[i].revision > head) {

@@ -64,7 +64,7 @@ static rs_status fill_stage(rsi_db *db, void *context, rs_error *err)
     RS_TRY(start_stage(db, err));
     RS_TRY(rsi_rows_read(s->path, s->options, s->now_unix_s, stage_row, db, err));
     RS_TRY(rsi_db_bulk_end(db, err));
-    RS_TRY(rsi_db_exec(db, "CREATE INDEX rs_stage_key ON rs_stage (type, id, source)", err));
+    RS_TRY(rsi_db_exec(db, "CREATE INDEX rs_stage_key ON rs_stage (type, id, source, line)", err));
     RS_TRY(rsi_db_exec(db, "ANALYZE rs_stage", err));
 done:
     return status;
@@ -194,10 +194,16 @@ static rs_status count_and_show(rsi_db *db, rs_list_name list, rs_import_result 
                          ")",
                          RSI_DB_VALUES(rsi_db_int(other)), 0, &number, err));
     result->both_count = (uint64_t)number;
+    RS_TRY(rsi_db_run(db,
+                      "CREATE TEMPORARY TABLE rs_changed AS SELECT s.line AS line, s.type AS type, "
+                      "s.id AS id, s.source AS source, e.reason AS r0, e.strength AS s0, e.since "
+                      "AS b0, e.until AS u0, s.reason AS r1, s.strength AS s1, s.since AS b1, "
+                      "s.until AS u1 FROM rs_stage s JOIN rs_entry e ON e.list = $1 AND " SAME_KEY
+                      " WHERE " DIFFERS,
+                      RSI_DB_VALUES(rsi_db_int(list)), NULL, err));
     RS_TRY(keep_lines(db,
-                      "SELECT s.type, s.id, s.source, e.reason, e.strength, e.since, e.until, "
-                      "s.reason, s.strength, s.since, s.until FROM rs_stage s JOIN rs_entry e ON "
-                      "e.list = $1 AND " SAME_KEY " WHERE " DIFFERS " ORDER BY s.line LIMIT $2",
+                      "SELECT type, id, source, r0, s0, b0, u0, r1, s1, b1, u1 FROM rs_changed "
+                      "WHERE $1 >= 0 ORDER BY line LIMIT $2",
                       list, describe_change, result->changes, &result->change_count, err));
     RS_TRY(keep_lines(db,
                       "SELECT s.type, s.id, e.source, e.reason FROM rs_stage s JOIN rs_entry e ON "
@@ -215,8 +221,7 @@ static rs_status take_over(rsi_db *db, const merging *m, int64_t revision, rs_er
     uint64_t written = 0;
     RS_TRY(rsi_db_run(db,
                       "UPDATE rs_entry SET removed = $1 WHERE list = $2 AND " IN_FORCE
-                      " AND (type, id, source) IN (SELECT s.type, s.id, s.source FROM rs_stage s "
-                      "JOIN rs_entry e ON e.list = $2 AND " SAME_KEY " WHERE " DIFFERS ")",
+                      " AND (type, id, source) IN (SELECT type, id, source FROM rs_changed)",
                       RSI_DB_VALUES(rsi_db_int(revision), rsi_db_int(m->options->list)),
                       &result->changed_count, err));
     RS_TRY(rsi_db_run(db,
@@ -268,6 +273,7 @@ static rs_status merge(rsi_db *db, void *context, rs_error *err)
     } else if (m->result->revision > 0) {
         RS_TRY(note_import(db, m, err));
     }
+    RS_TRY(rsi_db_exec(db, "DROP TABLE rs_changed", err));
 done:
     return status;
 }
@@ -285,9 +291,7 @@ void rs_import_free(rs_import_result *result)
 
 static rs_status merge_stage(rs_ledger *ledger, merging *m, rs_error *err)
 {
-    rs_error ignored;
     rs_status status = rsi_db_write(ledger->db, RSI_LEDGER_LOCK, merge, m, err);
-    (void)!rsi_db_exec(ledger->db, "DROP TABLE IF EXISTS rs_stage", &ignored);
     if (status != RS_OK) {
         rs_import_free(m->result);
     }

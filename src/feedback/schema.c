@@ -25,6 +25,24 @@ static const char *const steps[] = {
     " strength BIGINT NOT NULL, since BIGINT NOT NULL, until BIGINT NOT NULL,"
     " PRIMARY KEY (list, type, id, source, added));"
     "INSERT INTO rs_meta VALUES ('schema', '0');",
+    /* 2: verdicts, what follows from them, and who has to be told */
+    "CREATE TABLE rs_setting ("
+    " name @text NOT NULL, revision BIGINT NOT NULL, value BIGINT NOT NULL,"
+    " PRIMARY KEY (name, revision));"
+    "CREATE TABLE rs_verdict ("
+    " subject @text NOT NULL, revision BIGINT NOT NULL, action BIGINT NOT NULL,"
+    " state BIGINT NOT NULL, who @text NOT NULL, person @text NOT NULL, eyes BIGINT NOT NULL,"
+    " run @text, as_of BIGINT NOT NULL, evidence_hash @text, evidence BIGINT NOT NULL,"
+    " PRIMARY KEY (subject, revision));"
+    "CREATE TABLE rs_member ("
+    " ring @text NOT NULL, revision BIGINT NOT NULL, type @text NOT NULL, id @text NOT NULL,"
+    " PRIMARY KEY (ring, revision, type, id));"
+    "CREATE TABLE rs_feedback ("
+    " revision BIGINT NOT NULL PRIMARY KEY, run @text NOT NULL, undone BIGINT NOT NULL);"
+    "CREATE TABLE rs_outbox ("
+    " revision BIGINT NOT NULL, number BIGINT NOT NULL, event @text NOT NULL, type @text,"
+    " id @text, ring @text, source @text, evidence_hash @text, run @text,"
+    " told BIGINT NOT NULL, PRIMARY KEY (revision, number));",
 };
 enum { SCHEMA = sizeof steps / sizeof *steps };
 

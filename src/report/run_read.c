@@ -173,27 +173,36 @@ static bool take_files(rsi_json *json, rsi_json_token token, rsi_file_note *note
     return true;
 }
 
-/* {"revision":n,"head":n,"hash":"..."} */
-static bool take_lists(rsi_json *json, rsi_json_token token, rs_run_lists *lists)
+static bool take_short(rsi_json_token token, rs_text text, char *out, size_t capacity)
 {
-    rs_text text;
-    if (token != RSI_JSON_OBJECT) {
+    if (token != RSI_JSON_STRING || text.length >= capacity) {
         return false;
     }
-    while (rsi_json_next(json, &text) == RSI_JSON_KEY) {
-        bool hash = is(text, "hash");
-        int64_t *number = is(text, "head") ? &lists->head : &lists->revision;
+    memcpy(out, text.bytes, text.length);
+    out[text.length] = '\0';
+    return true;
+}
+
+/* {"revision":n,"head":n,"hash":"...","database":"...","own":true} */
+static bool take_lists(rsi_json *json, rsi_json_token token, rs_run_lists *lists)
+{
+    rs_text key;
+    rs_text text;
+    bool good = token == RSI_JSON_OBJECT;
+    while (good && rsi_json_next(json, &key) == RSI_JSON_KEY) {
         token = rsi_json_next(json, &text);
-        if (hash ? token != RSI_JSON_STRING || text.length >= sizeof lists->hash
-                 : token != RSI_JSON_NUMBER || rsi_decimal_parse(text, 0, number) != NULL) {
-            return false;
-        }
-        if (hash) {
-            memcpy(lists->hash, text.bytes, text.length);
-            lists->hash[text.length] = '\0';
+        if (is(key, "hash")) {
+            good = take_short(token, text, lists->hash, sizeof lists->hash);
+        } else if (is(key, "database")) {
+            good = take_short(token, text, lists->database, sizeof lists->database);
+        } else if (is(key, "own")) {
+            lists->own = token == RSI_JSON_TRUE;
+        } else {
+            int64_t *number = is(key, "head") ? &lists->head : &lists->revision;
+            good = token == RSI_JSON_NUMBER && rsi_decimal_parse(text, 0, number) == NULL;
         }
     }
-    return true;
+    return good;
 }
 
 /* Whether the document is a sidecar with all that is asked of it. */

@@ -272,7 +272,9 @@ static void put_lists(rsi_out *out, const rs_run_lists *lists)
     rsi_out_count(out, (uint64_t)lists->head);
     rsi_out_string(out, ",\"hash\":");
     rsi_out_json_string(out, lists->hash);
-    rsi_out_string(out, "}");
+    rsi_out_string(out, ",\"database\":");
+    rsi_out_json_string(out, lists->database);
+    rsi_out_string(out, lists->own ? ",\"own\":true}" : ",\"own\":false}");
 }
 
 void rsi_sidecar_seal(rsi_out *out)

@@ -33,6 +33,8 @@ static const rs_invariant invariants[] = {
     {"R-01", "runs/latest names a run that is there"},
     {"R-02", "the sidecar of a run has its form, its digest matches, and it names its run"},
     {"R-03", "every file of a run has the size and the digest that its sidecar names"},
+    {"L-01", "lists.sqlite, where it is there or a run has read it, is a database that is whole"},
+    {"L-02", "its audit trail holds: every line in its place, up to the last that a run has seen"},
 };
 
 size_t rs_invariant_count(void)

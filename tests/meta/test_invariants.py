@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 with open(os.path.join(sys.argv[2], "docs", "FORMAT.md"), encoding="utf-8") as document:
-    told = [(i, text.replace("`", "")) for i, text in re.findall(r"^\| ([SR]-\d\d) \| (.*) \|$", document.read(), re.M)]
+    told = [(i, text.replace("`", "")) for i, text in re.findall(r"^\| ([SRL]-\d\d) \| (.*) \|$", document.read(), re.M)]
 done = subprocess.run([sys.argv[1], "verify", "--list", "--format", "json"], check=True, capture_output=True, text=True)
 checked = [(row["id"], row["text"]) for row in json.loads(done.stdout)]
 lines = subprocess.run([sys.argv[1], "verify", "--list"], check=True, capture_output=True, text=True).stdout
