@@ -68,6 +68,14 @@ typedef struct rs_run_timing {
 /* What tonight's rings are told as, and what tomorrow needs of them. */
 typedef struct rs_lineage rs_lineage;
 
+/* What a run read of the database of lists (feedback.h): as it was after the act `revision`, while
+ * the audit trail ended with `head`, whose hash is an anchor for it. */
+typedef struct rs_run_lists {
+    int64_t revision;
+    int64_t head;
+    char hash[65]; /* hex digits; empty: there was no database */
+} rs_run_lists;
+
 /* What goes into a run beside what it found. */
 typedef struct rs_run_record {
     unsigned threads;
@@ -75,7 +83,8 @@ typedef struct rs_run_record {
     uint64_t peak_memory_bytes; /* 0: not known */
     const rs_run_timing *timings;
     size_t timing_count;
-    uint64_t erasures_mark;    /* rs_erasures_mark (erase.h) of before the store was opened */
+    uint64_t erasures_mark; /* rs_erasures_mark (erase.h) of before the store was opened */
+    rs_run_lists lists;
     uint64_t keep_runs;        /* how many runs stay, this one among them; 0: all */
     const rs_lineage *lineage; /* of its rings; NULL: tomorrow knows nothing of them */
 } rs_run_record;
@@ -136,6 +145,7 @@ typedef struct rs_run_info {
     int64_t as_of;           /* UTC seconds or RS_NO_TIME */
     char model[33];          /* digest of the model of its risks; "": none */
     char model_subject[256]; /* the node type that has them */
+    rs_run_lists lists;
 } rs_run_info;
 /* From the run's sidecar. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */
 RS_API RS_MUST_USE rs_status rs_run_read(const char *store_path, const rs_run_id *id,
