@@ -85,8 +85,8 @@ static bool is_better(const rsi_kept_night *a, const rsi_kept_night *b, const ch
     return order != 0 ? order > 0 : strcmp(a->run.text, b->run.text) > 0;
 }
 
-rs_status rsi_night_before(const char *store_path, int64_t as_of, const char *settings,
-                           rsi_kept_night *night, bool *found, rs_error *err)
+rs_status rsi_kept_night_before(const char *store_path, int64_t as_of, const char *settings,
+                                rsi_kept_night *night, bool *found, rs_error *err)
 {
     static const rs_run_file files[] = {RS_RUN_RINGS, RS_RUN_HISTORY};
     rs_status status = RS_OK;
@@ -117,8 +117,8 @@ done:
     return status;
 }
 
-rs_status rsi_night_read(const char *store_path, const rsi_kept_night *night, rsi_buffer *bytes,
-                         rs_error *err)
+rs_status rsi_kept_night_read(const char *store_path, const rsi_kept_night *night,
+                              rsi_buffer *bytes, rs_error *err)
 {
     char *path = rs_run_path(store_path, &night->run, night->file);
     if (path == NULL) {
@@ -173,7 +173,7 @@ static rs_status read_past(rs_lineage *lineage, const char *store_path, int64_t 
     rsi_kept_night night;
     bool found = false;
     RS_TRY(rsi_runs_enter(&runs, store_path, work, err));
-    RS_TRY(rsi_night_before(store_path, as_of, settings, &night, &found, err));
+    RS_TRY(rsi_kept_night_before(store_path, as_of, settings, &night, &found, err));
     if (!found) {
         goto done;
     }
@@ -182,7 +182,7 @@ static rs_status read_past(rs_lineage *lineage, const char *store_path, int64_t 
         status = no_memory(err);
         goto done;
     }
-    RS_TRY(rsi_night_read(store_path, &night, &lineage->past, err));
+    RS_TRY(rsi_kept_night_read(store_path, &night, &lineage->past, err));
     RS_TRY(rs_context(err, rsi_track_decode(lineage->past.bytes, lineage->past.length, past, err),
                       "\"%s\"", lineage->path));
 done:

@@ -21,11 +21,12 @@ typedef struct rsi_kept_night {
 /* The night whose rings were to be known before `as_of`: of those strictly before it the latest; of
  * equals the one with these settings, then the run's own before what another one read, then the one
  * made last. *found: there is one. RS_ECORRUPT, RS_EIO, RS_ENOMEM. A file's head for each run. */
-RS_MUST_USE rs_status rsi_night_before(const char *store_path, int64_t as_of, const char *settings,
-                                       rsi_kept_night *night, bool *found, rs_error *err);
+RS_MUST_USE rs_status rsi_kept_night_before(const char *store_path, int64_t as_of,
+                                            const char *settings, rsi_kept_night *night,
+                                            bool *found, rs_error *err);
 /* All that it left, as a file's bytes. RS_EIO, RS_ENOMEM, RS_ECORRUPT. */
-RS_MUST_USE rs_status rsi_night_read(const char *store_path, const rsi_kept_night *night,
-                                     rsi_buffer *bytes, rs_error *err);
+RS_MUST_USE rs_status rsi_kept_night_read(const char *store_path, const rsi_kept_night *night,
+                                          rsi_buffer *bytes, rs_error *err);
 
 /* Into a run's folder, with the notes of both files. NULL: nothing is written. */
 RS_MUST_USE rs_status rsi_lineage_write(const rs_lineage *lineage, const char *folder,
