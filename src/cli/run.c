@@ -1,14 +1,14 @@
 /* run.c - `ringscope run`: the stages in order, and the files they end in.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/run.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/parallel.h"
 #include "base/try.h"
-#include "cli/cli.h"
-#include "cli/inputs.h"
 #include "cli/learn.h"
 #include "cli/rings.h"
 #include "cli/stages.h"
@@ -18,21 +18,7 @@
 
 enum { CONFLICTS_SHOWN = 10 };
 
-typedef struct options {
-    rsi_inputs inputs;
-    const char *report;
-    const char *risks;
-    const char *model;
-    const char *contributions;
-    const char *min_score; /* this and the next three: over what the file of settings says */
-    const char *resolution;
-    const char *component_max;
-    const char *seed;
-    uint64_t top;
-    uint64_t keep_runs;
-    bool compact;
-    bool no_network;
-} options;
+typedef rsi_run_options options;
 
 static const rsi_option table[] = {
     RSI_INPUT_OPTIONS(options),
@@ -67,7 +53,7 @@ static const rsi_option table[] = {
     {0},
 };
 
-static const options defaults = {.inputs = {.as_of = RS_NO_TIME}, .top = 10};
+static const options defaults = RSI_RUN_DEFAULTS;
 
 /* The defaults, what the file says, what the command line says: the later wins. */
 static rs_status read_settings(const options *o, rsi_setting_values *values, rs_error *err)
@@ -164,6 +150,7 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .timings = stages->timings,
                             .timing_count = stages->timing_count,
                             .erasures_mark = erasures_mark,
+                            .lists = stages->lists,
                             .keep_runs = o->keep_runs};
     rsi_trace_end end = {.evidence = &stages->evidence,
                          .risk = stages->spread,
@@ -180,11 +167,11 @@ done:
     return status;
 }
 
-static void print_list(FILE *out, const char *name, const char *path, const rs_list *list)
+static void print_list(FILE *out, const char *name, bool listed, const rs_list *list)
 {
     char count[RSI_FORMAT_MAX];
     char missing[RSI_FORMAT_MAX];
-    if (path != NULL) {
+    if (listed) {
         fprintf(out, "%s: %s in the store, %s not in it", name,
                 rsi_format_count(count, list->count),
                 rsi_format_count(missing, list->missing_count));
@@ -261,8 +248,8 @@ static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, c
     while (suspects < findings->ring_count && findings->rings[suspects].score >= RS_SUSPECT) {
         suspects++;
     }
-    print_list(call->out, "blacklist", o->inputs.blacklist, &stages->blacklist);
-    print_list(call->out, "whitelist", o->inputs.whitelist, &stages->whitelist);
+    print_list(call->out, "blacklist", stages->listed[RS_BLACKLIST], &stages->blacklist);
+    print_list(call->out, "whitelist", stages->listed[RS_WHITELIST], &stages->whitelist);
     RS_TRY(print_conflicts(call->out, stages, err));
     fprintf(call->out, "rings: %s", rsi_format_count(number, findings->ring_count));
     fprintf(call->out, ", of them suspect: %s\n", rsi_format_count(number, suspects));
@@ -313,7 +300,7 @@ done:
     return status;
 }
 
-static rs_status run(rsi_call *call, rs_error *err)
+rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
@@ -321,7 +308,6 @@ static rs_status run(rsi_call *call, rs_error *err)
     rsi_stages stages = {0};
     char *json = NULL;
     char *folder = NULL;
-    rs_run_id id = {0};
     rs_work work = *call->work;
     uint64_t erasures_mark = 0;
     rsi_model model = {.columns = NULL};
@@ -336,8 +322,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(compact_first(call, &stages, err));
     RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
     RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
-    RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->inputs.blacklist, o->inputs.whitelist,
-                               &settings, &work, err));
+    RS_TRY(rsi_stages_evidence(&stages, call->words[0], &o->inputs, &settings, &work, err));
     RS_TRY(rsi_run_folder(call->words[0], &folder, err));
     work.folder = folder;
     rs_report_options report = RS_REPORT_DEFAULTS;
@@ -346,8 +331,8 @@ static rs_status run(rsi_call *call, rs_error *err)
     report.settings = json;
     report.model = o->model != NULL ? model.digest : NULL;
     report.model_subject = model.subject;
-    report.blacklist = o->inputs.blacklist != NULL ? &stages.blacklist : NULL;
-    report.whitelist = o->inputs.whitelist != NULL ? &stages.whitelist : NULL;
+    report.blacklist = stages.listed[RS_BLACKLIST] ? &stages.blacklist : NULL;
+    report.whitelist = stages.listed[RS_WHITELIST] ? &stages.whitelist : NULL;
     report.conflicts = &stages.conflicts;
     if (!o->no_network) {
         RS_TRY(
@@ -363,9 +348,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     if (stages.trace == NULL) {
         rs_evidence_free(&stages.evidence);
     }
-    RS_TRY(keep(call, &stages, &report, erasures_mark, &id, err));
+    RS_TRY(keep(call, &stages, &report, erasures_mark, id, err));
     if (has_summary(call)) {
-        RS_TRY(print_summary(call, &stages, &id, err));
+        RS_TRY(print_summary(call, &stages, id, err));
     }
 done:
     free(folder);
@@ -373,6 +358,12 @@ done:
     rsi_model_free(&model);
     rsi_stages_free(&stages);
     return status;
+}
+
+static rs_status run(rsi_call *call, rs_error *err)
+{
+    rs_run_id id = {0};
+    return rsi_run(call, &id, err);
 }
 
 const rsi_command rsi_command_run = {
