@@ -365,7 +365,7 @@ static int ask_whether_to_stop(void *context, const rs_progress *now)
 
 static rs_status write_some(results *r, size_t index, const rs_work *work, rs_error *err)
 {
-    switch (index) {
+    switch (index) { /* what takes one thread and longest first, what takes all last */
     case 0:
         return rsi_risks_write(r->graph, r->findings, r->options, work, r->risks, r->piece_ends,
                                &r->notes[RS_RUN_RISKS], err);
