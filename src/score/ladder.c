@@ -446,7 +446,9 @@ rs_status rsi_ladder_climb(const rs_score_input *input, const rs_score_options *
         return rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", input->collapsed->node_count);
     }
     RS_TRY(climb(&l, err));
-    if (settle_labels(&l, kept)) {
+    bool any = settle_labels(&l, kept);
+    rsi_ladder_view_free(&l.view); /* what was found in it is merged where it was */
+    if (any) {
         RS_TRY(put(&l, candidates, sharing, err));
     }
     *label = kept;
