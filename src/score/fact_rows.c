@@ -32,8 +32,9 @@ rsi_fact_rule rsi_fact_rule_of(rs_text kind)
         rsi_fact_rule rule;
     } rules[] = {{"shared_", RSI_FACT_USES},      {"identity_", RSI_FACT_USES},
                  {"known_things", RSI_FACT_USES}, {"same_time_", RSI_FACT_TOGETHER},
-                 {"co_action", RSI_FACT_ACTS},    {"lockstep", RSI_FACT_LOCKSTEP},
-                 {"relay", RSI_FACT_RELAY},       {"cycle", RSI_FACT_CYCLE}};
+                 {"co_action", RSI_FACT_ACTS},    {"content", RSI_FACT_ACTS},
+                 {"lockstep", RSI_FACT_LOCKSTEP}, {"relay", RSI_FACT_RELAY},
+                 {"cycle", RSI_FACT_CYCLE}};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         size_t length = strlen(rules[i].prefix);
         if (kind.length >= length && memcmp(kind.bytes, rules[i].prefix, length) == 0) {
