@@ -333,6 +333,7 @@ static rs_status run_again(const rsi_call *call, const past *p, const rsi_model 
     rsi_setting_values values;
     rsi_stages stages = {0};
     rs_work work = *call->work;
+    rs_lineage *lineage = NULL;
     char *json = NULL;
     char *folder = NULL;
     char *path = rs_run_path(p->store, &p->id, RS_RUN_SETTINGS);
@@ -350,8 +351,11 @@ static rs_status run_again(const rsi_call *call, const past *p, const rsi_model 
         RS_TRY(rsi_stages_model(&stages, model, NULL, &work, err));
     }
     rs_report_options report = rsi_run_report(&stages, &settings, json, model);
+    RS_TRY(
+        rs_lineage_follow(&lineage, p->store, stages.graph, &report, &work, &stages.findings, err));
     RS_TRY(compare(&stages, p, &report, &work, err));
 done:
+    rs_lineage_free(lineage);
     free(path);
     free(folder);
     free(json);
