@@ -16,6 +16,7 @@
 
 #include "error.h"
 #include "graph.h"
+#include "text.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +45,23 @@ typedef struct rs_list {
 RS_API RS_MUST_USE rs_status rs_list_read(const rs_graph *graph, const char *path, rs_list *out,
                                           rs_error *err);
 RS_API void rs_list_free(rs_list *list);
+
+/* The same from several origins: new -> add, add_file -> end -> free. */
+typedef struct rs_list_maker rs_list_maker;
+typedef struct rs_list_row { /* lent; valid UTF-8, a strength and times as in rs_list_entry */
+    rs_text type, id, reason;
+    uint32_t strength;
+    int64_t since;
+} rs_list_row;
+/* The graph is lent until the maker is freed. RS_ENOMEM. */
+RS_API RS_MUST_USE rs_status rs_list_new(rs_list_maker **out, const rs_graph *graph, rs_error *err);
+RS_API RS_MUST_USE rs_status rs_list_add(rs_list_maker *maker, const rs_list_row *row,
+                                         rs_error *err);
+RS_API RS_MUST_USE rs_status rs_list_add_file(rs_list_maker *maker, const char *path,
+                                              rs_error *err);
+/* All that was added, as rs_list_read gives it; the maker is empty after. */
+RS_API RS_MUST_USE rs_status rs_list_end(rs_list_maker *maker, rs_list *out, rs_error *err);
+RS_API void rs_list_maker_free(rs_list_maker *maker); /* NULL is fine */
 
 typedef struct rs_seed_options {
     uint32_t half_life_days; /* a listing's strength halves with each; 0: it never fades */

@@ -65,6 +65,14 @@ typedef struct rs_run_timing {
     uint64_t microseconds;
 } rs_run_timing;
 
+/* What a run read of the database of lists (feedback.h): as it was after the act `revision`, while
+ * the audit trail ended with `head`, whose hash is an anchor for it. */
+typedef struct rs_run_lists {
+    int64_t revision;
+    int64_t head;
+    char hash[65]; /* hex digits; empty: there was no database */
+} rs_run_lists;
+
 /* What goes into the sidecar beside what the store itself tells. */
 typedef struct rs_run_record {
     unsigned threads;
@@ -73,7 +81,8 @@ typedef struct rs_run_record {
     const rs_run_timing *timings;
     size_t timing_count;
     uint64_t erasures_mark; /* rs_erasures_mark (erase.h) of before the store was opened */
-    uint64_t keep_runs;     /* how many runs stay, this one among them; 0: all */
+    rs_run_lists lists;
+    uint64_t keep_runs; /* how many runs stay, this one among them; 0: all */
 } rs_run_record;
 
 /* "runs/<32 hex digits>": a digest of the store, the as-of time, the settings and the lists. */
@@ -114,6 +123,7 @@ typedef struct rs_run_info {
     int64_t as_of;           /* UTC seconds or RS_NO_TIME */
     char model[33];          /* digest of the model of its risks; "": none */
     char model_subject[256]; /* the node type that has them */
+    rs_run_lists lists;
 } rs_run_info;
 /* From the run's sidecar. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */
 RS_API RS_MUST_USE rs_status rs_run_read(const char *store_path, const rs_run_id *id,

@@ -364,8 +364,10 @@ static rs_status build_network(rsi_why *why, const char *store_path, const paths
     RS_TRY(rsi_settings_kept(&values, all->of[RS_RUN_SETTINGS], err));
     *settings = rsi_settings_of(&values);
     settings->graph.as_of = info->as_of;
-    RS_TRY(rsi_stages_evidence(stages, store_path, all->of[RS_RUN_BLACKLIST],
-                               all->of[RS_RUN_WHITELIST], settings, work, err));
+    rsi_inputs inputs = {.blacklist = all->of[RS_RUN_BLACKLIST],
+                         .whitelist = all->of[RS_RUN_WHITELIST],
+                         .kept = true};
+    RS_TRY(rsi_stages_evidence(stages, store_path, &inputs, settings, work, err));
     why->subjects = rs_graph_subject_count(stages->graph);
     RS_TRY(rs_graph_find(stages->graph, why->type, why->id, &why->node, err));
     if (why->node == RS_NO_NODE) {

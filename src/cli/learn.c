@@ -48,7 +48,7 @@ static const rsi_option table[] = {
 };
 
 static const options defaults = {
-    .inputs = {.as_of = RS_NO_TIME}, .subject = "account", .folds = 5, .seed = 1};
+    .inputs = RSI_INPUTS_DEFAULTS, .subject = "account", .folds = 5, .seed = 1};
 
 /* ---- the truth ------------------------------------------------------------------------------- */
 
@@ -340,8 +340,7 @@ static rs_status run_stages(const rsi_call *call, rsi_stages *stages, rs_error *
     rsi_settings settings = rsi_settings_of(&values);
     settings.graph.as_of = o->inputs.as_of;
     RS_TRY(rsi_stages_start(stages, &settings, call->work, err));
-    RS_TRY(rsi_stages_evidence(stages, call->words[0], o->inputs.blacklist, o->inputs.whitelist,
-                               &settings, call->work, err));
+    RS_TRY(rsi_stages_evidence(stages, call->words[0], &o->inputs, &settings, call->work, err));
     RS_TRY(rsi_stages_middle(stages, &settings, call->work, err));
     rs_network_free(&stages->network);
     RS_TRY(rsi_stages_score(stages, &settings, call->work, err));

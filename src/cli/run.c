@@ -67,7 +67,7 @@ static const rsi_option table[] = {
     {0},
 };
 
-static const options defaults = {.inputs = {.as_of = RS_NO_TIME}, .top = 10};
+static const options defaults = {.inputs = RSI_INPUTS_DEFAULTS, .top = 10};
 
 /* The defaults, what the file says, what the command line says: the later wins. */
 static rs_status read_settings(const options *o, rsi_setting_values *values, rs_error *err)
@@ -164,6 +164,7 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .timings = stages->timings,
                             .timing_count = stages->timing_count,
                             .erasures_mark = erasures_mark,
+                            .lists = stages->lists,
                             .keep_runs = o->keep_runs};
     rsi_trace_end end = {.evidence = &stages->evidence,
                          .risk = stages->spread,
@@ -180,11 +181,11 @@ done:
     return status;
 }
 
-static void print_list(FILE *out, const char *name, const char *path, const rs_list *list)
+static void print_list(FILE *out, const char *name, bool listed, const rs_list *list)
 {
     char count[RSI_FORMAT_MAX];
     char missing[RSI_FORMAT_MAX];
-    if (path != NULL) {
+    if (listed) {
         fprintf(out, "%s: %s in the store, %s not in it", name,
                 rsi_format_count(count, list->count),
                 rsi_format_count(missing, list->missing_count));
@@ -261,8 +262,8 @@ static rs_status print_summary(const rsi_call *call, const rsi_stages *stages, c
     while (suspects < findings->ring_count && findings->rings[suspects].score >= RS_SUSPECT) {
         suspects++;
     }
-    print_list(call->out, "blacklist", o->inputs.blacklist, &stages->blacklist);
-    print_list(call->out, "whitelist", o->inputs.whitelist, &stages->whitelist);
+    print_list(call->out, "blacklist", stages->listed[RS_BLACKLIST], &stages->blacklist);
+    print_list(call->out, "whitelist", stages->listed[RS_WHITELIST], &stages->whitelist);
     RS_TRY(print_conflicts(call->out, stages, err));
     fprintf(call->out, "rings: %s", rsi_format_count(number, findings->ring_count));
     fprintf(call->out, ", of them suspect: %s\n", rsi_format_count(number, suspects));
@@ -336,8 +337,7 @@ static rs_status run(rsi_call *call, rs_error *err)
     RS_TRY(compact_first(call, &stages, err));
     RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
     RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
-    RS_TRY(rsi_stages_evidence(&stages, call->words[0], o->inputs.blacklist, o->inputs.whitelist,
-                               &settings, &work, err));
+    RS_TRY(rsi_stages_evidence(&stages, call->words[0], &o->inputs, &settings, &work, err));
     RS_TRY(rsi_run_folder(call->words[0], &folder, err));
     work.folder = folder;
     rs_report_options report = RS_REPORT_DEFAULTS;
@@ -346,8 +346,8 @@ static rs_status run(rsi_call *call, rs_error *err)
     report.settings = json;
     report.model = o->model != NULL ? model.digest : NULL;
     report.model_subject = model.subject;
-    report.blacklist = o->inputs.blacklist != NULL ? &stages.blacklist : NULL;
-    report.whitelist = o->inputs.whitelist != NULL ? &stages.whitelist : NULL;
+    report.blacklist = stages.listed[RS_BLACKLIST] ? &stages.blacklist : NULL;
+    report.whitelist = stages.listed[RS_WHITELIST] ? &stages.whitelist : NULL;
     report.conflicts = &stages.conflicts;
     if (!o->no_network) {
         RS_TRY(

@@ -13,6 +13,7 @@
 #include "base/try.h"
 #include "cli/budget.h"
 #include "cli/cli.h"
+#include "cli/ledger.h"
 #include "propagate/things.h"
 #include "propagate/ties.h"
 #include "report/trace.h"
@@ -33,19 +34,88 @@ void rsi_stages_time(rsi_stages *stages, const char *stage, uint64_t start)
     }
 }
 
-static rs_status read_lists(rsi_stages *stages, const char *blacklist, const char *whitelist,
-                            const rsi_settings *settings, rs_error *err)
+/* ---- lists -----------------------------------------------------------------------------------
+ */
+
+typedef struct taking {
+    rs_list_maker *maker;
+    bool any;
+} taking;
+
+static rs_status take_entry(void *context, const rs_entry *entry, rs_error *err)
+{
+    taking *t = context;
+    rs_list_row row = {.type = entry->type,
+                       .id = entry->id,
+                       .reason = entry->reason,
+                       .strength = entry->strength,
+                       .since = entry->since == RS_ALWAYS ? RS_NO_TIME : entry->since};
+    t->any = true;
+    return rs_list_add(t->maker, &row, err);
+}
+
+/* A file adds to what the database holds. */
+static rs_status read_list(rsi_stages *stages, rs_list_name name, rs_ledger *ledger,
+                           const char *path, rs_error *err)
 {
     rs_status status = RS_OK;
+    taking t = {.any = path != NULL};
+    int64_t as_of = rs_graph_as_of(stages->graph);
+    rs_entry_query query = {.list = name,
+                            .revision = stages->lists.revision,
+                            .dated = as_of != RS_NO_TIME,
+                            .as_of = as_of};
+    RS_TRY(rs_list_new(&t.maker, stages->graph, err));
+    if (path != NULL) {
+        RS_TRY(rs_list_add_file(t.maker, path, err));
+    }
+    if (ledger != NULL) {
+        RS_TRY(rs_ledger_entries(ledger, &query, take_entry, &t, err));
+    }
+    RS_TRY(
+        rs_list_end(t.maker, name == RS_BLACKLIST ? &stages->blacklist : &stages->whitelist, err));
+    stages->listed[name] = t.any;
+done:
+    rs_list_maker_free(t.maker);
+    return rs_context(err, status, "%s", rs_list_name_text(name));
+}
+
+/* The database, and what of it counts; *out stays NULL where there is none. */
+static rs_status open_ledger(rsi_stages *stages, const char *store_path, const rsi_inputs *inputs,
+                             const rs_work *work, rs_ledger **out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char *place = NULL;
+    rs_ledger_head head;
+    if (inputs->kept) {
+        return RS_OK;
+    }
+    RS_TRY(rsi_ledger_place(store_path, inputs->db, &place, err));
+    status = rs_ledger_open(out, place, RS_LEDGER_READ, work, err);
+    if (status == RS_ENOTFOUND && inputs->db == NULL && inputs->revision == UINT64_MAX) {
+        status = RS_OK;
+        goto done;
+    }
+    RS_TRY(status);
+    RS_TRY(rs_ledger_head_read(*out, &head, err));
+    stages->lists.revision =
+        inputs->revision == UINT64_MAX ? head.revision : (int64_t)inputs->revision;
+    stages->lists.head = head.revision;
+    memcpy(stages->lists.hash, head.hash, sizeof stages->lists.hash);
+done:
+    free(place);
+    return status;
+}
+
+static rs_status read_lists(rsi_stages *stages, const char *store_path, const rsi_inputs *inputs,
+                            const rsi_settings *settings, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_ledger *ledger = NULL;
     size_t nodes = rs_graph_node_count(stages->graph);
-    if (blacklist != NULL) {
-        RS_TRY(rs_context(err, rs_list_read(stages->graph, blacklist, &stages->blacklist, err),
-                          "blacklist"));
-    }
-    if (whitelist != NULL) {
-        RS_TRY(rs_context(err, rs_list_read(stages->graph, whitelist, &stages->whitelist, err),
-                          "whitelist"));
-    }
+    RS_TRY(open_ledger(stages, store_path, inputs, work, &ledger, err));
+    RS_TRY(read_list(stages, RS_BLACKLIST, ledger, inputs->blacklist, err));
+    RS_TRY(read_list(stages, RS_WHITELIST, ledger, inputs->whitelist, err));
     stages->seed = calloc(nodes + 1, sizeof *stages->seed);
     stages->spread = calloc(nodes + 1, sizeof *stages->spread);
     if (stages->seed == NULL || stages->spread == NULL) {
@@ -54,6 +124,7 @@ static rs_status read_lists(rsi_stages *stages, const char *blacklist, const cha
     }
     rs_seeds(stages->graph, &stages->blacklist, &stages->whitelist, &settings->seeds, stages->seed);
 done:
+    rs_ledger_close(ledger);
     return status;
 }
 
@@ -120,9 +191,8 @@ static rs_status check_as_of(const rs_store *store, int64_t as_of, rs_error *err
                          rsi_format_time(given, as_of), rsi_format_time(from, first));
 }
 
-rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const char *blacklist,
-                              const char *whitelist, const rsi_settings *settings,
-                              const rs_work *work, rs_error *err)
+rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const rsi_inputs *inputs,
+                              const rsi_settings *settings, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     uint64_t start = rsi_clock_us();
@@ -133,7 +203,7 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     RS_TRY(rs_graph_open(&stages->graph, stages->store, &settings->graph, work, err));
     rsi_stages_time(stages, "graph", start);
     start = rsi_clock_us();
-    RS_TRY(read_lists(stages, blacklist, whitelist, settings, err));
+    RS_TRY(read_lists(stages, store_path, inputs, settings, work, err));
     rsi_stages_time(stages, "lists", start);
     start = rsi_clock_us();
     rs_work here = *work;

@@ -4,7 +4,9 @@
 #ifndef RSI_CLI_STAGES_H
 #define RSI_CLI_STAGES_H
 
+#include "cli/inputs.h"
 #include "cli/settings.h"
+#include "ringscope/feedback.h"
 #include "ringscope/network.h"
 #include "ringscope/report.h"
 #include "ringscope/store.h"
@@ -17,6 +19,8 @@ typedef struct rsi_stages {
     rs_graph *graph;
     rs_list blacklist;
     rs_list whitelist;
+    bool listed[2];         /* by rs_list_name: a file or the database had something to say */
+    rs_run_lists lists;     /* what was read of the database */
     rs_conflicts conflicts; /* who is on both lists, or one person on either */
     rs_evidence evidence;
     rs_evidence_graph collapsed;
@@ -39,11 +43,11 @@ typedef struct rsi_stages {
  * thread. */
 RS_MUST_USE rs_status rsi_stages_start(rsi_stages *stages, const rsi_settings *settings,
                                        const rs_work *work, rs_error *err);
-/* The store, its graph, the lists (paths may be NULL) and the evidence. */
+/* The store, its graph, the lists (from files and, unless `inputs` is of a run that was kept, the
+ * database) and the evidence. */
 RS_MUST_USE rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path,
-                                          const char *blacklist, const char *whitelist,
-                                          const rsi_settings *settings, const rs_work *work,
-                                          rs_error *err);
+                                          const rsi_inputs *inputs, const rsi_settings *settings,
+                                          const rs_work *work, rs_error *err);
 /* The network and the risk that spreads over it: what explain needs. */
 RS_MUST_USE rs_status rsi_stages_spread(rsi_stages *stages, const rsi_settings *settings,
                                         const rs_work *work, rs_error *err);

@@ -116,9 +116,14 @@ static rs_status link_failed(const rsi_postgres *db, const char *what, rs_error 
     return rs_fail(err, RS_EIO, "%s %s: %s", what, db->name, reason);
 }
 
-/* By the class of the SQLSTATE: the query's own fault, the data's, or the system's. */
+/* By the class of the SQLSTATE: another's who was faster (a serialization failure, a table that two
+ * made at once), the query's own fault, the data's, or the system's. */
 static rs_status status_of(const char *state)
 {
+    if (strncmp(state, "40", 2) == 0 || strcmp(state, "23505") == 0 ||
+        strcmp(state, "42P07") == 0) {
+        return RS_ELOCKED;
+    }
     if (strncmp(state, "42", 2) == 0 || strncmp(state, "0A", 2) == 0 ||
         strncmp(state, "25", 2) == 0) {
         return RS_EUSAGE;
@@ -287,6 +292,24 @@ done:
     return status;
 }
 
+rs_status rsi_postgres_connect(rsi_postgres **out, const char *address,
+                               const rsi_postgres_ask *asked, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_postgres *db = calloc(1, sizeof *db);
+    if (db == NULL) {
+        return no_memory(err);
+    }
+    db->ask = *asked;
+    RS_TRY(rsi_postgres_name(address, db->name, sizeof db->name, err));
+    RS_TRY(connect_link(db, address, err));
+    *out = db;
+    db = NULL; /* moved to the caller */
+done:
+    rsi_postgres_close(db);
+    return status;
+}
+
 rs_status rsi_postgres_open(rsi_postgres **out, const char *address, const rsi_postgres_ask *asked,
                             rs_error *err)
 {
@@ -298,13 +321,8 @@ rs_status rsi_postgres_open(rsi_postgres **out, const char *address, const rsi_p
         "SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1;"
         "SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL standard_conforming_strings = on";
     rs_status status = RS_OK;
-    rsi_postgres *db = calloc(1, sizeof *db);
-    if (db == NULL) {
-        return no_memory(err);
-    }
-    db->ask = *asked;
-    RS_TRY(rsi_postgres_name(address, db->name, sizeof db->name, err));
-    RS_TRY(connect_link(db, address, err));
+    rsi_postgres *db = NULL;
+    RS_TRY(rsi_postgres_connect(&db, address, asked, err));
     RS_TRY(expect(db, PQsendQuery(db->link, begin), PGRES_COMMAND_OK, db->name, NULL, err));
     RS_TRY(expect(db, PQsendQuery(db->link, settings), PGRES_COMMAND_OK, db->name, NULL, err));
     *out = db;
@@ -494,5 +512,102 @@ rs_status rsi_postgres_read(rsi_postgres *db, char *bytes, size_t capacity, size
 uint64_t rsi_postgres_rows(const rsi_postgres *db)
 {
     return db->row_count;
+}
+
+/* ---- statements ---------------------------------------------------------------------------------
+ */
+
+/* The last result of what was sent; the first failure of it ends the call. */
+static rs_status take(rsi_postgres *db, int sent, PGresult **out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    PGresult *result = NULL;
+    PGresult *more = NULL;
+    if (!sent) {
+        return link_failed(db, "lost", err);
+    }
+    RS_TRY(next_result(db, &result, err));
+    while (result != NULL && PQresultStatus(result) != PGRES_COPY_IN) {
+        if (PQresultStatus(result) == PGRES_FATAL_ERROR && status == RS_OK) {
+            status = result_failed(db, result, "the database refuses", err);
+        }
+        rs_error ignored;
+        if (next_result(db, &more, &ignored) != RS_OK || more == NULL) {
+            break;
+        }
+        PQclear(result);
+        result = more;
+        more = NULL;
+    }
+    if (status == RS_OK && result == NULL) {
+        status = link_failed(db, "lost", err);
+    }
+done:
+    if (status == RS_OK && out != NULL) {
+        *out = result;
+        result = NULL; /* moved to the caller */
+    }
+    PQclear(more);
+    PQclear(result);
+    return status;
+}
+
+const char *rsi_postgres_own_name(const rsi_postgres *db)
+{
+    return db->name;
+}
+
+rs_status rsi_postgres_do(rsi_postgres *db, const char *sql, rs_error *err)
+{
+    return take(db, PQsendQuery(db->link, sql), NULL, err);
+}
+
+rs_status rsi_postgres_query(rsi_postgres *db, const char *sql, const char *const *values,
+                             size_t count, rsi_postgres_answer **answer, rs_error *err)
+{
+    PGresult *result = NULL;
+    rs_status status =
+        take(db, PQsendQueryParams(db->link, sql, (int)count, NULL, values, NULL, NULL, 0), &result,
+             err);
+    *answer = (rsi_postgres_answer *)(void *)result;
+    return status;
+}
+
+static PGresult *result_of(const rsi_postgres_answer *answer)
+{
+    return (PGresult *)(uintptr_t)answer;
+}
+
+size_t rsi_postgres_row_count(const rsi_postgres_answer *answer)
+{
+    return (size_t)PQntuples(result_of(answer));
+}
+
+uint64_t rsi_postgres_changed(const rsi_postgres_answer *answer)
+{
+    return strtoull(PQcmdTuples(result_of(answer)), NULL, 10);
+}
+
+bool rsi_postgres_cell(const rsi_postgres_answer *answer, size_t row, int column, rs_text *text)
+{
+    PGresult *result = result_of(answer);
+    *text = (rs_text){PQgetvalue(result, (int)row, column),
+                      (size_t)PQgetlength(result, (int)row, column)};
+    return !PQgetisnull(result, (int)row, column);
+}
+
+void rsi_postgres_answer_free(rsi_postgres_answer *answer)
+{
+    PQclear(result_of(answer));
+}
+
+rs_status rsi_postgres_put(rsi_postgres *db, const char *bytes, size_t length, rs_error *err)
+{
+    return PQputCopyData(db->link, bytes, (int)length) == 1 ? RS_OK : link_failed(db, "lost", err);
+}
+
+rs_status rsi_postgres_put_end(rsi_postgres *db, rs_error *err)
+{
+    return take(db, PQputCopyEnd(db->link, NULL) == 1, NULL, err);
 }
 #endif

@@ -55,4 +55,30 @@ RS_MUST_USE rs_status rsi_postgres_read(rsi_postgres *db, char *bytes, size_t ca
 /* Rows read so far, of all queries. */
 uint64_t rsi_postgres_rows(const rsi_postgres *db);
 
+/* ---- statements, for server.c ---------------------------------------------------------------- */
+
+/* Connect, and begin nothing. As rsi_postgres_open. */
+RS_MUST_USE rs_status rsi_postgres_connect(rsi_postgres **out, const char *address,
+                                           const rsi_postgres_ask *ask, rs_error *err);
+const char *rsi_postgres_own_name(const rsi_postgres *db); /* without password; lent */
+/* Statements without parameters. RS_ELOCKED: another writer was faster, do it again from the start
+ * of the transaction; else as rsi_postgres_start. COPY ... FROM STDIN goes on with put. */
+RS_MUST_USE rs_status rsi_postgres_do(rsi_postgres *db, const char *sql, rs_error *err);
+
+/* All that a statement with parameters (texts, NULL: null) gave. */
+typedef struct rsi_postgres_answer rsi_postgres_answer;
+RS_MUST_USE rs_status rsi_postgres_query(rsi_postgres *db, const char *sql,
+                                         const char *const *values, size_t count,
+                                         rsi_postgres_answer **answer, rs_error *err);
+size_t rsi_postgres_row_count(const rsi_postgres_answer *answer);
+uint64_t rsi_postgres_changed(const rsi_postgres_answer *answer);
+/* False: null. */
+bool rsi_postgres_cell(const rsi_postgres_answer *answer, size_t row, int column, rs_text *text);
+void rsi_postgres_answer_free(rsi_postgres_answer *answer); /* NULL is fine */
+
+/* Bytes of COPY ... FROM STDIN, in text form; and its end. */
+RS_MUST_USE rs_status rsi_postgres_put(rsi_postgres *db, const char *bytes, size_t length,
+                                       rs_error *err);
+RS_MUST_USE rs_status rsi_postgres_put_end(rsi_postgres *db, rs_error *err);
+
 #endif

@@ -1,4 +1,4 @@
-/* lists.c - blacklist and whitelist files -> entries by node.
+/* lists.c - rows of a blacklist or whitelist, from files and elsewhere -> entries by node.
  *
  * Rows are checked and kept as they come; their ids are looked up when all are there (lookup.c).
  *
@@ -11,14 +11,11 @@
 #include <string.h>
 
 #include "base/csv.h"
-#include "base/decimal.h"
-#include "base/timestamp.h"
+#include "base/listfields.h"
 #include "base/try.h"
 #include "propagate/lookup.h"
 
-#define STRENGTH_DECIMALS 6
-#define STRENGTH_ONE      1000000
-#define TYPE_BYTES_MAX    256
+#define TYPE_BYTES_MAX 256
 
 typedef struct columns {
     size_t type;
@@ -28,13 +25,17 @@ typedef struct columns {
     size_t since;    /* the same */
 } columns;
 
-typedef struct list_reader {
+struct rs_list_maker {
     const rs_graph *graph;
-    const char *path;
-    columns columns;
-    rs_list *list;
+    rs_list list;
     size_t capacity;
     rsi_lookup lookup; /* of the entry with the same number */
+};
+
+typedef struct list_reader {
+    rs_list_maker *maker;
+    const char *path;
+    columns columns;
 } list_reader;
 
 static rs_status bad(const list_reader *reader, uint64_t line, size_t field, rs_error *err,
@@ -67,42 +68,22 @@ static rs_status find_columns(list_reader *reader, const rsi_csv *csv, rs_error 
     return RS_OK;
 }
 
-static rs_status read_strength(const list_reader *reader, const rs_text *fields, uint64_t line,
-                               uint32_t *strength, rs_error *err)
+/* The cell of a column that the file may not have. */
+static rs_text optional(const rs_text *fields, size_t column)
 {
-    size_t column = reader->columns.strength;
-    *strength = STRENGTH_ONE;
-    if (column == SIZE_MAX || fields[column].length == 0) {
-        return RS_OK;
-    }
-    int64_t units = 0;
-    const char *problem = rsi_decimal_parse(fields[column], STRENGTH_DECIMALS, &units);
-    if (problem != NULL) {
-        return bad(reader, line, column, err, "strength", problem);
-    }
-    if (units <= 0 || units > STRENGTH_ONE) {
-        return bad(reader, line, column, err, "strength",
-                   "is out of range (expected above 0, at most 1)");
-    }
-    *strength = (uint32_t)units;
-    return RS_OK;
+    return column == SIZE_MAX ? (rs_text){"", 0} : fields[column];
 }
 
-static rs_status read_since(const list_reader *reader, const rs_text *fields, uint64_t line,
-                            int64_t *since, rs_error *err)
+static rs_status read_values(const list_reader *reader, const rs_text *fields, uint64_t line,
+                             rs_list_row *row, rs_error *err)
 {
-    size_t column = reader->columns.since;
-    *since = RS_NO_TIME;
-    if (column == SIZE_MAX || fields[column].length == 0) {
-        return RS_OK;
-    }
-    rsi_timestamp time;
-    const char *problem = rsi_timestamp_parse(fields[column], RSI_UNIT_S, &time);
+    const columns *at = &reader->columns;
+    const char *problem = rsi_list_strength(optional(fields, at->strength), &row->strength);
     if (problem != NULL) {
-        return bad(reader, line, column, err, "since", problem);
+        return bad(reader, line, at->strength, err, "strength", problem);
     }
-    *since = time.unix_s;
-    return RS_OK;
+    problem = rsi_list_since(optional(fields, at->since), RS_NO_TIME, &row->since);
+    return problem == NULL ? RS_OK : bad(reader, line, at->since, err, "since", problem);
 }
 
 /* One line of text that fits, without half a character at its end. */
@@ -122,7 +103,7 @@ static void copy_reason(rs_text text, char reason[sizeof((rs_list_entry *)0)->re
 }
 
 /* SIZE_MAX where the store has no such type. */
-static size_t type_of(const list_reader *reader, rs_text type)
+static size_t type_of(const rs_list_maker *maker, rs_text type)
 {
     char name[TYPE_BYTES_MAX];
     if (type.length >= sizeof name || memchr(type.bytes, '\0', type.length) != NULL) {
@@ -130,52 +111,61 @@ static size_t type_of(const list_reader *reader, rs_text type)
     }
     memcpy(name, type.bytes, type.length);
     name[type.length] = '\0';
-    return rs_store_type_named(rs_graph_store(reader->graph), name);
+    return rs_store_type_named(rs_graph_store(maker->graph), name);
 }
 
-static rs_status append(list_reader *reader, const rs_list_entry *entry, rs_error *err)
+static rs_status append(rs_list_maker *maker, const rs_list_entry *entry, rs_error *err)
 {
-    rs_list *list = reader->list;
-    if (list->count == reader->capacity) {
-        size_t capacity = reader->capacity == 0 ? 64 : 2 * reader->capacity;
+    rs_list *list = &maker->list;
+    if (list->count == maker->capacity) {
+        size_t capacity = maker->capacity == 0 ? 64 : 2 * maker->capacity;
         rs_list_entry *entries = realloc(list->entries, capacity * sizeof *entries);
         if (entries == NULL) {
-            return rs_fail(err, RS_ENOMEM, "%s: out of memory (%zu entries)", reader->path,
-                           capacity);
+            return rs_fail(err, RS_ENOMEM, "out of memory (%zu entries)", capacity);
         }
         list->entries = entries;
-        reader->capacity = capacity;
+        maker->capacity = capacity;
     }
     list->entries[list->count++] = *entry;
     return RS_OK;
 }
 
-static rs_status read_row(list_reader *reader, const rs_text *fields, uint64_t line, rs_error *err)
+rs_status rs_list_add(rs_list_maker *maker, const rs_list_row *row, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_list_entry entry = {0};
-    rs_text type = fields[reader->columns.type], id = fields[reader->columns.id];
-    int64_t as_of = rs_graph_as_of(reader->graph);
-    if (type.length == 0) {
-        status = bad(reader, line, reader->columns.type, err, "type", "is empty");
-        goto done;
-    }
-    if (id.length == 0) {
-        status = bad(reader, line, reader->columns.id, err, "id", "is empty");
-        goto done;
-    }
-    RS_TRY(read_strength(reader, fields, line, &entry.strength, err));
-    RS_TRY(read_since(reader, fields, line, &entry.since, err));
-    copy_reason(fields[reader->columns.reason], entry.reason);
-    size_t store_type = type_of(reader, type);
+    rs_list_entry entry = {.strength = row->strength, .since = row->since};
+    int64_t as_of = rs_graph_as_of(maker->graph);
+    size_t store_type = type_of(maker, row->type);
+    copy_reason(row->reason, entry.reason);
     if (store_type == SIZE_MAX) {
-        reader->list->missing_count++;
+        maker->list.missing_count++;
     } else if (entry.since != RS_NO_TIME && as_of != RS_NO_TIME && entry.since > as_of) {
-        reader->list->future_count++;
+        maker->list.future_count++;
     } else {
-        RS_TRY(append(reader, &entry, err));
-        RS_TRY(rsi_lookup_add(&reader->lookup, store_type, id, err));
+        RS_TRY(append(maker, &entry, err));
+        RS_TRY(rsi_lookup_add(&maker->lookup, store_type, row->id, err));
     }
+done:
+    return status;
+}
+
+static rs_status read_row(const list_reader *reader, const rs_text *fields, uint64_t line,
+                          rs_error *err)
+{
+    rs_status status = RS_OK;
+    const columns *at = &reader->columns;
+    rs_list_row row = {
+        .type = fields[at->type], .id = fields[at->id], .reason = fields[at->reason]};
+    if (row.type.length == 0) {
+        status = bad(reader, line, at->type, err, "type", "is empty");
+        goto done;
+    }
+    if (row.id.length == 0) {
+        status = bad(reader, line, at->id, err, "id", "is empty");
+        goto done;
+    }
+    RS_TRY(read_values(reader, fields, line, &row, err));
+    RS_TRY(rs_context(err, rs_list_add(reader->maker, &row, err), "%s", reader->path));
 done:
     return status;
 }
@@ -199,18 +189,17 @@ static int compare_entries(const void *left, const void *right)
 }
 
 /* Fill in the nodes and drop what the store does not have. */
-static rs_status find_nodes(list_reader *reader, rs_error *err)
+static rs_status find_nodes(rs_list_maker *maker, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_list *list = reader->list;
+    rs_list *list = &maker->list;
     size_t kept = 0;
     uint32_t *nodes = malloc((list->count + 1) * sizeof *nodes);
     if (nodes == NULL) {
-        status =
-            rs_fail(err, RS_ENOMEM, "%s: out of memory (%zu entries)", reader->path, list->count);
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu entries)", list->count);
         goto done;
     }
-    RS_TRY(rsi_lookup_run(&reader->lookup, reader->graph, nodes, err));
+    RS_TRY(rsi_lookup_run(&maker->lookup, maker->graph, nodes, err));
     for (size_t i = 0; i < list->count; i++) {
         if (nodes[i] != RS_NO_NODE) {
             list->entries[kept] = list->entries[i];
@@ -241,15 +230,32 @@ static void settle(rs_list *list)
     list->count = kept + 1;
 }
 
-rs_status rs_list_read(const rs_graph *graph, const char *path, rs_list *out, rs_error *err)
+rs_status rs_list_new(rs_list_maker **out, const rs_graph *graph, rs_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (list)");
+    }
+    (*out)->graph = graph;
+    return RS_OK;
+}
+
+void rs_list_maker_free(rs_list_maker *maker)
+{
+    if (maker != NULL) {
+        rs_list_free(&maker->list);
+        rsi_lookup_free(&maker->lookup);
+        free(maker);
+    }
+}
+
+rs_status rs_list_add_file(rs_list_maker *maker, const char *path, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_csv *csv = NULL;
-    rs_list list = {0};
-    list_reader reader = {.graph = graph, .path = path, .list = &list};
+    list_reader reader = {.maker = maker, .path = path};
     const rs_text *fields = NULL;
     uint64_t line = 0;
-    *out = (rs_list){0};
     RS_TRY(rsi_csv_open(&csv, path, err));
     RS_TRY(find_columns(&reader, csv, err));
     for (;;) {
@@ -259,14 +265,33 @@ rs_status rs_list_read(const rs_graph *graph, const char *path, rs_list *out, rs
         }
         RS_TRY(read_row(&reader, fields, line, err));
     }
-    RS_TRY(find_nodes(&reader, err));
-    settle(&list);
-    *out = list;
-    list.entries = NULL; /* moved to the caller */
 done:
-    rs_list_free(&list);
-    rsi_lookup_free(&reader.lookup);
     rsi_csv_close(csv);
+    return status;
+}
+
+rs_status rs_list_end(rs_list_maker *maker, rs_list *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    *out = (rs_list){0};
+    RS_TRY(find_nodes(maker, err));
+    settle(&maker->list);
+    *out = maker->list;
+    maker->list = (rs_list){0}; /* moved to the caller */
+done:
+    return status;
+}
+
+rs_status rs_list_read(const rs_graph *graph, const char *path, rs_list *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_list_maker *maker = NULL;
+    *out = (rs_list){0};
+    RS_TRY(rs_list_new(&maker, graph, err));
+    RS_TRY(rs_list_add_file(maker, path, err));
+    RS_TRY(rs_list_end(maker, out, err));
+done:
+    rs_list_maker_free(maker);
     return status;
 }
 

@@ -173,6 +173,29 @@ static bool take_files(rsi_json *json, rsi_json_token token, rsi_file_note *note
     return true;
 }
 
+/* {"revision":n,"head":n,"hash":"..."} */
+static bool take_lists(rsi_json *json, rsi_json_token token, rs_run_lists *lists)
+{
+    rs_text text;
+    if (token != RSI_JSON_OBJECT) {
+        return false;
+    }
+    while (rsi_json_next(json, &text) == RSI_JSON_KEY) {
+        bool hash = is(text, "hash");
+        int64_t *number = is(text, "head") ? &lists->head : &lists->revision;
+        token = rsi_json_next(json, &text);
+        if (hash ? token != RSI_JSON_STRING || text.length >= sizeof lists->hash
+                 : token != RSI_JSON_NUMBER || rsi_decimal_parse(text, 0, number) != NULL) {
+            return false;
+        }
+        if (hash) {
+            memcpy(lists->hash, text.bytes, text.length);
+            lists->hash[text.length] = '\0';
+        }
+    }
+    return true;
+}
+
 /* Whether the document is a sidecar with all that is asked of it. */
 static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info,
                           rsi_file_note *notes)
@@ -184,6 +207,7 @@ static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info
     rs_text text;
     info->model[0] = '\0';
     info->model_subject[0] = '\0';
+    info->lists = (rs_run_lists){.revision = 0};
     rsi_json_token token = rsi_json_next(json, &text);
     if (token != RSI_JSON_OBJECT) {
         return false;
@@ -192,6 +216,7 @@ static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info
         bool digest = is(text, "store_digest");
         bool as_of = is(text, "as_of");
         bool files = is(text, "files");
+        bool lists = is(text, "lists");
         bool run = is(text, "run");
         bool model = is(text, "model");
         bool subject = is(text, "model_subject");
@@ -208,6 +233,10 @@ static bool parse_sidecar(rsi_json *json, const rs_run_id *id, rs_run_info *info
         }
         if (files) {
             have_files = take_files(json, token, notes);
+        } else if (lists) {
+            if (!take_lists(json, token, &info->lists)) {
+                return false;
+            }
         } else if (!rsi_json_skip(json, token)) {
             return false;
         }

@@ -260,6 +260,21 @@ static void put_as_of(rsi_out *out, int64_t as_of)
     rsi_out_string(out, "\"");
 }
 
+static void put_lists(rsi_out *out, const rs_run_lists *lists)
+{
+    if (lists->hash[0] == '\0') {
+        return; /* no database was read */
+    }
+    put_key(out, "lists");
+    rsi_out_string(out, "{\"revision\":");
+    rsi_out_count(out, (uint64_t)lists->revision);
+    rsi_out_string(out, ",\"head\":");
+    rsi_out_count(out, (uint64_t)lists->head);
+    rsi_out_string(out, ",\"hash\":");
+    rsi_out_json_string(out, lists->hash);
+    rsi_out_string(out, "}");
+}
+
 void rsi_sidecar_seal(rsi_out *out)
 {
     char digest[33];
@@ -290,6 +305,7 @@ static void put_sidecar(rsi_out *out, const rs_graph *graph, const rs_report_opt
         }
     }
     put_as_of(out, rs_graph_as_of(graph));
+    put_lists(out, &record->lists);
     put_key(out, "files");
     rsi_sidecar_files(out, run->notes);
     put_batches(out, rs_graph_store(graph));

@@ -14,10 +14,10 @@ THIRD_PARTY = {
     "pthread.h": ["base", "store", "ingest"], "threads.h": [],
     "cjson/cJSON.h": ["ingest", "report", "lab", "cli"],
     "igraph.h": ["detect"],
-    "libpq-fe.h": ["db"],
+    "libpq-fe.h": ["db"], "sqlite3.h": ["db"], "sodium.h": ["feedback"],
     "xgboost/c_api.h": ["learn"], "dlfcn.h": ["learn"],
 }
-ONE_FILE = ["igraph.h", "libpq-fe.h", "xgboost/c_api.h", "dlfcn.h"]
+ONE_FILE = ["igraph.h", "libpq-fe.h", "sqlite3.h", "sodium.h", "xgboost/c_api.h", "dlfcn.h"]
 SYSTEM = set("""assert.h ctype.h errno.h fcntl.h fnmatch.h glob.h inttypes.h limits.h dirent.h float.h
     math.h sched.h signal.h stdalign.h stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h
     strings.h time.h unistd.h sys/file.h sys/ioctl.h sys/mman.h sys/resource.h sys/stat.h sys/types.h
