@@ -80,6 +80,10 @@ RS_API const char *rs_evidence_kind_name(size_t kind);    /* "shared", "place", 
 RS_API const char *rs_evidence_kind_summary(size_t kind); /* one line */
 /* Whether it is about what accounts do in time, rather than what they have. */
 RS_API bool rs_evidence_kind_in_time(size_t kind);
+/* Whether few data have any of it: reports count it only where it was found. */
+RS_API bool rs_evidence_kind_rare(size_t kind);
+/* Whether it has something to look at in any relation of the graph. */
+RS_API bool rs_evidence_kind_reads(const rs_graph *graph, size_t kind);
 
 RS_API RS_MUST_USE rs_status rs_evidence_find(const rs_graph *graph,
                                               const rs_evidence_options *options,

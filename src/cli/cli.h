@@ -33,6 +33,7 @@ enum {
     RSI_EXIT_LOCKED = 4,
     RSI_EXIT_DAMAGED = 5,
     RSI_EXIT_REJECTED = 6, /* committed, some rows rejected */
+    RSI_EXIT_STOPPED = 7,  /* a night, before anything was read: a feed is not as usual */
     RSI_EXIT_SIGNAL = 128  /* plus the signal's number */
 };
 

@@ -1,14 +1,14 @@
 /* run.c - `ringscope run`: the stages in order, and the files they end in.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/run.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/parallel.h"
 #include "base/try.h"
-#include "cli/cli.h"
-#include "cli/inputs.h"
 #include "cli/learn.h"
 #include "cli/rings.h"
 #include "cli/stages.h"
@@ -18,21 +18,7 @@
 
 enum { CONFLICTS_SHOWN = 10 };
 
-typedef struct options {
-    rsi_inputs inputs;
-    const char *report;
-    const char *risks;
-    const char *model;
-    const char *contributions;
-    const char *min_score; /* this and the next three: over what the file of settings says */
-    const char *resolution;
-    const char *component_max;
-    const char *seed;
-    uint64_t top;
-    uint64_t keep_runs;
-    bool compact;
-    bool no_network;
-} options;
+typedef rsi_run_options options;
 
 static const rsi_option table[] = {
     RSI_INPUT_OPTIONS(options),
@@ -67,7 +53,7 @@ static const rsi_option table[] = {
     {0},
 };
 
-static const options defaults = {.inputs = RSI_INPUTS_DEFAULTS, .top = 10};
+static const options defaults = RSI_RUN_DEFAULTS;
 
 /* The defaults, what the file says, what the command line says: the later wins. */
 static rs_status read_settings(const options *o, rsi_setting_values *values, rs_error *err)
@@ -314,7 +300,7 @@ done:
     return status;
 }
 
-static rs_status run(rsi_call *call, rs_error *err)
+rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
@@ -322,7 +308,6 @@ static rs_status run(rsi_call *call, rs_error *err)
     rsi_stages stages = {0};
     char *json = NULL;
     char *folder = NULL;
-    rs_run_id id = {0};
     rs_work work = *call->work;
     uint64_t erasures_mark = 0;
     rsi_model model = {.columns = NULL};
@@ -363,9 +348,9 @@ static rs_status run(rsi_call *call, rs_error *err)
     if (stages.trace == NULL) {
         rs_evidence_free(&stages.evidence);
     }
-    RS_TRY(keep(call, &stages, &report, erasures_mark, &id, err));
+    RS_TRY(keep(call, &stages, &report, erasures_mark, id, err));
     if (has_summary(call)) {
-        RS_TRY(print_summary(call, &stages, &id, err));
+        RS_TRY(print_summary(call, &stages, id, err));
     }
 done:
     free(folder);
@@ -373,6 +358,12 @@ done:
     rsi_model_free(&model);
     rsi_stages_free(&stages);
     return status;
+}
+
+static rs_status run(rsi_call *call, rs_error *err)
+{
+    rs_run_id id = {0};
+    return rsi_run(call, &id, err);
 }
 
 const rsi_command rsi_command_run = {

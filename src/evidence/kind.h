@@ -4,8 +4,9 @@
  * docs/algorithms/evidence.md, test it in tests/unit/evidence/test_NAME.c. Nothing else changes:
  * the report, --help and the documents read the table.
  *
- * A kind looks at one relation at a time and appends links; it states in its file's header what
- * chance would do (the null model), which innocent groups look the same, and what it costs.
+ * A kind looks at one relation at a time, or at all of them, and appends links; it states in its
+ * file's header what chance would do (the null model), which innocent groups look the same, and
+ * what it costs.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef RSI_EVIDENCE_KIND_H
@@ -13,6 +14,7 @@
 
 #include "base/sort.h"
 #include "evidence/passes.h"
+#include "evidence/surge.h"
 #include "ringscope/evidence.h"
 
 /* Links as a kind finds them; in the order in which it finds them. */
@@ -36,6 +38,10 @@ typedef struct rsi_kind_input {
     const rs_groups *groups;
     const rs_timeline *timeline;
     const rsi_passes *passes;
+    /* By relation, for kinds that look at all of them at once. */
+    size_t relation_count;
+    const rs_groups *all_groups;
+    const rsi_surges *surges;
 } rsi_kind_input;
 
 typedef struct rsi_kind {
@@ -44,6 +50,8 @@ typedef struct rsi_kind {
     bool in_time;   /* what accounts do, rather than what they have: no household explains it */
     bool of_passes; /* looks at `passes` */
     bool spreads; /* uses all threads itself: it is asked last, and fills what others leave idle */
+    bool of_all;  /* asked once, after all relations, where it reads any: `relation` is none */
+    bool rare;    /* few data have any: named only where it found something */
     /* Whether the kind has something to say about such a relation. */
     bool (*reads)(const rs_graph *graph, const rs_relation_info *info);
     rs_status (*find)(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,
@@ -59,6 +67,7 @@ extern const rsi_kind rsi_cycle;
 extern const rsi_kind rsi_burst;
 extern const rsi_kind rsi_fan_in;
 extern const rsi_kind rsi_co_action;
+extern const rsi_kind rsi_bust_out;
 
 /* Whether a relation ties a subject type to another one, so that it can be grouped by thing. */
 bool rsi_ties_things(const rs_graph *graph, const rs_relation_info *info);
@@ -84,5 +93,9 @@ RS_MUST_USE rs_status rsi_link_hits(const rsi_kind_input *input, const rsi_recor
 RS_MUST_USE rs_status rsi_hub_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t thing,
                                   uint32_t user_count, rs_error *err);
 void rsi_link_list_free(rsi_link_list *list);
+/* out->links: those of all lists by (a, b), equal ones in the order of the lists. RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_links_join(const rsi_link_list *lists, size_t list_count,
+                                     uint32_t subjects, const rs_work *work, rs_evidence *out,
+                                     rs_error *err);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * One task a relation, side by side, the largest first; their links are put one after the other in
  * the order of the relations and then of the table, and sorted, so that nothing depends on the
- * threads. They are sorted by a counting sort by their smaller end, and there where they lie.
+ * threads.
  *
  * Memory: who uses which thing (12 bytes a thing, 8 a use, twice as much for a moment) and the
  * links (28 bytes, twice as much while they are sorted) stay. Events in time (72 bytes each, with
@@ -16,15 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fixed.h"
 #include "base/parallel.h"
-#include "base/sort_entries.h"
 #include "base/try.h"
 #include "evidence/entity.h"
 
-static const rsi_kind *const kinds[] = {&rsi_shared_thing, &rsi_shared_place, &rsi_same_window,
-                                        &rsi_lockstep,     &rsi_relay,        &rsi_cycle,
-                                        &rsi_burst,        &rsi_fan_in,       &rsi_co_action};
+static const rsi_kind *const kinds[] = {
+    &rsi_shared_thing, &rsi_shared_place, &rsi_same_window, &rsi_lockstep,  &rsi_relay,
+    &rsi_cycle,        &rsi_burst,        &rsi_fan_in,      &rsi_co_action, &rsi_bust_out};
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 size_t rs_evidence_kind_count(void)
@@ -47,87 +45,9 @@ bool rs_evidence_kind_in_time(size_t kind)
     return kinds[kind]->in_time;
 }
 
-rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link link,
-                       rs_error *err)
+bool rs_evidence_kind_rare(size_t kind)
 {
-    if (link.weight == 0) {
-        return RS_OK;
-    }
-    if (list->count == list->room) {
-        size_t room = list->room == 0 ? 1024 : list->room + list->room / 2;
-        rs_link *links = realloc(list->links, room * sizeof *links);
-        if (links == NULL) {
-            return rs_fail(err, RS_ENOMEM, "out of memory (%zu evidence links)", room);
-        }
-        list->links = links;
-        list->room = room;
-    }
-    if (link.a > link.b) {
-        uint32_t larger = link.a;
-        link.a = link.b;
-        link.b = larger;
-    }
-    link.kind = input->kind;
-    link.relation = input->relation;
-    list->links[list->count++] = link;
-    return RS_OK;
-}
-
-rs_status rsi_link_targets(const rsi_kind_input *input, const rsi_record *hits, size_t count,
-                           uint64_t weight, rsi_link_list *out, rs_error *err)
-{
-    rs_status status = RS_OK;
-    for (size_t i = 0; i < count; i++) {
-        rs_link link = {.a = (uint32_t)(hits->key >> 32),
-                        .b = (uint32_t)hits->key,
-                        .thing = (uint32_t)(hits[i].value >> 32),
-                        .weight = (uint32_t)(weight / count),
-                        .users = 2};
-        RS_TRY(rsi_link_add(out, input, link, err));
-    }
-done:
-    return status;
-}
-
-rs_status rsi_link_hits(const rsi_kind_input *input, const rsi_record *hits, size_t count,
-                        uint64_t weight_max, rsi_link_list *out, rs_error *err)
-{
-    uint64_t sum = 0;
-    uint64_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t surprise = (uint32_t)hits[i].value;
-        sum += surprise;
-        most = surprise > most ? surprise : most;
-    }
-    uint64_t weight =
-        ((sum - most) << 20) / (rsi_ln_q32(rs_graph_subject_count(input->graph)) >> 12);
-    weight = weight < weight_max ? weight : weight_max;
-    return rsi_link_targets(input, hits, count, weight, out, err);
-}
-
-rs_status rsi_hub_add(rsi_link_list *list, const rsi_kind_input *input, uint32_t thing,
-                      uint32_t user_count, rs_error *err)
-{
-    if (list->hub_count == list->hub_room) {
-        size_t room = list->hub_room == 0 ? 64 : list->hub_room * 2;
-        rs_hub *hubs = realloc(list->hubs, room * sizeof *hubs);
-        if (hubs == NULL) {
-            return rs_fail(err, RS_ENOMEM, "out of memory (%zu hubs)", room);
-        }
-        list->hubs = hubs;
-        list->hub_room = room;
-    }
-    list->hubs[list->hub_count++] = (rs_hub){
-        .thing = thing, .relation = input->relation, .kind = input->kind, .user_count = user_count};
-    return RS_OK;
-}
-
-void rsi_link_list_free(rsi_link_list *list)
-{
-    free(list->links);
-    free(list->hubs);
-    free(list->company);
-    *list = (rsi_link_list){0};
+    return kinds[kind]->rare;
 }
 
 /* ---- the run -----------------------------------------------------------------------------------
@@ -137,12 +57,24 @@ typedef struct search {
     const rs_graph *graph;
     const rs_evidence_options *options;
     rs_evidence *out;
-    rsi_link_list *lists; /* relation_count * KIND_COUNT */
+    rsi_link_list *lists; /* relation_count * KIND_COUNT, then one for each kind that reads all */
     rsi_passes *passes;   /* by relation */
-    size_t *order;        /* relations, as they are searched */
-    bool tight;           /* one relation after the other */
-    rs_work quiet;        /* for calls from a worker: they may not report */
+    rsi_surges *surges;   /* by relation */
+    bool asks_all[KIND_COUNT];
+    size_t *order; /* relations, as they are searched */
+    bool tight;    /* one relation after the other */
+    rs_work quiet; /* for calls from a worker: they may not report */
 } search;
+
+bool rs_evidence_kind_reads(const rs_graph *graph, size_t kind)
+{
+    bool reads = false;
+    for (size_t r = 0; r < rs_store_relation_count(rs_graph_store(graph)); r++) {
+        rs_relation_info info = rs_store_relation(rs_graph_store(graph), r);
+        reads = reads || kinds[kind]->reads(graph, &info);
+    }
+    return reads;
+}
 
 static bool is_subject(const rs_graph *graph, uint32_t type)
 {
@@ -192,6 +124,7 @@ static void settle(search *s, size_t r)
         return;
     }
     rs_timeline_free(&s->out->timelines[r]);
+    held += s->surges[r].room * sizeof(rsi_surge);
     for (size_t k = 0; k < KIND_COUNT; k++) {
         held += s->lists[r * KIND_COUNT + k].room * sizeof(rs_link);
     }
@@ -218,7 +151,7 @@ static rs_status ask_kind(const asking *a, size_t k, rs_error *err)
                             .groups = &s->out->groups[r],
                             .timeline = &s->out->timelines[r],
                             .passes = &s->passes[r]};
-    if (!kinds[k]->reads(s->graph, &a->info)) {
+    if (kinds[k]->of_all || !kinds[k]->reads(s->graph, &a->info)) {
         return RS_OK;
     }
     rs_status status = kinds[k]->find(&input, &a->quiet, &s->lists[r * KIND_COUNT + k], err);
@@ -246,8 +179,21 @@ done:
 }
 
 /* Task 0 are the kinds that look at what is passed on; each other kind is one by itself, those that
- * spread after all others. */
-enum { TASK_COUNT = 1 + 2 * KIND_COUNT };
+ * spread after all others; then what kinds that look at all relations want of this one. */
+enum { TASK_COUNT = 2 + 2 * KIND_COUNT };
+
+/* Who does more than ever, where a kind asks whether sharers do so together. */
+static rs_status find_surges(const asking *a, rs_error *err)
+{
+    search *s = a->s;
+    bool asked = false;
+    for (size_t k = 0; k < KIND_COUNT; k++) {
+        asked = asked || s->asks_all[k];
+    }
+    return asked ? rsi_surges_find(&s->out->timelines[a->relation], s->options->pass_window_s,
+                                   &s->surges[a->relation], err)
+                 : RS_OK;
+}
 
 static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error *err)
 {
@@ -255,6 +201,9 @@ static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error
     (void)worker;
     if (index == 0) {
         return ask_of_passes(a, err);
+    }
+    if (index == TASK_COUNT - 1) {
+        return find_surges(a, err);
     }
     size_t k = (index - 1) % KIND_COUNT;
     bool now = !kinds[k]->of_passes && kinds[k]->spreads == (index > KIND_COUNT);
@@ -282,6 +231,27 @@ static rs_status search_relation(void *context, size_t index, unsigned worker, r
         a.quiet.memory_bytes > times ? a.quiet.memory_bytes - times : a.quiet.memory_bytes != 0;
     RS_TRY(rsi_parallel(&beside, TASK_COUNT, ask_some, &a, err));
     settle(s, r);
+done:
+    return status;
+}
+
+/* Kinds that look at all relations, once these were searched. */
+static rs_status ask_of_all(search *s, rs_error *err)
+{
+    rs_status status = RS_OK;
+    size_t relations = s->out->relation_count;
+    for (size_t k = 0; k < KIND_COUNT; k++) {
+        rsi_kind_input input = {.graph = s->graph,
+                                .options = s->options,
+                                .kind = (uint16_t)k,
+                                .relation_count = relations,
+                                .all_groups = s->out->groups,
+                                .surges = s->surges};
+        if (s->asks_all[k]) {
+            status = kinds[k]->find(&input, &s->quiet, &s->lists[relations * KIND_COUNT + k], err);
+            RS_TRY(rs_context(err, status, "evidence \"%s\"", kinds[k]->name));
+        }
+    }
 done:
     return status;
 }
@@ -373,131 +343,12 @@ static void join_companies(const search *s, size_t list_count)
     }
 }
 
-static uint64_t larger_end(const void *entry)
-{
-    return ((const rs_link *)entry)->b;
-}
-
-/* What the threads share when the lists are joined: each looks at all links and takes those of its
- * share of the subjects. */
-typedef struct joining {
-    const rsi_link_list *lists;
-    size_t list_count;
-    uint32_t subjects;
-    size_t shares;
-    size_t *first; /* [a + 2] counts the links of a, then [a + 1] is where its next one goes */
-    rs_link *links;
-} joining;
-
-enum { BLOCK = 1 << 14, SHARES_MAX = 4 };
-
-static uint32_t share_start(const joining *j, size_t share)
-{
-    return (uint32_t)((uint64_t)j->subjects * share / j->shares);
-}
-
-static rs_status count_links(void *context, size_t share, unsigned worker, rs_error *err)
-{
-    const joining *j = context;
-    uint32_t from = share_start(j, share);
-    uint32_t count = share_start(j, share + 1) - from;
-    size_t *counts = j->first + from + 2;
-    (void)worker;
-    (void)err;
-    for (size_t i = 0; i < j->list_count; i++) {
-        for (size_t k = 0; k < j->lists[i].count; k++) {
-            uint32_t a = j->lists[i].links[k].a - from;
-            if (a < count) {
-                counts[a]++;
-            }
-        }
-    }
-    return RS_OK;
-}
-
-static rs_status deal_out(void *context, size_t share, unsigned worker, rs_error *err)
-{
-    enum { AHEAD = 16, NEAR = 8 };
-    const joining *j = context;
-    uint32_t from = share_start(j, share);
-    uint32_t count = share_start(j, share + 1) - from;
-    size_t *next = j->first + from + 1;
-    (void)worker;
-    (void)err;
-    for (size_t i = 0; i < j->list_count; i++) {
-        const rsi_link_list *list = &j->lists[i];
-        for (size_t k = 0; k < list->count; k++) {
-            uint32_t a = list->links[k].a - from;
-            if (k + AHEAD < list->count) {
-                uint32_t far = list->links[k + AHEAD].a - from;
-                uint32_t near = list->links[k + NEAR].a - from;
-                if (far < count) {
-                    __builtin_prefetch(&next[far], 1);
-                }
-                if (near < count) {
-                    __builtin_prefetch(&j->links[next[near]], 1);
-                }
-            }
-            if (a < count) {
-                j->links[next[a]++] = list->links[k];
-            }
-        }
-    }
-    return RS_OK;
-}
-
-static rs_status sort_block(void *context, size_t index, unsigned worker, rs_error *err)
-{
-    rs_status status = RS_OK;
-    const joining *j = context;
-    const rsi_entry_order order = {.size = sizeof *j->links, .key = larger_end};
-    (void)worker;
-    size_t end = (index + 1) * BLOCK < j->subjects ? (index + 1) * BLOCK : j->subjects;
-    for (size_t v = index * BLOCK; v < end; v++) {
-        size_t count = j->first[v + 1] - j->first[v];
-        RS_TRY(rsi_sort_entries(j->links + j->first[v], count, order, err));
-    }
-done:
-    return status;
-}
-
-/* All lists in one array, by (a, b), equal ones in the order of the lists. */
-static rs_status join_links(const search *s, size_t list_count, const rs_work *work, rs_error *err)
-{
-    rs_status status = RS_OK;
-    unsigned workers = rsi_parallel_workers(work);
-    joining j = {.lists = s->lists,
-                 .list_count = list_count,
-                 .subjects = rs_graph_subject_count(s->graph),
-                 .shares = workers < SHARES_MAX ? workers : SHARES_MAX};
-    size_t total = 0;
-    for (size_t i = 0; i < list_count; i++) {
-        total += s->lists[i].count;
-    }
-    j.first = calloc((size_t)j.subjects + 3, sizeof *j.first);
-    j.links = s->out->links = malloc((total + 1) * sizeof *j.links);
-    if (j.first == NULL || j.links == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu evidence links)", total);
-        goto done;
-    }
-    RS_TRY(rsi_parallel(work, j.shares, count_links, &j, err));
-    for (uint32_t v = 0; v < j.subjects; v++) {
-        j.first[v + 2] += j.first[v + 1];
-    }
-    RS_TRY(rsi_parallel(work, j.shares, deal_out, &j, err));
-    s->out->link_count = total;
-    RS_TRY(rsi_parallel(work, ((size_t)j.subjects + BLOCK - 1) / BLOCK, sort_block, &j, err));
-done:
-    free(j.first);
-    return status;
-}
-
 rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *options,
                            const rs_work *work, rs_evidence *out, rs_error *err)
 {
     rs_status status = RS_OK;
     *out = (rs_evidence){.relation_count = rs_store_relation_count(rs_graph_store(graph))};
-    size_t lists = out->relation_count * KIND_COUNT;
+    size_t lists = (out->relation_count + 1) * KIND_COUNT;
     search s = {.graph = graph, .options = options, .out = out};
     s.quiet = (rs_work){.threads = work != NULL ? work->threads : 1,
                         .memory_bytes = work != NULL ? work->memory_bytes : 0};
@@ -506,18 +357,23 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     out->groups = calloc(out->relation_count + 1, sizeof *out->groups);
     out->timelines = calloc(out->relation_count + 1, sizeof *out->timelines);
     s.passes = calloc(out->relation_count + 1, sizeof *s.passes);
+    s.surges = calloc(out->relation_count + 1, sizeof *s.surges);
     if (s.lists == NULL || s.order == NULL || out->groups == NULL || out->timelines == NULL ||
-        s.passes == NULL) {
+        s.passes == NULL || s.surges == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu relations)", out->relation_count);
         goto done;
     }
     order_relations(&s);
+    for (size_t k = 0; k < KIND_COUNT; k++) {
+        s.asks_all[k] = kinds[k]->of_all && rs_evidence_kind_reads(graph, k);
+    }
     s.tight = s.quiet.memory_bytes != 0 && most_bytes(&s) > s.quiet.memory_bytes;
     rs_work side = {.threads = s.tight ? 1 : s.quiet.threads};
     RS_TRY(rs_work_report(work, "evidence", "steps", 0, 2, err));
     RS_TRY(rsi_parallel(&side, out->relation_count, search_relation, &s, err));
+    RS_TRY(ask_of_all(&s, err));
     RS_TRY(rs_work_report(work, "evidence", "steps", 1, 2, err));
-    RS_TRY(join_links(&s, lists, work, err));
+    RS_TRY(rsi_links_join(s.lists, lists, rs_graph_subject_count(graph), work, out, err));
     RS_TRY(rsi_entities(graph, options->identity_max, out, err));
     RS_TRY(join_hubs(&s, lists, err));
     join_companies(&s, lists);
@@ -529,7 +385,11 @@ done:
     for (size_t r = 0; s.passes != NULL && r < out->relation_count; r++) {
         rsi_passes_free(&s.passes[r]);
     }
+    for (size_t r = 0; s.surges != NULL && r < out->relation_count; r++) {
+        rsi_surges_free(&s.surges[r]);
+    }
     free(s.passes);
+    free(s.surges);
     free(s.lists);
     free(s.order);
     if (status != RS_OK) {

@@ -141,7 +141,8 @@ static void add_link(const rsi_features *features, const kind_columns *kind, uin
 
 /* Weights are multiples of 2^-20 and links stand in an order of their own: sums are the same for
  * equal content. */
-static rs_status add_evidence(rsi_features *features, const rs_evidence *evidence, rs_error *err)
+static rs_status add_evidence(rsi_features *features, const rs_graph *graph,
+                              const rs_evidence *evidence, rs_error *err)
 {
     rs_status status = RS_OK;
     size_t kinds = rs_evidence_kind_count();
@@ -152,6 +153,9 @@ static rs_status add_evidence(rsi_features *features, const rs_evidence *evidenc
     }
     for (size_t k = 0; k < kinds; k++) {
         const char *kind = rs_evidence_kind_name(k);
+        if (rs_evidence_kind_rare(k) && !rs_evidence_kind_reads(graph, k)) {
+            continue;
+        }
         snprintf(name, sizeof name, "evidence %s: sum", kind);
         RS_TRY(rsi_features_add(features, name, true, &columns[k].sum, err));
         snprintf(name, sizeof name, "evidence %s: largest", kind);
@@ -206,7 +210,7 @@ rs_status rsi_features_make(const rsi_feature_input *input, const rs_work *work,
     RS_TRY(rsi_columns_walk(input->graph, NULL, work, take_counts, &features, err));
     mark_attributes(&features, input->graph);
     RS_TRY(rsi_features_neighbours(&features, input->graph, features.count, work, err));
-    RS_TRY(add_evidence(&features, input->evidence, err));
+    RS_TRY(add_evidence(&features, input->graph, input->evidence, err));
     RS_TRY(add_findings(&features, input->findings, err));
     rsi_features_sort(&features);
     *out = features;

@@ -132,7 +132,9 @@ static void write_evidence(rsi_out *out, const rs_findings *findings)
 {
     rsi_out_string(out, "{");
     for (size_t i = 0; i < rs_evidence_kind_count(); i++) {
-        put_count(out, rs_evidence_kind_name(i), findings->evidence_by_kind[i], i == 0);
+        if (findings->evidence_by_kind[i] > 0 || !rs_evidence_kind_rare(i)) {
+            put_count(out, rs_evidence_kind_name(i), findings->evidence_by_kind[i], i == 0);
+        }
     }
     rsi_out_string(out, "}");
 }

@@ -32,6 +32,8 @@ templates[] = {
     {"burst", "%M are tied by payments again and again within a short while, to %c "
               "%[account|accounts]"},
     {"fan_in", "%M are tied by paying %c %[account|accounts] and nobody else"},
+    {"bust_out",
+     "%M are tied by doing more than ever at the same time, after they came to share %T"},
     {"cycle", "%M sent money round that came back within days, nearly whole"},
     {"identity", "%M %{is|are} tied by %c verified %t"},
     {"known_members", "%M %{is|are} on the blacklist"},

@@ -35,7 +35,7 @@ typedef struct pairs {
     size_t *first;            /* by subject: its links with larger ends; subjects + 1 */
     double known[TIES_KNOWN]; /* what ties a pair through a thing of so many users */
     size_t time_columns;
-    uint32_t *best; /* by column in time and subject: what ties it best; NULL: nothing in time */
+    uint32_t **best;     /* by column in time, then subject: what ties it best; NULL: nobody */
     rsi_use_list *lists; /* one for each block */
 } pairs;
 
@@ -97,7 +97,7 @@ static void keep_best(const pairs *p, const rs_link *links, size_t count)
         }
         if (sum > 0) {
             uint32_t tie = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
-            uint32_t *best = p->best + (f->of_kind[kind] - f->out->in_time) * f->subjects;
+            uint32_t *best = p->best[f->of_kind[kind] - f->out->in_time];
             best[links->a] = tie > best[links->a] ? tie : best[links->a];
             best[links->b] = tie > best[links->b] ? tie : best[links->b];
         }
@@ -138,7 +138,10 @@ static void add_times(const pairs *p, size_t g)
 {
     const rsi_candidates *c = p->f->candidates;
     for (size_t t = 0; t < p->time_columns; t++) {
-        const uint32_t *best = p->best + t * p->f->subjects;
+        const uint32_t *best = p->best[t];
+        if (best == NULL) {
+            continue;
+        }
         rsi_column *column = &p->f->out->columns[p->f->out->in_time + t];
         uint64_t sum = 0;
         size_t touched = 0;
@@ -354,25 +357,32 @@ done:
 /* ---- all groups --------------------------------------------------------------------------------
  */
 
-/* Where the links of each subject begin, and whether any is in time. */
-static bool index_links(const pairs *p)
+/* Where the links of each subject begin, and room for each kind in time that has any. */
+static rs_status index_links(pairs *p, rs_error *err)
 {
     const rs_evidence *evidence = p->f->input->evidence;
-    bool in_time = false;
     for (size_t i = 0; i < evidence->link_count; i++) {
+        size_t column = p->f->of_kind[evidence->links[i].kind];
         p->first[evidence->links[i].a + 1]++;
-        in_time = in_time || p->f->of_kind[evidence->links[i].kind] != NO_COLUMN;
+        if (column == NO_COLUMN || p->best[column - p->f->out->in_time] != NULL) {
+            continue;
+        }
+        uint32_t *best = calloc((size_t)p->f->subjects + 1, sizeof *best);
+        if (best == NULL) {
+            return rs_fail(err, RS_ENOMEM, "out of memory (%u subjects in time)", p->f->subjects);
+        }
+        p->best[column - p->f->out->in_time] = best;
     }
     for (uint32_t v = 0; v < p->f->subjects; v++) {
         p->first[v + 1] += p->first[v];
     }
-    return in_time;
+    return RS_OK;
 }
 
 static rs_status make_pairs(pairs *p, rs_error *err)
 {
     const rsi_finder *f = p->f;
-    size_t columns = f->out->column_count - f->out->in_time;
+    p->time_columns = f->out->column_count - f->out->in_time;
     p->meeting = NO_COLUMN;
     p->place = NO_COLUMN;
     for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
@@ -384,17 +394,11 @@ static rs_status make_pairs(pairs *p, rs_error *err)
     }
     p->first = calloc((size_t)f->subjects + 2, sizeof *p->first);
     p->lists = calloc(rsi_block_count(f) + 1, sizeof *p->lists);
-    if (p->first == NULL || p->lists == NULL) {
+    p->best = calloc(p->time_columns + 1, sizeof *p->best);
+    if (p->first == NULL || p->lists == NULL || p->best == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (links of %u subjects)", f->subjects);
     }
-    if (index_links(p)) {
-        p->time_columns = columns;
-        p->best = calloc(columns * f->subjects + 1, sizeof *p->best);
-        if (p->best == NULL) {
-            return rs_fail(err, RS_ENOMEM, "out of memory (%u subjects in time)", f->subjects);
-        }
-    }
-    return RS_OK;
+    return index_links(p, err);
 }
 
 rs_status rsi_share_pairs(rsi_finder *f, rs_error *err)
@@ -410,6 +414,9 @@ done:
         rsi_use_list_free(&p.lists[i]);
     }
     free(p.lists);
+    for (size_t t = 0; p.best != NULL && t < p.time_columns; t++) {
+        free(p.best[t]);
+    }
     free(p.best);
     free(p.first);
     return status;

@@ -24,6 +24,9 @@
 #define ERASURES     "erasures.jsonl" /* is appended to: never linked */
 #define RUNS         "runs"
 #define LATEST       "latest"
+#define NIGHTLY      "nightly"
+#define NIGHT_STATE  "state.json"
+#define NIGHT_BYTES  ((size_t)64 << 20)
 #define RUN_ID_BYTES 32
 enum { ATTEMPTS = 100, COPY_BYTES = 1 << 20 };
 
@@ -310,6 +313,50 @@ done:
     return rs_context(err, status, "runs");
 }
 
+/* ---- the night under way --------------------------------------------------------------------- */
+
+/* Before the snapshot is taken: a stage that is done in the snapshot, and not by the state, is done
+ * again and changes nothing; the other way round it would be left out. */
+static rs_status read_night(const char *path, rsi_buffer *night, rs_error *err)
+{
+    char *state = NULL;
+    if (asprintf(&state, "%s/" NIGHTLY "/" NIGHT_STATE, path) < 0) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (backup)");
+    }
+    rs_status status = rsi_read_file(AT_FDCWD, state, NIGHT_BYTES, night, err);
+    free(state);
+    return status == RS_ENOTFOUND ? RS_OK : rs_context(err, status, "\"" NIGHT_STATE "\"");
+}
+
+static rs_status write_night(backup *b, const rsi_buffer *night, rs_error *err)
+{
+    bool published = false;
+    if (night->length == 0) {
+        return RS_OK;
+    }
+    if (mkdirat(b->target, NIGHTLY, 0777) != 0) {
+        return system_error(err, "make", NIGHTLY);
+    }
+    int folder = open_folder(b->target, NIGHTLY);
+    if (folder < 0) {
+        return system_error(err, "open", NIGHTLY);
+    }
+    rs_status status = rsi_replace(folder, ".tmp", NIGHT_STATE, night, &published, err);
+    close(folder);
+    b->result->bytes += night->length;
+    return rs_context(err, status, NIGHTLY);
+}
+
+static void remove_night(int target)
+{
+    int folder = open_folder(target, NIGHTLY);
+    if (folder >= 0) {
+        remove_files(folder);
+        close(folder);
+        (void)unlinkat(target, NIGHTLY, AT_REMOVEDIR);
+    }
+}
+
 /* ---- the target ------------------------------------------------------------------------------ */
 
 static rs_status enter_target(backup *b, rs_error *err)
@@ -356,6 +403,7 @@ static void undo(backup *b)
 {
     if (b->begun) {
         remove_runs(b->target);
+        remove_night(b->target);
         remove_files(b->target);
     }
     if (b->made) {
@@ -412,6 +460,7 @@ rs_status rs_backup(const char *path, const char *to, const rs_backup_options *o
     rs_status status = RS_OK;
     rsi_partial partial = {0};
     rsi_buffer manifest = {0};
+    rsi_buffer night = {0};
     backup b = {.to = to,
                 .from = -1,
                 .target = -1,
@@ -423,6 +472,7 @@ rs_status rs_backup(const char *path, const char *to, const rs_backup_options *o
     if (b.buffer == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (backup)");
     }
+    RS_TRY(read_night(path, &night, err));
     RS_TRY(hold_snapshot(path, &partial, &manifest, err));
     b.from = partial.store->directory;
     memcpy(result->digest, partial.store->digest, sizeof result->digest);
@@ -430,6 +480,7 @@ rs_status rs_backup(const char *path, const char *to, const rs_backup_options *o
     RS_TRY(take_snapshot(&b, &partial.store->manifest, err));
     RS_TRY(take_erasures(&b, err));
     RS_TRY(take_runs(&b, err));
+    RS_TRY(write_night(&b, &night, err));
     RS_TRY(publish(&b, &manifest, err));
 done:
     if (status != RS_OK) {
@@ -440,6 +491,7 @@ done:
     }
     free(b.buffer);
     rsi_buffer_free(&manifest);
+    rsi_buffer_free(&night);
     rsi_partial_close(&partial);
     return rs_context(err, status, "backup");
 }

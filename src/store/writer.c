@@ -19,6 +19,7 @@
 #include "store/rewrite.h"
 
 #define LOCK_NAME "lock"
+#define NIGHTLY   "nightly" /* the state of nights, there before the first batch is */
 
 /* A reader that opens files when it needs them holds the directory's own lock, shared: what an
  * older manifest names must stay while somebody does. Where the system has no such lock, nobody
@@ -55,7 +56,7 @@ static bool is_temporary(const char *name)
 static bool is_ours(const char *name)
 {
     return is_data_name(name) || is_temporary(name) || strcmp(name, LOCK_NAME) == 0 ||
-           strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+           strcmp(name, NIGHTLY) == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 static bool is_live(const rsi_manifest *manifest, const char *name)

@@ -1,0 +1,194 @@
+/* night_changes.c - what changed since the night before: two reports held against each other.
+ *
+ * A ring's id is the same from night to night, and its event says what became of it; a ring of last
+ * night that is none of tonight's went quiet. Numbers of members are compared here, for the page
+ * says them.
+ *
+ * Memory: a line for each ring of either report. Cost: both reports are read once.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/try.h"
+#include "cli/night.h"
+
+const char *rsi_change_name(rsi_change change)
+{
+    static const char *const names[] = {
+        [RSI_CHANGE_NEW] = "new",     [RSI_CHANGE_GREW] = "grew", [RSI_CHANGE_SHRANK] = "shrank",
+        [RSI_CHANGE_QUIET] = "quiet", [RSI_CHANGE_SAME] = "same",
+    };
+    return names[change];
+}
+
+static rs_status no_memory(rs_error *err)
+{
+    return rs_fail(err, RS_ENOMEM, "out of memory (rings of the night)");
+}
+
+void rsi_changes_free(rsi_changes *changes)
+{
+    for (size_t i = 0; i < changes->ring_count; i++) {
+        free(changes->rings[i].reason);
+    }
+    free(changes->rings);
+    *changes = (rsi_changes){.ring_count = 0};
+}
+
+static char *copy_text(rs_text text)
+{
+    char *copy = malloc(text.length + 1);
+    if (copy != NULL) {
+        memcpy(copy, text.bytes, text.length);
+        copy[text.length] = '\0';
+    }
+    return copy;
+}
+
+/* A ring as its report has it. The capacity is the next power of two. */
+static rs_status add_ring(rsi_changes *all, const rs_cluster *cluster, rs_error *err)
+{
+    size_t count = all->ring_count;
+    if (cluster->id.length >= sizeof all->rings->id) {
+        return rs_fail(err, RS_ECORRUPT, "a ring's id of %zu bytes", cluster->id.length);
+    }
+    if ((count & (count - 1)) == 0) {
+        rsi_changed_ring *grown = realloc(all->rings, (2 * count + 1) * sizeof *grown);
+        if (grown == NULL) {
+            return no_memory(err);
+        }
+        all->rings = grown;
+    }
+    rsi_changed_ring *ring = &all->rings[count];
+    *ring = (rsi_changed_ring){.score = cluster->score, .member_count = cluster->member_count};
+    memcpy(ring->id, cluster->id.bytes, cluster->id.length);
+    ring->reason = copy_text(cluster->reason_count > 0 ? cluster->reasons[0].text : rsi_text(""));
+    if (ring->reason == NULL) {
+        return no_memory(err);
+    }
+    all->ring_count++;
+    return RS_OK;
+}
+
+static rs_status read_rings(rsi_changes *all, const char *store, const rs_run_id *run,
+                            rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_report *report = NULL;
+    const rs_cluster *cluster = NULL;
+    char *path = rs_run_path(store, run, RS_RUN_REPORT);
+    if (path == NULL) {
+        return no_memory(err);
+    }
+    RS_TRY(rs_report_open(&report, path, err));
+    RS_TRY(rs_report_next(report, &cluster, err));
+    while (cluster != NULL) {
+        RS_TRY(add_ring(all, cluster, err));
+        all->suspect_count += cluster->score >= RS_SUSPECT;
+        RS_TRY(rs_report_next(report, &cluster, err));
+    }
+    all->now_count = all->ring_count;
+done:
+    rs_report_close(report);
+    free(path);
+    return status;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const rsi_changed_ring *const *one = a;
+    const rsi_changed_ring *const *other = b;
+    return strcmp((*one)->id, (*other)->id);
+}
+
+static rsi_changed_ring **sorted(const rsi_changes *all)
+{
+    rsi_changed_ring **rings = calloc(all->ring_count + 1, sizeof *rings);
+    for (size_t i = 0; rings != NULL && i < all->ring_count; i++) {
+        rings[i] = &all->rings[i];
+    }
+    if (rings != NULL) {
+        qsort(rings, all->ring_count, sizeof *rings, compare_ids);
+    }
+    return rings;
+}
+
+/* One that is there tonight too. */
+static void compare_rings(rsi_changed_ring *now, const rsi_changed_ring *before)
+{
+    now->score_before = before->score;
+    now->member_count_before = before->member_count;
+    now->change = now->member_count > before->member_count   ? RSI_CHANGE_GREW
+                  : now->member_count < before->member_count ? RSI_CHANGE_SHRANK
+                                                             : RSI_CHANGE_SAME;
+}
+
+/* Moved to the end of tonight's. */
+static rs_status add_quiet(rsi_changes *all, rsi_changed_ring *before, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_cluster cluster = {.id = rsi_text(before->id)};
+    RS_TRY(add_ring(all, &cluster, err));
+    rsi_changed_ring *ring = &all->rings[all->ring_count - 1];
+    char *reason = ring->reason;
+    ring->change = RSI_CHANGE_QUIET;
+    ring->score_before = before->score;
+    ring->member_count_before = before->member_count;
+    ring->reason = before->reason;
+    before->reason = reason;
+done:
+    return status;
+}
+
+static rs_status compare(rsi_changes *now, rsi_changes *before, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_changed_ring **index = sorted(now);
+    size_t count = now->ring_count;
+    bool *gone = calloc(before->ring_count + 1, sizeof *gone);
+    if (index == NULL || gone == NULL) {
+        status = no_memory(err);
+        goto done;
+    }
+    for (size_t i = 0; i < before->ring_count; i++) {
+        const rsi_changed_ring *key = &before->rings[i];
+        rsi_changed_ring **found = bsearch(&key, index, count, sizeof *index, compare_ids);
+        gone[i] = found == NULL;
+        if (found != NULL) {
+            compare_rings(*found, key);
+        }
+    }
+    for (size_t i = 0; i < before->ring_count; i++) {
+        RS_TRY(gone[i] ? add_quiet(now, &before->rings[i], err) : RS_OK);
+    }
+done:
+    free(gone);
+    free(index);
+    return status;
+}
+
+rs_status rsi_changes_find(rsi_changes *changes, const char *store, const rsi_night *night,
+                           rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_changes before = {.ring_count = 0};
+    rs_run_info info;
+    RS_TRY(rs_run_read(store, &night->run, &info, err));
+    RS_TRY(read_rings(changes, store, &night->run, err));
+    changes->as_of = info.as_of;
+    if (night->last_run.text[0] != '\0') {
+        status = read_rings(&before, store, &night->last_run, err);
+        changes->compared = status == RS_OK;
+        RS_TRY(status == RS_ENOTFOUND ? RS_OK : status); /* it was taken away */
+        RS_TRY(compare(changes, &before, err));
+        changes->before_count = before.now_count;
+        changes->suspect_before_count = before.suspect_count;
+    }
+    for (size_t i = 0; i < changes->ring_count; i++) {
+        changes->count[changes->rings[i].change]++;
+    }
+done:
+    rsi_changes_free(&before);
+    return status;
+}
