@@ -113,12 +113,14 @@ RS_API RS_MUST_USE rs_status rs_detect_steady(const rs_link_graph *graph, const 
                                               const rs_steady_options *options, const rs_work *work,
                                               uint32_t *came_back, rs_error *err);
 
-/* Each community cut by itself at a resolution: `label` is as for rs_detect_hold, finer[v] the
- * smallest node of v's part, which is connected. `finer` has node_count entries, the caller's.
- * Other threads may run. RS_ENOMEM. About a microsecond a link inside the communities. */
+#define RS_FINER_STEPS 4
+/* Each community cut by itself at twice the resolution, each of its parts again at four times, and
+ * so on: `label` is as for rs_detect_hold, finer[k][v] the smallest node of v's part at step k of
+ * RS_FINER_STEPS, which is connected. Each finer[k] has node_count entries, the caller's.
+ * Other threads may run. RS_ENOMEM. Two microseconds a link inside the communities. */
 RS_API RS_MUST_USE rs_status rs_detect_finer(const rs_link_graph *graph, const uint32_t *label,
                                              uint32_t resolution, const rs_work *work,
-                                             uint32_t *finer, rs_error *err);
+                                             uint32_t *const finer[RS_FINER_STEPS], rs_error *err);
 
 /* Connected components: label[v] is the smallest node of v's component. O(links). */
 RS_API void rs_components(const rs_link_graph *graph, uint32_t *label);

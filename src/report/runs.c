@@ -365,15 +365,15 @@ static int ask_whether_to_stop(void *context, const rs_progress *now)
 
 static rs_status write_some(results *r, size_t index, const rs_work *work, rs_error *err)
 {
-    switch (index) {
+    switch (index) { /* what takes one thread and longest first, what takes all last */
     case 0:
-        return rsi_report_write(r->graph, r->findings, r->options, work, r->report,
-                                &r->notes[RS_RUN_REPORT], err);
+        return rsi_risks_write(r->graph, r->findings, r->options, work, r->risks, r->piece_ends,
+                               &r->notes[RS_RUN_RISKS], err);
     case 1:
         return r->trace == NULL ? RS_OK : rsi_trace_finish(r->trace, r->end, err);
     default:
-        return rsi_risks_write(r->graph, r->findings, r->options, work, r->risks, r->piece_ends,
-                               &r->notes[RS_RUN_RISKS], err);
+        return rsi_report_write(r->graph, r->findings, r->options, work, r->report,
+                                &r->notes[RS_RUN_REPORT], err);
     }
 }
 

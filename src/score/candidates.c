@@ -24,8 +24,7 @@ typedef struct buckets {
     uint32_t *nodes;
     size_t *link_first;    /* by node: its links with larger ends; node_count + 1 */
     uint64_t *inside;      /* by node */
-    uint64_t *total;       /* by node */
-    uint8_t *gone;         /* by node: trimmed */
+    uint32_t *label;       /* by node: its community; NO_GROUP once it is trimmed */
     uint32_t *same;        /* by subject: the next subject of its entity, NO_GROUP at the end */
     uint32_t *entity_size; /* by subject that is the smallest of its entity */
 } buckets;
@@ -36,8 +35,7 @@ static void buckets_free(buckets *b)
     free(b->nodes);
     free(b->link_first);
     free(b->inside);
-    free(b->total);
-    free(b->gone);
+    free(b->label);
     free(b->same);
     free(b->entity_size);
 }
@@ -49,30 +47,24 @@ static rs_status buckets_alloc(buckets *b, size_t nodes, size_t links, size_t su
     b->nodes = malloc((nodes + 1) * sizeof *b->nodes);
     b->link_first = calloc(nodes + 2, sizeof *b->link_first);
     b->inside = calloc(nodes + 1, sizeof *b->inside);
-    b->total = calloc(nodes + 1, sizeof *b->total);
-    b->gone = calloc(nodes + 1, 1);
+    b->label = malloc((nodes + 1) * sizeof *b->label);
     b->same = malloc((subjects + 1) * sizeof *b->same);
     b->entity_size = calloc(subjects + 1, sizeof *b->entity_size);
     if (b->node_first == NULL || b->nodes == NULL || b->link_first == NULL || b->inside == NULL ||
-        b->total == NULL || b->gone == NULL || b->same == NULL || b->entity_size == NULL) {
+        b->label == NULL || b->same == NULL || b->entity_size == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes, %zu links to score)", nodes,
                        links);
     }
     return RS_OK;
 }
 
-/* Counting sort of nodes by label; where each node's links begin, and their weight. */
+/* Counting sort of nodes by label; where each node's links begin. */
 static void fill_buckets(const rs_score_input *input, buckets *b)
 {
-    enum { AHEAD = 24 };
     const rs_evidence_graph *g = input->collapsed;
+    memcpy(b->label, input->label, g->node_count * sizeof *b->label);
     for (size_t i = 0; i < g->link_count; i++) {
-        if (i + AHEAD < g->link_count) {
-            __builtin_prefetch(&b->total[g->b[i + AHEAD]], 1);
-        }
         b->link_first[g->a[i] + 1]++;
-        b->total[g->a[i]] += g->weight[i];
-        b->total[g->b[i]] += g->weight[i];
     }
     for (uint32_t v = 0; v < g->node_count; v++) {
         b->node_first[input->label[v] + 2]++;
@@ -128,9 +120,9 @@ static void weigh(const trimming *t, uint32_t c)
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
         expect_links(t, k);
-        for (size_t i = b->link_first[v]; i < b->link_first[v + 1] && !b->gone[v]; i++) {
+        for (size_t i = b->link_first[v]; i < b->link_first[v + 1] && b->label[v] == c; i++) {
             uint32_t other = g->b[i];
-            if (t->input->label[other] == c && !b->gone[other]) {
+            if (b->label[other] == c) {
                 b->inside[v] += g->weight[i];
                 b->inside[other] += g->weight[i];
             }
@@ -148,21 +140,21 @@ static size_t trim_once(const trimming *t, uint32_t c)
     weigh(t, c);
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        sum += b->gone[v] ? 0 : b->inside[v];
-        left += !b->gone[v];
+        sum += b->label[v] == c ? b->inside[v] : 0;
+        left += b->label[v] == c;
     }
     /* Rounded up: x < sum / left, without a product that may overflow. */
     uint64_t mean = left > 0 ? sum / left + (sum % left > 0) : 0;
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        low += !b->gone[v] && b->inside[v] * t->trim < mean;
+        low += b->label[v] == c && b->inside[v] * t->trim < mean;
     }
     if (low == 0 || left - low < MEMBERS_MIN) {
         return 0;
     }
     for (size_t k = b->node_first[c]; k < b->node_first[c + 1]; k++) {
         uint32_t v = b->nodes[k];
-        b->gone[v] = b->gone[v] || b->inside[v] * t->trim < mean;
+        b->label[v] = b->inside[v] * t->trim < mean ? NO_GROUP : b->label[v];
     }
     return low;
 }
@@ -210,12 +202,11 @@ typedef struct collector {
     size_t used; /* members so far */
 } collector;
 
-static void add_entity(collector *c, uint32_t root, uint64_t inside, uint64_t outside)
+static void add_entity(collector *c, uint32_t root, uint64_t inside)
 {
     for (uint32_t v = root; v != NO_GROUP; v = c->b->same[v]) {
         c->out->members[c->used] = v;
-        c->out->inside[c->used] = inside;
-        c->out->outside[c->used++] = outside;
+        c->out->inside[c->used++] = inside;
     }
 }
 
@@ -243,8 +234,8 @@ static void collect_community(collector *c, uint32_t community)
     const buckets *b = c->b;
     for (size_t k = b->node_first[community]; k < b->node_first[community + 1]; k++) {
         uint32_t v = b->nodes[k];
-        if (g->is_member[v] && !b->gone[v]) {
-            add_entity(c, g->nodes[v], b->inside[v], b->total[v] - b->inside[v]);
+        if (g->is_member[v] && b->label[v] != NO_GROUP) {
+            add_entity(c, g->nodes[v], b->inside[v]);
         }
     }
     close_group(c);
@@ -255,7 +246,8 @@ static void collect_entities(collector *c)
     uint32_t subjects = rs_graph_subject_count(c->input->graph);
     for (uint32_t v = 0; v < subjects; v++) {
         if (c->b->entity_size[v] >= MEMBERS_MIN && c->out->of[v] == NO_GROUP) {
-            add_entity(c, v, UINT64_C(1) << 20, 0);
+            c->out->alone[c->out->count] = 1;
+            add_entity(c, v, UINT64_C(1) << 20);
             close_group(c);
         }
     }
@@ -266,12 +258,12 @@ rs_status rsi_candidates_make(rsi_candidates *out, size_t subjects, rs_error *er
     out->first = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->first);
     out->mean = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->mean);
     out->rung = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->rung);
+    out->alone = calloc(subjects / MEMBERS_MIN + 2, sizeof *out->alone);
     out->members = malloc((subjects + 1) * sizeof *out->members);
     out->inside = malloc((subjects + 1) * sizeof *out->inside);
-    out->outside = malloc((subjects + 1) * sizeof *out->outside);
     out->of = malloc((subjects + 1) * sizeof *out->of);
     if (out->first == NULL || out->mean == NULL || out->members == NULL || out->inside == NULL ||
-        out->outside == NULL || out->of == NULL || out->rung == NULL) {
+        out->of == NULL || out->rung == NULL || out->alone == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects to group)", subjects);
     }
     memset(out->of, 0xff, (subjects + 1) * sizeof *out->of);
@@ -320,9 +312,9 @@ void rsi_candidates_free(rsi_candidates *candidates)
     free(candidates->first);
     free(candidates->members);
     free(candidates->inside);
-    free(candidates->outside);
     free(candidates->mean);
     free(candidates->rung);
+    free(candidates->alone);
     free(candidates->of);
     free(candidates->left);
     *candidates = (rsi_candidates){0};
@@ -331,11 +323,15 @@ void rsi_candidates_free(rsi_candidates *candidates)
 void rsi_vertices_map(const rs_score_input *input, uint32_t *vertex)
 {
     const rs_evidence_graph *g = input->collapsed;
+    const uint32_t *entity = input->evidence->entity;
     uint32_t subjects = rs_graph_subject_count(input->graph);
     memset(vertex, 0xff, ((size_t)subjects + 1) * sizeof *vertex);
     for (uint32_t v = 0; v < g->node_count; v++) {
         if (g->is_member[v]) {
             vertex[g->nodes[v]] = v;
         }
+    }
+    for (uint32_t v = 0; v < subjects; v++) { /* an entity is named by its smallest subject */
+        vertex[v] = vertex[entity[v]];
     }
 }

@@ -13,9 +13,9 @@ typedef struct rsi_candidates {
     size_t *first;     /* count + 1 */
     uint32_t *members; /* subjects of the graph */
     uint64_t *inside;  /* weight of the links that hold each member in its group (1 << 20 is 1.0) */
-    uint64_t *outside; /* weight of its other links */
     uint64_t *mean;    /* of each group: mean of `inside` */
     uint8_t *rung;     /* of each group: it was cut at 2^rung times the resolution (ladder.h) */
+    uint8_t *alone;    /* of each group: verified identities made it, no community */
     uint32_t *of;      /* group of each subject of the graph; UINT32_MAX for none */
     uint8_t *left;     /* by subject: only paid its group and left it (payers.c); NULL: nobody */
 } rsi_candidates;
@@ -32,8 +32,8 @@ uint32_t rsi_resolution_of(const rs_score_input *input, const rsi_candidates *ca
                            size_t group);
 void rsi_candidates_free(rsi_candidates *candidates);
 
-/* vertex[v], by subject: the node of the collapsed evidence for the person whose smallest subject v
- * is; RSI_NO_VERTEX where there is none. */
+/* vertex[v], by subject: the node of the collapsed evidence that stands for it and all others of
+ * its entity; RSI_NO_VERTEX where nothing links them. */
 #define RSI_NO_VERTEX UINT32_MAX
 void rsi_vertices_map(const rs_score_input *input, uint32_t *vertex);
 

@@ -72,7 +72,7 @@ void rsi_use_list_free(rsi_use_list *list);
 /* ---- the parts --------------------------------------------------------------------------------
  */
 
-/* Find what members share through things; out->uses by group (sharing_things.c). */
+/* Find what members share through things, out->uses by group, and f->cover (sharing_things.c). */
 RS_MUST_USE rs_status rsi_share_things(rsi_finder *f, rs_error *err);
 /* Add up all groups' amounts: things of many users, pairs, coincidences in time; the uses that
  * these make join out->uses (sharing_pairs.c). */

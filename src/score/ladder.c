@@ -40,8 +40,9 @@ typedef struct ladder {
     rsi_ladder_view view;
     rsi_rung rungs[RUNGS + 1]; /* [0]: the night's, as they were given */
     size_t sampled_one_in;
-    uint32_t *vertex;           /* by subject */
-    uint8_t *looked;            /* by label of the input */
+    uint32_t *vertex; /* by subject: its node, once there is a view that of the view */
+    uint8_t *looked;  /* by label of the input: IN, COUNTED */
+    /* Nodes are those of the view. */
     uint8_t *node;              /* by node: IN, COUNTED */
     uint32_t *label[RUNGS + 1]; /* by node */
     uint32_t *group[RUNGS + 1]; /* by label of the rung */
@@ -71,10 +72,8 @@ static void ladder_free(ladder *l)
 
 static rs_status ladder_alloc(ladder *l, rs_error *err)
 {
-    size_t nodes = (size_t)l->input->collapsed->node_count + 1;
+    size_t nodes = (size_t)l->view.collapsed.node_count + 1;
     bool enough = true;
-    l->vertex = malloc(((size_t)rs_graph_subject_count(l->input->graph) + 1) * sizeof *l->vertex);
-    l->looked = calloc(nodes, 1);
     l->node = calloc(nodes, 1);
     l->finer = calloc(nodes, 1);
     l->here = malloc(nodes * sizeof *l->here);
@@ -84,8 +83,7 @@ static rs_status ladder_alloc(ladder *l, rs_error *err)
         l->group[k] = malloc(nodes * sizeof *l->group[k]);
         enough = enough && l->label[k] != NULL && l->group[k] != NULL;
     }
-    if (!enough || l->vertex == NULL || l->looked == NULL || l->node == NULL || l->finer == NULL ||
-        l->here == NULL || l->below == NULL) {
+    if (!enough || l->node == NULL || l->finer == NULL || l->here == NULL || l->below == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu nodes to cut finer)", nodes);
     }
     return RS_OK;
@@ -95,7 +93,7 @@ static rs_status ladder_alloc(ladder *l, rs_error *err)
 static uint32_t node_of(const ladder *l, unsigned rung, size_t group)
 {
     const rsi_candidates *c = &l->rungs[rung].candidates;
-    return l->vertex[l->input->evidence->entity[c->members[c->first[group]]]];
+    return l->vertex[c->members[c->first[group]]];
 }
 
 /* ---- what is looked at -------------------------------------------------------------------------
@@ -124,15 +122,20 @@ static void look_at(const ladder *l, uint32_t group, uint8_t how)
     }
 }
 
-/* l->looked: the communities of the most unusual groups, and of every n-th. */
+/* l->vertex; l->looked: the communities of the most unusual groups, and of every n-th. */
 static rs_status choose_communities(ladder *l, rs_error *err)
 {
     const rsi_candidates *c = &l->rungs[0].candidates;
+    size_t nodes = l->input->collapsed->node_count;
     size_t members = 0;
     ranked *all = malloc((c->count + 1) * sizeof *all);
-    if (all == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", c->count);
+    l->vertex = malloc(((size_t)rs_graph_subject_count(l->input->graph) + 1) * sizeof *l->vertex);
+    l->looked = calloc(nodes + 1, 1);
+    if (all == NULL || l->vertex == NULL || l->looked == NULL) {
+        free(all);
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups of %zu nodes)", c->count, nodes);
     }
+    rsi_vertices_map(l->input, l->vertex);
     l->sampled_one_in = c->first[c->count] / SAMPLED + 1;
     for (size_t g = 0; g < c->count; g++) {
         all[g] = (ranked){.decades = l->rungs[0].decades[g], .group = (uint32_t)g};
@@ -154,26 +157,27 @@ static rs_status choose_communities(ladder *l, rs_error *err)
 static void begin(ladder *l)
 {
     const rsi_candidates *c = &l->rungs[0].candidates;
-    uint32_t nodes = l->input->collapsed->node_count;
-    uint32_t *name = l->group[1]; /* scratch: by label of the input */
-    memset(l->group[0], 0xff, nodes * sizeof *l->group[0]);
+    const rsi_ladder_view *view = &l->view;
+    const uint32_t *label = view->label;
+    uint32_t nodes = view->collapsed.node_count;
+    uint32_t *name = l->group[1]; /* scratch: by community */
     memset(name, 0xff, nodes * sizeof *name);
     for (uint32_t v = 0; v < nodes; v++) {
-        uint32_t subject = l->input->collapsed->nodes[v];
-        bool left = c->left != NULL && l->input->collapsed->is_member[v] && c->left[subject];
-        l->node[v] = left ? 0 : l->looked[l->input->label[v]];
+        uint32_t subject = view->collapsed.nodes[v];
+        bool left = c->left != NULL && view->collapsed.is_member[v] && c->left[subject];
+        l->node[v] = left ? 0 : l->looked[l->input->label[view->origin[v]]];
     }
     for (size_t g = 0; g < c->count; g++) {
         uint32_t v = node_of(l, 0, g);
-        if (v != RSI_NO_VERTEX && name[l->input->label[v]] != NO_GROUP) {
+        if (v != RSI_NO_VERTEX && name[label[v]] != NO_GROUP) {
             l->node[v] = 0;
         } else if (v != RSI_NO_VERTEX) {
-            name[l->input->label[v]] = v; /* has a group */
+            name[label[v]] = v; /* has a group */
         }
     }
     memset(name, 0xff, nodes * sizeof *name);
     for (uint32_t v = 0; v < nodes; v++) {
-        uint32_t *own = &name[l->input->label[v]];
+        uint32_t *own = &name[label[v]];
         *own = (l->node[v] & IN) && *own == NO_GROUP ? v : *own;
         l->label[0][v] = l->node[v] & IN ? *own : v;
     }
@@ -187,7 +191,7 @@ static void map_groups(const ladder *l, unsigned rung)
 {
     const rsi_candidates *c = &l->rungs[rung].candidates;
     uint32_t *group = l->group[rung];
-    memset(group, 0xff, l->input->collapsed->node_count * sizeof *group);
+    memset(group, 0xff, l->view.collapsed.node_count * sizeof *group);
     for (size_t g = 0; g < c->count; g++) {
         uint32_t v = node_of(l, rung, g);
         if (v != RSI_NO_VERTEX && (l->node[v] & IN) && group[l->label[rung][v]] == NO_GROUP) {
@@ -264,13 +268,6 @@ static rs_status make_rung(ladder *l, unsigned rung, size_t *groups, rs_error *e
 {
     rs_status status = RS_OK;
     rsi_rung *r = &l->rungs[rung];
-    const rs_evidence_graph *g = l->view.input.collapsed;
-    const rs_link_graph links = {g->node_count, g->is_member, g->link_count, g->a, g->b, g->weight};
-    uint32_t most = UINT32_MAX >> RUNGS;
-    uint32_t resolution = l->input->resolution < most ? l->input->resolution : most;
-    RS_TRY(rs_detect_finer(&links, l->label[rung - 1], resolution << rung, l->work, l->label[rung],
-                           err));
-    r->label = l->label[rung];
     l->view.input.label = l->label[rung];
     RS_TRY(rsi_candidates_find(&l->view.input, l->options->trim, l->work, &r->candidates, err));
     RS_TRY(rsi_sharing_find(&l->view.input, &r->candidates, l->work, &l->rungs[0].sharing,
@@ -290,7 +287,7 @@ done:
 static void choose_at(const ladder *l, unsigned rung, size_t groups)
 {
     const rsi_rung *r = &l->rungs[rung];
-    uint32_t nodes = l->input->collapsed->node_count;
+    uint32_t nodes = l->view.collapsed.node_count;
     double chance = log10((double)(groups > RSI_TAIL_GROUPS_MIN ? groups : RSI_TAIL_GROUPS_MIN));
     for (uint32_t v = 0; v < nodes; v++) {
         l->here[v] = -INFINITY;
@@ -384,21 +381,27 @@ done:
     return status;
 }
 
-/* The labels of the cut that is kept; whether any is not the input's. */
+/* The labels of the cut that is kept, by node of the whole evidence; whether any is not the
+ * input's. */
 static bool settle_labels(const ladder *l, uint32_t *label)
 {
     bool any = false;
-    const uint32_t *before = l->input->label;
-    memset(l->group[1], 0, l->input->collapsed->node_count * sizeof *l->group[1]);
-    for (uint32_t v = 0; v < l->input->collapsed->node_count; v++) {
+    const rsi_ladder_view *view = &l->view;
+    uint32_t nodes = view->collapsed.node_count;
+    uint8_t *is_cut = l->looked; /* scratch: by community */
+    memcpy(label, l->input->label, l->input->collapsed->node_count * sizeof *label);
+    memset(is_cut, 0, nodes);
+    for (uint32_t v = 0; v < nodes; v++) {
         if ((l->node[v] & IN) && rung_of(l, v) > 0) {
-            l->group[1][before[v]] = 1; /* scratch: the community is cut */
+            is_cut[view->label[v]] = 1;
             any = true;
         }
     }
-    for (uint32_t v = 0; v < l->input->collapsed->node_count; v++) {
-        uint32_t part = l->node[v] & IN ? l->label[rung_of(l, v)][v] : v;
-        label[v] = l->group[1][before[v]] ? part : before[v];
+    for (uint32_t v = 0; v < nodes; v++) {
+        if (is_cut[view->label[v]]) {
+            uint32_t part = l->node[v] & IN ? l->label[rung_of(l, v)][v] : v;
+            label[view->origin[v]] = view->origin[part];
+        }
     }
     return any;
 }
@@ -407,16 +410,16 @@ static rs_status climb(ladder *l, rs_error *err)
 {
     rs_status status = RS_OK;
     size_t groups[RUNGS + 1] = {l->rungs[0].candidates.count};
-    rsi_vertices_map(l->input, l->vertex);
+    const rs_evidence_graph *g = &l->view.collapsed;
     RS_TRY(add_decades(&l->rungs[0], err));
     RS_TRY(choose_communities(l, err));
-    if (l->sampled_one_in == 1) { /* all are looked at: the evidence is lent as it is */
-        l->view.input = *l->input;
-    } else {
-        RS_TRY(rsi_ladder_view_make(&l->view, l->input, l->looked, l->vertex, err));
-    }
+    RS_TRY(rsi_ladder_view_make(&l->view, l->input, l->looked, l->vertex, l->sampled_one_in == 1,
+                                l->work, err));
+    RS_TRY(ladder_alloc(l, err));
     begin(l);
     map_groups(l, 0);
+    const rs_link_graph links = {g->node_count, g->is_member, g->link_count, g->a, g->b, g->weight};
+    RS_TRY(rs_detect_finer(&links, l->label[0], l->input->resolution, l->work, l->label + 1, err));
     for (unsigned k = 1; k <= RUNGS; k++) {
         RS_TRY(make_rung(l, k, &groups[k], err));
         map_groups(l, k);
@@ -438,16 +441,12 @@ rs_status rsi_ladder_climb(const rs_score_input *input, const rs_score_options *
     rs_status status = RS_OK;
     ladder l = {.input = input, .options = options, .work = work};
     uint32_t *kept = malloc(((size_t)input->collapsed->node_count + 1) * sizeof *kept);
-    l.rungs[0] = (rsi_rung){
-        .label = input->label, .candidates = *candidates, .sharing = *sharing}; /* lent */
+    l.rungs[0] = (rsi_rung){.candidates = *candidates, .sharing = *sharing}; /* lent */
     if (kept == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", input->collapsed->node_count);
     }
-    RS_TRY(ladder_alloc(&l, err));
     RS_TRY(climb(&l, err));
-    bool any = settle_labels(&l, kept);
-    map_groups(&l, 1); /* it was scratch */
-    if (any) {
+    if (settle_labels(&l, kept)) {
         RS_TRY(put(&l, candidates, sharing, err));
     }
     *label = kept;

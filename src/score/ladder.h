@@ -4,10 +4,11 @@
 #ifndef RSI_SCORE_LADDER_H
 #define RSI_SCORE_LADDER_H
 
+#include "ringscope/detect.h"
 #include "score/sharing.h"
 
 /* The rungs below the resolution of the night: 2, 4, 8 and 16 times as fine. */
-enum { RSI_LADDER_RUNGS = 4 };
+enum { RSI_LADDER_RUNGS = RS_FINER_STEPS };
 
 /* `candidates` and `sharing` (weighed) are those of input->label; where a group is better cut, its
  * parts take its place in both, and all are weighed anew among what is there then. *label, the
@@ -21,24 +22,27 @@ RS_MUST_USE rs_status rsi_ladder_climb(const rs_score_input *input, const rs_sco
 
 /* One cut of the communities that are looked at. */
 typedef struct rsi_rung {
-    const uint32_t *label; /* by node; a node's own where it is not looked at */
     rsi_candidates candidates;
     rsi_sharing sharing; /* of columns without any amount nothing; no decades but in rung 0 */
     double *decades;     /* by group: all columns together */
 } rsi_rung;
 
-/* The input, with no evidence but that of the communities that are looked at. */
+/* The input, with no evidence but that of the communities that are looked at: their nodes are
+ * numbered anew, in the order that they have. */
 typedef struct rsi_ladder_view {
     rs_score_input input;
     rs_evidence evidence;
     rs_evidence_graph collapsed;
+    uint32_t *origin; /* by node of the view: its node in the whole evidence */
+    uint32_t *label;  /* by node: its community, named by its smallest node; input.label */
 } rsi_ladder_view;
 
-/* looked[l], by label of input->label: 1 for a community that is looked at; `vertex` is
- * rsi_vertices_map's. RS_ENOMEM. O(links + uses). */
+/* looked[l], by label of input->label: not 0 for a community that is looked at; vertex[] is
+ * rsi_vertices_map's and becomes that of the view. `lent`: accounts' evidence is not cut down, for
+ * nearly all is looked at. RS_ENOMEM. O(links + uses). */
 RS_MUST_USE rs_status rsi_ladder_view_make(rsi_ladder_view *view, const rs_score_input *input,
-                                           const uint8_t *looked, const uint32_t *vertex,
-                                           rs_error *err);
+                                           const uint8_t *looked, uint32_t *vertex, bool lent,
+                                           const rs_work *work, rs_error *err);
 void rsi_ladder_view_free(rsi_ladder_view *view);
 
 /* A group that takes a place in the merged ones. */

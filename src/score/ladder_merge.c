@@ -18,12 +18,12 @@ static void copy_members(const rsi_candidates *from, size_t group, unsigned rung
     size_t at = out->first[out->count];
     memcpy(out->members + at, from->members + first, count * sizeof *out->members);
     memcpy(out->inside + at, from->inside + first, count * sizeof *out->inside);
-    memcpy(out->outside + at, from->outside + first, count * sizeof *out->outside);
     for (size_t k = at; k < at + count; k++) {
         out->of[out->members[k]] = (uint32_t)out->count;
     }
     out->mean[out->count] = from->mean[group];
     out->rung[out->count] = (uint8_t)rung;
+    out->alone[out->count] = from->alone[group];
     out->first[++out->count] = at + count;
 }
 

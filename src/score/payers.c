@@ -56,22 +56,25 @@ static int by_ends(const void *left, const void *right)
 /* Whether a link is of what two members did in payments. */
 static bool is_of_payments(const payers *p, const rs_link *link)
 {
-    return rs_evidence_kind_in_time(link->kind) &&
-           link->b < rs_graph_subject_count(p->input->graph) &&
+    return link->b < rs_graph_subject_count(p->input->graph) &&
            p->candidates->of[link->a] == p->candidates->of[link->b] &&
            p->candidates->of[link->a] != RSI_NO_PAYMENTS &&
            rs_store_relation(rs_graph_store(p->input->graph), link->relation).kind ==
                RS_KIND_PAYMENT;
 }
 
-/* Groups that have such links; returns whether there are any. */
+/* Groups that have such links, of kinds in time; returns whether there are any. */
 static bool watch(const payers *p, uint8_t *groups)
 {
     bool any = false;
+    bool in_time[UINT8_MAX] = {false}; /* asked once, not for every link */
     const rsi_candidates *c = p->candidates;
+    for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
+        in_time[k] = rs_evidence_kind_in_time(k);
+    }
     for (size_t i = 0; i < p->input->evidence->link_count; i++) {
         const rs_link *link = &p->input->evidence->links[i];
-        if (is_of_payments(p, link)) {
+        if (in_time[link->kind] && is_of_payments(p, link)) {
             groups[c->of[link->a]] = 1;
             any = true;
         }
@@ -216,8 +219,7 @@ static void leave(const payers *p)
             }
             sum += c->inside[k];
             c->members[kept] = c->members[k];
-            c->inside[kept] = c->inside[k];
-            c->outside[kept++] = c->outside[k];
+            c->inside[kept++] = c->inside[k];
         }
         c->mean[g] = stay ? c->mean[g] : sum / (kept - before);
         c->first[g + 1] = kept;

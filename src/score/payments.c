@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/parallel.h"
+#include "base/sort.h"
 #include "base/try.h"
 #include "evidence/passes.h"
 
@@ -161,18 +162,6 @@ static int in_order(const void *left, const void *right)
     return 0;
 }
 
-int rsi_payments_by_payer(const void *left, const void *right)
-{
-    const rsi_payment *a = left;
-    const rsi_payment *b = right;
-    COMPARE(a->src, b->src);
-    COMPARE(a->relation, b->relation);
-    COMPARE(a->time, b->time);
-    COMPARE(a->dst, b->dst);
-    COMPARE(a->amount, b->amount);
-    return 0;
-}
-
 enum { HEAPS_A_BLOCK = 32 };
 
 typedef struct sorting {
@@ -284,6 +273,25 @@ bool rsi_payment_follows(const rsi_payment *in, const rsi_payment *out, uint32_t
 bool rsi_payment_passes(const rsi_payment *in, const rsi_payment *out, uint32_t window_s)
 {
     return rsi_pass_fits(in->amount, out->amount) && rsi_payment_follows(in, out, window_s);
+}
+
+rs_status rsi_payments_by_payer(rsi_payment_list inside, rsi_payment *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_record *order = malloc((2 * inside.count + 1) * sizeof *order);
+    if (order == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)", inside.count);
+    }
+    for (size_t i = 0; i < inside.count; i++) {
+        order[i] = (rsi_record){.key = inside.items[i].src, .value = i};
+    }
+    RS_TRY(rsi_sort_records(order, inside.count, order + inside.count, err));
+    for (size_t i = 0; i < inside.count; i++) {
+        out[i] = inside.items[order[i].value];
+    }
+done:
+    free(order);
+    return status;
 }
 
 size_t rsi_payments_later(const rsi_payment *items, size_t count, uint32_t payer, uint16_t relation,

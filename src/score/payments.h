@@ -51,8 +51,10 @@ bool rsi_payment_follows(const rsi_payment *in, const rsi_payment *out, uint32_t
 /* Whether it does so nearly whole: nine tenths and more, as relays count it. */
 bool rsi_payment_passes(const rsi_payment *in, const rsi_payment *out, uint32_t window_s);
 
-/* The payments of one group by payer, relation and time: who hands on what. */
-int rsi_payments_by_payer(const void *left, const void *right);
+/* The payments of one group, of all relations, by payer, then as they are: who hands on what. `out`
+ * has room for them. RS_ENOMEM. O(count). */
+RS_MUST_USE rs_status rsi_payments_by_payer(rsi_payment_list inside, rsi_payment *out,
+                                            rs_error *err);
 /* The first of `count` payments in that order that `payer` makes through `relation` later than
  * `time`. */
 size_t rsi_payments_later(const rsi_payment *items, size_t count, uint32_t payer, uint16_t relation,

@@ -38,6 +38,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "base/sort.h"
 #include "base/try.h"
 
 enum { REACH = 64, EACH_MAX = 8, MIDDLES_MIN = 2, ONE_IN = 20 };
@@ -64,6 +65,7 @@ typedef struct roles {
     /* Of each thread, for the ring at hand. */
     dealings *dealings; /* by entry - first */
     rsi_payment *by_payer;
+    uint64_t *pairs; /* of payer and payee; and as much scratch */
     way *ways;
     size_t way_room;
 } roles;
@@ -174,29 +176,25 @@ static bool is_rare(uint32_t hits, uint32_t tries, double p, size_t members)
     return sum * (double)members * ONE_IN <= 1;
 }
 
-static int by_pair(const void *left, const void *right)
+/* Different payers and payees of each member; *count: the pairs there are. */
+static rs_status count_pairs(const roles *r, size_t first, rsi_payment_list inside, uint32_t *count,
+                             rs_error *err)
 {
-    const rsi_payment *a = left;
-    const rsi_payment *b = right;
-    if (a->src != b->src) {
-        return a->src < b->src ? -1 : 1;
+    rs_status status = RS_OK;
+    uint64_t *pairs = r->pairs;
+    for (size_t i = 0; i < inside.count; i++) {
+        pairs[i] = (uint64_t)inside.items[i].src << 32 | inside.items[i].dst;
     }
-    return (a->dst > b->dst) - (a->dst < b->dst);
-}
-
-/* Different payers and payees of each member; returns how many pairs there are. */
-static uint32_t count_pairs(const roles *r, size_t first, size_t count)
-{
-    uint32_t pairs = 0;
-    qsort(r->by_payer, count, sizeof *r->by_payer, by_pair);
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || by_pair(&r->by_payer[i], &r->by_payer[i - 1]) != 0) {
-            of(r, first, r->by_payer[i].src)->payees++;
-            of(r, first, r->by_payer[i].dst)->payers++;
-            pairs++;
+    RS_TRY(rsi_sort_u64(pairs, inside.count, pairs + inside.count, err));
+    for (size_t i = 0; i < inside.count; i++) {
+        if (i == 0 || pairs[i] != pairs[i - 1]) {
+            of(r, first, (uint32_t)(pairs[i] >> 32))->payees++;
+            of(r, first, (uint32_t)pairs[i])->payers++;
+            ++*count;
         }
     }
-    return pairs;
+done:
+    return status;
 }
 
 /* A member's share of what comes from outside (or goes there) for one of `members`. */
@@ -270,10 +268,9 @@ static rs_status read_ring(roles *r, uint32_t number, rs_error *err)
         return RS_OK;
     }
     memset(r->dealings, 0, ring->member_count * sizeof *r->dealings);
-    memcpy(r->by_payer, inside.items, inside.count * sizeof *inside.items);
-    qsort(r->by_payer, inside.count, sizeof *r->by_payer, rsi_payments_by_payer);
+    RS_TRY(rsi_payments_by_payer(inside, r->by_payer, err));
     RS_TRY(find_ways(r, ring->member_first, inside, err));
-    all.pairs = count_pairs(r, ring->member_first, inside.count);
+    RS_TRY(count_pairs(r, ring->member_first, inside, &all.pairs, err));
     count_across(r, ring, rsi_payments_across(r->payments, number), &all);
     for (size_t k = 0; k < ring->member_count; k++) {
         all.paying += r->dealings[k].payees > 0;
@@ -326,7 +323,8 @@ static rs_status crew_alloc(crew *c, const roles *r, const rs_work *work, rs_err
         *one = *r;
         one->dealings = malloc((r->members_max + 1) * sizeof *one->dealings);
         one->by_payer = malloc((r->payments_max + 1) * sizeof *one->by_payer);
-        if (one->dealings == NULL || one->by_payer == NULL) {
+        one->pairs = malloc((2 * r->payments_max + 1) * sizeof *one->pairs);
+        if (one->dealings == NULL || one->by_payer == NULL || one->pairs == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)",
                            r->payments_max);
         }
@@ -339,6 +337,7 @@ static void crew_free(crew *c)
     for (unsigned i = 0; c->each != NULL && i < c->size; i++) {
         free(c->each[i].dealings);
         free(c->each[i].by_payer);
+        free(c->each[i].pairs);
         free(c->each[i].ways);
     }
     free(c->each);

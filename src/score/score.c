@@ -101,9 +101,11 @@ static uint32_t membership_of(const rsi_scorer *s, size_t group, size_t member)
     return (uint32_t)((double)c->inside[member] / (double)half * s->hold[member]);
 }
 
-static rs_role role_of(const rsi_candidates *c, size_t group, size_t member)
+static rs_role role_of(const rsi_scorer *s, size_t group, size_t member)
 {
-    if (c->outside[member] > c->inside[member]) {
+    const rsi_candidates *c = &s->candidates;
+    uint32_t v = s->vertex[c->members[member]];
+    if (!c->alone[group] && s->total[v] - c->inside[member] > c->inside[member]) {
         return RS_ROLE_BRIDGE;
     }
     return c->inside[member] >= c->mean[group] ? RS_ROLE_CORE : RS_ROLE_MEMBER;
@@ -128,7 +130,7 @@ static void fill_members(const rsi_scorer *s, size_t group, rs_ring *ring, size_
         uint8_t listed = s->listed[c->members[k]];
         s->out->members[(*at)++] = (rs_ring_member){.node = c->members[k],
                                                     .membership = membership_of(s, group, k),
-                                                    .role = role_of(c, group, k),
+                                                    .role = role_of(s, group, k),
                                                     .known = listed == RSI_KNOWN,
                                                     .cleared = listed == RSI_CLEARED,
                                                     .disputed = listed == RSI_DISPUTED};
@@ -307,6 +309,35 @@ done:
     return status;
 }
 
+/* s->total: members of rings may be tied to others more than to their own. */
+static rs_status weigh_links(rsi_scorer *s, const entry *entries, size_t count, rs_error *err)
+{
+    const rsi_candidates *c = &s->candidates;
+    const rs_evidence_graph *g = s->input->collapsed;
+    uint8_t *wanted = calloc((size_t)g->node_count + 1, 1);
+    s->total = calloc((size_t)g->node_count + 1, sizeof *s->total);
+    if (wanted == NULL || s->total == NULL) {
+        free(wanted);
+        return rs_fail(err, RS_ENOMEM, "out of memory (links of %u nodes)", g->node_count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t group = entries[i].group;
+        for (size_t k = c->first[group]; k < c->first[group + 1] && !c->alone[group]; k++) {
+            wanted[s->vertex[c->members[k]]] = 1;
+        }
+    }
+    for (size_t i = 0; i < g->link_count; i++) {
+        if (wanted[g->a[i]]) {
+            s->total[g->a[i]] += g->weight[i];
+        }
+        if (wanted[g->b[i]]) {
+            s->total[g->b[i]] += g->weight[i];
+        }
+    }
+    free(wanted);
+    return RS_OK;
+}
+
 static rs_status make_arrays(rsi_scorer *s, const entry *entries, size_t count, rs_error *err)
 {
     rs_findings *out = s->out;
@@ -436,11 +467,26 @@ static rs_status fill_nodes(rsi_scorer *s, const uint32_t *ring_of, rs_error *er
 
 typedef struct filling {
     rsi_scorer *s;
-    const entry *entries;
+    const rs_work *work; /* for tasks: without reports */
+    entry *entries;      /* the rings, in their order */
     size_t count;
     uint32_t *ring_of; /* by group */
     size_t fact_count;
 } filling;
+
+static rs_status prepare_one(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    rs_status status = RS_OK;
+    filling *f = context;
+    (void)worker;
+    if (index == 0) {
+        return rsi_hold_find(f->s, f->work, err);
+    }
+    RS_TRY(choose(f->s, f->work, &f->entries, &f->count, err));
+    RS_TRY(weigh_links(f->s, f->entries, f->count, err));
+done:
+    return status;
+}
 
 static rs_status fill_one(void *context, size_t index, unsigned worker, rs_error *err)
 {
@@ -450,14 +496,15 @@ static rs_status fill_one(void *context, size_t index, unsigned worker, rs_error
                       : fill_nodes(f->s, f->ring_of, err);
 }
 
-static rs_status fill_findings(rsi_scorer *s, const rs_work *work, rs_error *err)
+static rs_status fill_findings(rsi_scorer *s, const rs_work *work, size_t *fact_count,
+                               rs_error *err)
 {
     rs_status status = RS_OK;
-    entry *entries = NULL;
-    filling f = {.s = s};
-    RS_TRY(choose(s, work, &entries, &f.count, err));
-    RS_TRY(make_arrays(s, entries, f.count, err));
-    f.entries = entries;
+    const rs_work quiet = {.threads = rsi_parallel_workers(work)};
+    filling f = {.s = s, .work = &quiet};
+    RS_TRY(rsi_parallel(work, 2, prepare_one, &f, err));
+    RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
+    RS_TRY(make_arrays(s, f.entries, f.count, err));
     f.ring_of = malloc((s->candidates.count + 1) * sizeof *f.ring_of);
     if (f.ring_of == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", s->candidates.count);
@@ -465,17 +512,13 @@ static rs_status fill_findings(rsi_scorer *s, const rs_work *work, rs_error *err
     }
     memset(f.ring_of, 0xff, (s->candidates.count + 1) * sizeof *f.ring_of);
     for (size_t i = 0; i < f.count; i++) {
-        f.ring_of[entries[i].group] = (uint32_t)i;
+        f.ring_of[f.entries[i].group] = (uint32_t)i;
     }
     RS_TRY(rsi_parallel(work, 2, fill_one, &f, err));
-    rsi_fact_list facts = {.facts = s->out->facts,
-                           .count = f.fact_count,
-                           .rules = s->fact_rules,
-                           .users = s->out->fact_users};
-    RS_TRY(rsi_facts_time(s->input, &facts, work, err));
+    *fact_count = f.fact_count;
 done:
     free(f.ring_of);
-    free(entries);
+    free(f.entries);
     return status;
 }
 
@@ -492,6 +535,43 @@ done:
     return status;
 }
 
+typedef struct finding {
+    rsi_scorer *s;
+    const rs_work *work;
+    size_t fact_count;
+} finding;
+
+/* When what facts of kinds in time are about happened. */
+static rs_status time_facts(const finding *f, const rs_work *work, rs_error *err)
+{
+    const rsi_fact_list facts = {.facts = f->s->out->facts,
+                                 .count = f->fact_count,
+                                 .rules = f->s->fact_rules,
+                                 .users = f->s->out->fact_users};
+    return rsi_facts_time(f->s->input, &facts, work, err);
+}
+
+/* What else is found out of rings: each asks what stands, and adds something of its own. Only the
+ * calling thread, which is worker 0, may tell where it is. */
+static rs_status find_one(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    const finding *f = context;
+    const rs_work quiet = {.threads = rsi_parallel_workers(f->work)};
+    const rs_work *work = worker == 0 ? f->work : &quiet;
+    switch (index) {
+    case 0:
+        return rsi_steady_find(f->s, work, err);
+    case 1:
+        return follow_money(f->s, work, err);
+    case 2:
+        return time_facts(f, work, err);
+    case 3:
+        return rsi_bonds_find(f->s, err);
+    default:
+        return rsi_ties_find(f->s, err);
+    }
+}
+
 static void scorer_free(rsi_scorer *s)
 {
     rsi_candidates_free(&s->candidates);
@@ -499,6 +579,8 @@ static void scorer_free(rsi_scorer *s)
     free(s->listed);
     free(s->lists);
     free(s->score);
+    free(s->vertex);
+    free(s->total);
     free(s->hold);
     free(s->seen);
     free(s->fact_rules);
@@ -523,21 +605,19 @@ rs_status rs_score(const rs_score_input *input, const rs_score_options *options,
     cut.label = label;
     RS_TRY(rs_work_report(work, "score", "steps", 2, 4, err));
     s.seen = calloc((size_t)rs_graph_node_count(input->graph) + 1, sizeof *s.seen);
-    if (s.seen == NULL) {
+    s.vertex = malloc(((size_t)subjects + 1) * sizeof *s.vertex);
+    if (s.seen == NULL || s.vertex == NULL) {
         status =
             rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", rs_graph_node_count(input->graph));
         goto done;
     }
+    rsi_vertices_map(input, s.vertex);
     s.threshold = threshold_of(s.candidates.count);
     RS_TRY(rsi_lists_judge(&s, err));
     RS_TRY(score_groups(&s, err));
-    RS_TRY(rsi_hold_find(&cut, &s.candidates, s.score, work, &s.hold, err));
-    RS_TRY(rs_work_report(work, "score", "steps", 3, 4, err));
-    RS_TRY(fill_findings(&s, work, err));
-    RS_TRY(follow_money(&s, work, err));
-    RS_TRY(rsi_bonds_find(&s, err));
-    RS_TRY(rsi_steady_find(&s, work, err));
-    RS_TRY(rsi_ties_find(&s, err));
+    finding f = {.s = &s, .work = work};
+    RS_TRY(fill_findings(&s, work, &f.fact_count, err));
+    RS_TRY(rsi_parallel(work, 5, find_one, &f, err));
 done:
     scorer_free(&s);
     free(label);

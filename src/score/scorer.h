@@ -33,6 +33,8 @@ typedef struct rsi_scorer {
     uint8_t *listed;        /* by subject: rsi_standing */
     rsi_group_lists *lists; /* by group */
     uint32_t *score;        /* by group, millionths */
+    uint32_t *vertex;       /* by subject: its node of the collapsed evidence (candidates.h) */
+    uint64_t *total;        /* by such a node of a ring's member: the weight of all its links */
     uint32_t *hold;         /* by member of the candidates (hold.h) */
     uint8_t *seen;          /* by node; 0 between uses */
     rs_findings *out;

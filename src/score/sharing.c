@@ -224,7 +224,6 @@ rs_status rsi_sharing_find(const rs_score_input *input, const rsi_candidates *ca
     *out = (rsi_sharing){0};
     f.entities = any_entity(input->evidence->entity, f.subjects);
     RS_TRY(make_columns(&f, err));
-    RS_TRY(rsi_homes_find(&f, err));
     RS_TRY(rsi_share_things(&f, err));
     RS_TRY(rsi_share_pairs(&f, err));
     RS_TRY(rsi_uses_settle(&f, err));

@@ -14,23 +14,19 @@ static void cover_relation(const rsi_finder *f, size_t relation, uint32_t *here,
 {
     const rs_groups *groups = &f->input->evidence->groups[relation];
     const rsi_candidates *c = f->candidates;
+    uint32_t met[RSI_GROUP_USERS_MAX];
     for (uint32_t g = 0; g < groups->count; g++) {
         uint64_t first = groups->first[g];
         uint64_t end = groups->first[g + 1];
-        if (end - first > RSI_GROUP_USERS_MAX) {
-            continue;
-        }
-        for (uint64_t k = first; k < end; k++) {
+        size_t met_count = 0;
+        for (uint64_t k = first; k < end && end - first <= RSI_GROUP_USERS_MAX; k++) {
             uint32_t group = c->of[groups->users[k]];
-            if (group != RSI_NO_GROUP) {
-                here[group]++;
+            if (group != RSI_NO_GROUP && here[group]++ == 0) {
+                met[met_count++] = group;
             }
         }
-        for (uint64_t k = first; k < end; k++) {
-            uint32_t group = c->of[groups->users[k]];
-            if (group == RSI_NO_GROUP || here[group] == 0) {
-                continue;
-            }
+        for (size_t i = 0; i < met_count; i++) {
+            uint32_t group = met[i];
             double share = (double)here[group] / (double)(c->first[group + 1] - c->first[group]);
             if (here[group] > 1 && share > cover[group]) {
                 cover[group] = share;

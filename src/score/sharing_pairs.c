@@ -21,13 +21,6 @@
 enum { TIES_KNOWN = 64 };
 #define NO_COLUMN SIZE_MAX
 
-/* A member that a link in time ties to others of its group, by what it is about. */
-typedef struct moment {
-    uint32_t group;
-    uint16_t column, relation;
-    uint32_t thing, user;
-} moment;
-
 typedef struct pairs {
     const rsi_finder *f;
     size_t meeting;           /* the kind "window"; NO_COLUMN where there is none */
@@ -45,7 +38,7 @@ typedef struct desk {
     double *tie; /* by column: of the pair at hand, 0 between pairs */
     uint32_t *members;
     size_t member_room;
-    moment *moments;
+    rsi_record *moments; /* of the group at hand: what a member takes part in, and the member */
     size_t moment_count, moment_room;
     rsi_use_list *list;
 } desk;
@@ -70,63 +63,57 @@ static double tie_of(const pairs *p, const rs_link *link, size_t *column)
 /* ---- in time -----------------------------------------------------------------------------------
  */
 
-static rs_status note_moment(desk *d, moment one, rs_error *err)
+/* Both ends of a link: thing and member; column and relation. */
+static rs_status note_moments(desk *d, const rs_link *link, size_t column, rs_error *err)
 {
-    if (d->moment_count == d->moment_room) {
+    if (d->moment_count + 2 > d->moment_room) {
         size_t room = d->moment_room == 0 ? 256 : d->moment_room * 2;
-        moment *moments = realloc(d->moments, room * sizeof *moments);
+        rsi_record *moments = realloc(d->moments, 2 * room * sizeof *moments); /* and scratch */
         if (moments == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences in time)", room);
         }
         d->moments = moments;
         d->moment_room = room;
     }
-    d->moments[d->moment_count++] = one;
+    uint64_t thing = (uint64_t)link->thing << 32;
+    uint64_t way = column << 16 | link->relation;
+    d->moments[d->moment_count++] = (rsi_record){.key = thing | link->a, .value = way};
+    d->moments[d->moment_count++] = (rsi_record){.key = thing | link->b, .value = way};
     return RS_OK;
 }
 
-/* What ties the pair in time, of links of one pair, kind by kind: kept where it is the best that a
- * member has. */
-static void keep_best(const pairs *p, const rs_link *links, size_t count)
+/* What ties the pair in time, of links of one pair that are of one kind: kept where it is the best
+ * that a member has. links[at] is the first of the kind. */
+static void keep_best(const pairs *p, const rs_link *links, size_t at, size_t count)
 {
     const rsi_finder *f = p->f;
-    for (size_t kind = 0; kind < rs_evidence_kind_count(); kind++) {
-        uint64_t sum = 0;
-        for (size_t i = 0; i < count && f->of_kind[kind] != NO_COLUMN; i++) {
-            sum += links[i].kind == kind ? links[i].weight : 0;
-        }
-        if (sum > 0) {
-            uint32_t tie = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
-            uint32_t *best = p->best[f->of_kind[kind] - f->out->in_time];
-            best[links->a] = tie > best[links->a] ? tie : best[links->a];
-            best[links->b] = tie > best[links->b] ? tie : best[links->b];
-        }
+    uint64_t sum = 0;
+    for (size_t i = at; i < count; i++) {
+        sum += links[i].kind == links[at].kind ? links[i].weight : 0;
     }
+    uint32_t tie = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    uint32_t *best = p->best[f->of_kind[links[at].kind] - f->out->in_time];
+    best[links->a] = tie > best[links->a] ? tie : best[links->a];
+    best[links->b] = tie > best[links->b] ? tie : best[links->b];
 }
 
 /* Who takes part in what, of links of one pair. */
-static rs_status add_moments(desk *d, const rs_link *links, size_t count, uint32_t group,
-                             rs_error *err)
+static rs_status add_moments(desk *d, const rs_link *links, size_t count, rs_error *err)
 {
     rs_status status = RS_OK;
-    bool any = false;
     for (size_t i = 0; i < count; i++) {
         size_t column = d->p->f->of_kind[links[i].kind];
         if (column == NO_COLUMN) {
             continue;
         }
-        any = true;
-        moment one = {.group = group,
-                      .column = (uint16_t)column,
-                      .relation = links[i].relation,
-                      .thing = links[i].thing,
-                      .user = links[i].a};
-        RS_TRY(note_moment(d, one, err));
-        one.user = links[i].b;
-        RS_TRY(note_moment(d, one, err));
-    }
-    if (any) {
-        keep_best(d->p, links, count);
+        RS_TRY(note_moments(d, &links[i], column, err));
+        bool first = true;
+        for (size_t k = 0; k < i && first; k++) {
+            first = links[k].kind != links[i].kind;
+        }
+        if (first) {
+            keep_best(d->p, links, i, count);
+        }
     }
 done:
     return status;
@@ -155,52 +142,52 @@ static void add_times(const pairs *p, size_t g)
     }
 }
 
-static int by_moment(const void *left, const void *right)
-{
-    const moment *a = left;
-    const moment *b = right;
-    if (a->group != b->group) {
-        return a->group < b->group ? -1 : 1;
-    }
-    if (a->column != b->column) {
-        return a->column < b->column ? -1 : 1;
-    }
-    if (a->relation != b->relation) {
-        return a->relation < b->relation ? -1 : 1;
-    }
-    if (a->thing != b->thing) {
-        return a->thing < b->thing ? -1 : 1;
-    }
-    return (a->user > b->user) - (a->user < b->user);
-}
-
-/* What one thing was about is one use of it by all its users. */
-static rs_status record_moments(desk *d, rs_error *err)
+/* By column and relation, then thing, then member. */
+static rs_status sort_moments(const desk *d, rs_error *err)
 {
     rs_status status = RS_OK;
-    const moment *all = d->moments;
+    rsi_record *all = d->moments;
+    rsi_record *scratch = d->moments + d->moment_room;
+    RS_TRY(rsi_sort_records(all, d->moment_count, scratch, err));
+    for (size_t i = 0; i < d->moment_count; i++) {
+        all[i] = (rsi_record){.key = all[i].value, .value = all[i].key};
+    }
+    RS_TRY(rsi_sort_records(all, d->moment_count, scratch, err));
+done:
+    return status;
+}
+
+/* What one thing was about is one use of it by all its users of the group. */
+static rs_status record_moments(desk *d, uint32_t group, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_record *all = d->moments;
+    rsi_seat *seats = NULL;
     if (d->moment_count == 0) {
         return RS_OK;
     }
-    rsi_seat *seats = malloc(d->moment_count * sizeof *seats);
+    seats = malloc(d->moment_count * sizeof *seats);
     if (seats == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences in time)", d->moment_count);
     }
-    qsort(d->moments, d->moment_count, sizeof *d->moments, by_moment);
+    RS_TRY(sort_moments(d, err));
     for (size_t i = 0, end; i < d->moment_count; i = end) {
+        uint32_t thing = (uint32_t)(all[i].value >> 32);
         size_t count = 0;
-        for (end = i; end < d->moment_count && all[end].group == all[i].group &&
-                      all[end].column == all[i].column && all[end].relation == all[i].relation &&
-                      all[end].thing == all[i].thing;
+        for (end = i;
+             end < d->moment_count && all[end].key == all[i].key && all[end].value >> 32 == thing;
              end++) {
-            if (count == 0 || seats[count - 1].user != all[end].user) {
-                seats[count++] = (rsi_seat){.group = all[i].group, .user = all[end].user};
+            uint32_t user = (uint32_t)all[end].value;
+            if (count == 0 || seats[count - 1].user != user) {
+                seats[count++] = (rsi_seat){.group = group, .user = user};
             }
         }
-        rsi_shared_use use = {
-            .column = all[i].column, .relation = all[i].relation, .thing = all[i].thing};
+        rsi_shared_use use = {.column = (uint16_t)(all[i].key >> 16),
+                              .relation = (uint16_t)all[i].key,
+                              .thing = thing};
         RS_TRY(rsi_use_add(d->list, seats, count, use, err));
     }
+    d->moment_count = 0;
 done:
     free(seats);
     return status;
@@ -251,7 +238,7 @@ static rs_status add_pair(desk *d, const rs_link *links, size_t count, uint32_t 
             d->tie[column] = 0;
         }
     }
-    RS_TRY(add_moments(d, links, count, group, err));
+    RS_TRY(add_moments(d, links, count, err));
 done:
     return status;
 }
@@ -329,6 +316,7 @@ static rs_status add_group(desk *d, size_t g, rs_error *err)
         RS_TRY(add_member(d, members[k], (uint32_t)g, err));
     }
     add_times(d->p, g);
+    RS_TRY(record_moments(d, (uint32_t)g, err));
 done:
     return status;
 }
@@ -346,7 +334,6 @@ static rs_status add_block(void *context, size_t block, unsigned worker, rs_erro
     for (size_t g = block * RSI_GROUPS_A_BLOCK; g < rsi_block_end(p->f, block); g++) {
         RS_TRY(add_group(&d, g, err));
     }
-    RS_TRY(record_moments(&d, err));
 done:
     free(d.tie);
     free(d.members);

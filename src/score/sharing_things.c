@@ -28,7 +28,7 @@ typedef struct block {
 } block;
 
 typedef struct things {
-    const rsi_finder *f;
+    rsi_finder *f;
     block *blocks;
     size_t count;
     rsi_use_list *lists; /* one for each block */
@@ -196,6 +196,13 @@ done:
     return status;
 }
 
+/* Homes beside blocks of things: first, for nothing cuts them. */
+static rs_status find_one(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    const things *all = context;
+    return index == 0 ? rsi_homes_find(all->f, err) : share_block(context, index - 1, worker, err);
+}
+
 static rs_status make_blocks(things *all, rs_error *err)
 {
     const rs_evidence *evidence = all->f->input->evidence;
@@ -224,7 +231,7 @@ rs_status rsi_share_things(rsi_finder *f, rs_error *err)
     rs_status status = RS_OK;
     things all = {.f = f};
     RS_TRY(make_blocks(&all, err));
-    RS_TRY(rsi_parallel(f->work, all.count, share_block, &all, err));
+    RS_TRY(rsi_parallel(f->work, all.count + 1, find_one, &all, err));
     for (size_t i = 0; i < all.count; i++) {
         size_t relation = all.blocks[i].relation;
         if (all.blocks[i].any &&

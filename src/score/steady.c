@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "base/try.h"
-#include "score/hold.h"
 
 static bool is_one_person(const rsi_scorer *s, const rs_ring *ring)
 {
@@ -49,7 +48,7 @@ rs_status rsi_steady_find(const rsi_scorer *s, const rs_work *work, rs_error *er
         rings[i].stability = RS_NO_STABILITY;
         if (i < first_count && !is_one_person(s, &rings[i])) {
             uint32_t member = s->out->members[rings[i].member_first].node;
-            uint32_t vertex = rsi_collapsed_node(s->input, member);
+            uint32_t vertex = s->vertex[member];
             assert(vertex < g->node_count); /* several persons are a group by their links alone */
             ring[options.community_count] = i;
             resolution[options.community_count] =

@@ -18,7 +18,6 @@
 
 #include "base/sort.h"
 #include "base/try.h"
-#include "score/hold.h"
 
 enum { RINGS_MAX = 100 };
 #define NONE UINT32_MAX
@@ -52,15 +51,13 @@ static rs_status no_memory(rs_error *err)
 /* The persons of the first rings; members of verified identities alone have no node. */
 static void find_persons(binder *b)
 {
-    const rs_score_input *input = b->s->input;
     const rs_findings *out = b->s->out;
-    uint32_t nodes = input->collapsed->node_count;
     for (uint32_t i = 0; i < RINGS_MAX && i < out->ring_count; i++) {
         const rs_ring *ring = &out->rings[i];
         for (size_t k = ring->member_first; k < ring->member_first + ring->member_count; k++) {
-            uint32_t v = rsi_collapsed_node(input, out->members[k].node);
+            uint32_t v = b->s->vertex[out->members[k].node];
             b->next[k] = SIZE_MAX;
-            if (v == nodes) {
+            if (v == RSI_NO_VERTEX) {
                 continue;
             }
             if (b->slot[v] == NONE) {

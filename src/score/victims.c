@@ -208,10 +208,7 @@ static rs_status read_ring(finder *f, uint32_t number, rs_error *err)
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments of a ring)", across.count);
     }
     f->handed_count = inside.count;
-    if (inside.count > 0) {
-        memcpy(handed, inside.items, inside.count * sizeof *handed);
-        qsort(handed, inside.count, sizeof *handed, rsi_payments_by_payer);
-    }
+    RS_TRY(rsi_payments_by_payer(inside, handed, err));
     size_t count = keep_victims(f, across);
     ring->paid_first = f->out->paid_count;
     for (size_t r = 0; count > 0 && r < rs_store_relation_count(store); r++) {

@@ -244,7 +244,7 @@ static size_t left_of_group(const char *extra, rs_link link, bool known)
     static const char *const ids[] = {"c", "m1", "m2", "m3", "m4", "x"};
     size_t first[2] = {0, 7};
     uint32_t members[7];
-    uint64_t inside[7] = {9, 9, 9, 9, 9, 9, 9}, outside[7] = {0}, mean[1] = {9};
+    uint64_t inside[7] = {9, 9, 9, 9, 9, 9, 9}, mean[1] = {9};
     uint32_t of[NODES_MAX], entity[NODES_MAX];
     rs_link links[2];
     rs_error err = {0};
@@ -275,13 +275,8 @@ static size_t left_of_group(const char *extra, rs_link link, bool known)
         }
     }
     rs_evidence evidence = {.link_count = 2, .links = links, .entity = entity};
-    rsi_candidates candidates = {.count = 1,
-                                 .first = first,
-                                 .members = members,
-                                 .inside = inside,
-                                 .outside = outside,
-                                 .mean = mean,
-                                 .of = of};
+    rsi_candidates candidates = {
+        .count = 1, .first = first, .members = members, .inside = inside, .mean = mean, .of = of};
     rs_list_entry entry = {.node = members[6], .strength = 1};
     rs_list blacklist = {.count = known, .entries = &entry};
     n.input =

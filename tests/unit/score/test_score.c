@@ -422,6 +422,48 @@ static void gives_every_ring_reasons_that_are_whole(void **state)
     close_night();
 }
 
+/* The ring's community in two: those who share more with the other half are bridges. */
+static void calls_a_bridge_who_is_tied_more_to_others(void **state)
+{
+    size_t bridges = 0;
+    (void)state;
+    fill_night(60, true);
+    open_night(1200);
+    const rs_evidence_graph *g = &n.graph;
+    uint32_t r0 = small_account(&n.small, "r0");
+    uint32_t community = 0;
+    uint32_t count = 0;
+    uint32_t half = UINT32_MAX;
+    for (uint32_t v = 0; v < g->node_count; v++) {
+        community = g->nodes[v] == r0 ? n.label[v] : community;
+    }
+    for (uint32_t v = 0; v < g->node_count; v++) {
+        if (n.label[v] == community && count++ % 2 == 1) {
+            half = v < half ? v : half;
+            n.label[v] = half;
+        }
+    }
+    rs_findings found = score(0, 12);
+    for (size_t r = 0; r < found.ring_count; r++) {
+        for (size_t i = 0; i < found.rings[r].member_count; i++) {
+            const rs_ring_member *member = &found.members[found.rings[r].member_first + i];
+            uint32_t weights[NODES_MAX];
+            uint64_t inside = 0;
+            uint64_t all = 0;
+            weights_of(member->node, weights, &inside);
+            for (size_t k = 0; k < g->link_count; k++) {
+                bool own = g->nodes[g->a[k]] == member->node || g->nodes[g->b[k]] == member->node;
+                all += own ? g->weight[k] : 0;
+            }
+            assert_int_equal(member->role == RS_ROLE_BRIDGE, all > 2 * inside);
+            bridges += member->role == RS_ROLE_BRIDGE;
+        }
+    }
+    assert_true(bridges > 0);
+    rs_findings_free(&found);
+    close_night();
+}
+
 static void suspects_nobody_among_equals(void **state)
 {
     (void)state;
@@ -738,6 +780,7 @@ int main(void)
         cmocka_unit_test(counts_meetings_by_their_links),
         cmocka_unit_test(counts_each_member_of_a_thing_once),
         cmocka_unit_test(gives_every_ring_reasons_that_are_whole),
+        cmocka_unit_test(calls_a_bridge_who_is_tied_more_to_others),
         cmocka_unit_test(suspects_nobody_among_equals),
         cmocka_unit_test(takes_company_for_a_part_of_the_risk),
         cmocka_unit_test(weighs_known_members_by_their_exact_chance),
