@@ -133,15 +133,61 @@ typedef struct rs_timeline {
     uint64_t left_out;   /* edges between two nodes that are not here */
     uint32_t *out_first; /* src_count + 1, by node - src_first */
     uint32_t *in_first;  /* dst_count + 1 */
-    rs_event *out;
+    rs_event *out;       /* NULL, and so is `in`, where the events lie in a file */
     rs_event *in;
+    struct rs_timeline_file *file;
 } rs_timeline;
 /* Edges without a time, of a node with itself and older than 136 years are left out. One reading;
- * 48 bytes an event. RS_ENOMEM beyond 2^32 - 2 events. */
+ * 48 bytes an event. Where the budget has no room for that and `work` names a folder, the lists lie
+ * in a file: a reading more and one for as many doers as fit, 24 bytes an event. RS_ENOMEM beyond
+ * 2^32 - 2 events. */
 RS_API RS_MUST_USE rs_status rs_graph_timeline(const rs_graph *graph, size_t relation,
                                                rs_timeline *out, const rs_work *work,
                                                rs_error *err);
 RS_API void rs_timeline_free(rs_timeline *timeline);
+/* What it holds in memory, with the parts that a walk shows. */
+RS_API uint64_t rs_timeline_memory(const rs_timeline *timeline);
+
+/* The lists of some nodes: ranks `from` to `to` - 1, a rank being node - src_first in `out` and
+ * node - dst_first in `in`. NULL: not asked for. */
+typedef struct rs_timeline_part {
+    const rs_timeline *line;
+    uint32_t from, to;
+    const rs_event *out;
+    const rs_event *in;
+} rs_timeline_part;
+enum { RS_TIMELINE_OUT = 1, RS_TIMELINE_IN = 2 };
+
+/* Look at the lists of all doers, of all targets or of both (of accounts that are doers and
+ * targets), part by part in order of ranks: one part where all is in memory, else as many as there
+ * have to be. A part is lent until `look` returns. Calls of several threads do not disturb each
+ * other. RS_EIO, RS_ENOMEM, that of `look`. */
+RS_API RS_MUST_USE rs_status rs_timeline_each(const rs_timeline *timeline, unsigned ends,
+                                              rs_status (*look)(void *context,
+                                                                const rs_timeline_part *part,
+                                                                rs_error *err),
+                                              void *context, rs_error *err);
+
+static inline const rs_event *rs_part_out(const rs_timeline_part *part, uint32_t rank)
+{
+    return part->out + (part->line->out_first[rank] - part->line->out_first[part->from]);
+}
+
+static inline const rs_event *rs_part_in(const rs_timeline_part *part, uint32_t rank)
+{
+    return part->in + (part->line->in_first[rank] - part->line->in_first[part->from]);
+}
+
+/* How many events a doer has, and a target; by rank. */
+static inline uint32_t rs_out_count(const rs_timeline *line, uint32_t rank)
+{
+    return line->out_first[rank + 1] - line->out_first[rank];
+}
+
+static inline uint32_t rs_in_count(const rs_timeline *line, uint32_t rank)
+{
+    return line->in_first[rank + 1] - line->in_first[rank];
+}
 
 /* ---- what each subject does: one relation in numbers ------------------------------------------
  */

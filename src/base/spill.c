@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/try.h"
@@ -42,6 +43,10 @@ rs_status rsi_spill_open_in(rsi_spill *spill, const char *folder, rs_error *err)
         return rs_fail(err, RS_ENOMEM, "out of memory");
     }
     spill->descriptor = mkostemp(path, O_CLOEXEC);
+    if (spill->descriptor < 0 && errno == ENOENT && mkdir(folder, 0777) == 0) {
+        memcpy(path + strlen(path) - 6, "XXXXXX", 6); /* whatever the first try made of it */
+        spill->descriptor = mkostemp(path, O_CLOEXEC);
+    }
     if (spill->descriptor < 0 || (unlink(path) != 0 && errno != ENOENT)) {
         status = rs_fail(err, RS_EIO, "cannot make the temporary file \"%s\": %s", path,
                          strerror(errno));

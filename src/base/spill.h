@@ -30,7 +30,8 @@ typedef struct rsi_spill {
 
 /* A new, empty one in `directory`, for the one writer that there is. RS_EIO. */
 RS_MUST_USE rs_status rsi_spill_open(rsi_spill *spill, int directory, rs_error *err);
-/* A new, empty one in a folder where others may have theirs. RS_EIO, RS_ENOMEM. */
+/* A new, empty one in a folder where others may have theirs, and which is made where it is not
+ * there. RS_EIO, RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_spill_open_in(rsi_spill *spill, const char *folder, rs_error *err);
 void rsi_spill_close(rsi_spill *spill);
 /* A place for `length` bytes that nobody else has. */

@@ -31,9 +31,10 @@ enum {
     LADDER_NODE = 128, /* labels and groups of five cuts, and what these share */
     TRACE_NODE = 40,
     /* before there are links: */
-    TIMED_EDGE = 64, /* of the relation whose events are at hand */
-    TIMED_LINK = 8,  /* what may come of an edge in time */
-    TIED_EDGE = 28,  /* users of things, and links while they are sought */
+    TIMED_EDGE = 8,     /* of the relation whose events are at hand: amounts, pairs, passes */
+    TIMED_SUBJECT = 84, /* where its events begin in the file, whom it pays, its surge */
+    TIMED_LINK = 8,     /* what may come of an edge in time */
+    TIED_EDGE = 28,     /* users of things, and links while they are sought */
     COLLAPSED_LINK = 16,
     COLLAPSED_NODE = 16,
 };
@@ -102,7 +103,7 @@ static uint64_t memory_held(void)
 
 void rsi_memory_guard(const rs_store *store, const rs_work *work)
 {
-    enum { EDGE = 64, NODE = 128 };
+    enum { EDGE = 64, NODE = 128, PART = 512, LEAST = 128 << 10, MOST = 1 << 20 };
     uint64_t amply = 0;
     for (size_t r = 0; r < rs_store_relation_count(store); r++) {
         amply += rs_store_relation(store, r).edge_count * EDGE;
@@ -111,7 +112,8 @@ void rsi_memory_guard(const rs_store *store, const rs_work *work)
         amply += (uint64_t)rs_store_type(store, t).node_count * NODE;
     }
     if (work->memory_bytes > 0 && work->memory_bytes < amply) {
-        (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+        uint64_t part = work->memory_bytes / PART;
+        (void)mallopt(M_MMAP_THRESHOLD, part < LEAST ? LEAST : part < MOST ? (int)part : MOST);
     }
 }
 
@@ -214,7 +216,8 @@ rs_status rsi_evidence_refused(const rsi_stages *stages, const rs_work *work, ui
     s.linked = s.nodes;
     s.links = tied / 2 + timed / 8;
     uint64_t links = s.links * sizeof(rs_link);
-    uint64_t search = most * TIMED_EDGE + timed * TIMED_LINK + tied * TIED_EDGE;
+    uint64_t search =
+        s.subjects * TIMED_SUBJECT + most * TIMED_EDGE + timed * TIMED_LINK + tied * TIED_EDGE;
     uint64_t later = tied * 8 + links + s.links * COLLAPSED_LINK + s.nodes * COLLAPSED_NODE +
                      middle_least(&s, links);
     uint64_t would = would_do(work, larger(search, later), left);

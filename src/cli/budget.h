@@ -17,9 +17,10 @@ typedef struct rsi_plan {
     uint64_t beside_days;   /* what oddity holds beside them */
 } rsi_plan;
 
-/* Before a run: where the budget may get tight, arrays of a mebibyte and more go back to the system
- * as soon as they are freed. The allocator would take to keeping those of up to 32 MiB for itself,
- * in pieces: a third of a small budget was lost by that. Takes a tenth of the time of a small run.
+/* Before a run: where the budget may get tight, arrays of a mebibyte and more, in a small budget of
+ * less, go back to the system as soon as they are freed. The allocator would take to keeping those
+ * of up to 32 MiB for itself, in pieces: a third of a small budget was lost by that. Takes a tenth
+ * of the time of a small run.
  */
 void rsi_memory_guard(const rs_store *store, const rs_work *work);
 /* What is left of the budget now, 1 at least; 0: no limit. What earlier stages freed goes back to

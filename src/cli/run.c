@@ -321,10 +321,10 @@ rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
     settings.graph.as_of = o->inputs.as_of;
     RS_TRY(compact_first(call, &stages, err));
     RS_TRY(rs_erasures_mark(call->words[0], &erasures_mark, err));
-    RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
-    RS_TRY(rsi_stages_evidence(&stages, call->words[0], &o->inputs, &settings, &work, err));
     RS_TRY(rsi_run_folder(call->words[0], &folder, err));
     work.folder = folder;
+    RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
+    RS_TRY(rsi_stages_evidence(&stages, call->words[0], &o->inputs, &settings, &work, err));
     rs_report_options report = RS_REPORT_DEFAULTS;
     report.min_score = settings.score.min_score;
     report.users_max = settings.users_max;

@@ -135,7 +135,8 @@ rs_status rsi_stages_start(rsi_stages *stages, const rsi_settings *settings, con
 }
 
 /* What can be made of the evidence at once: one graph of its links, and, of what it knows of times,
- * what oddity counts and who is tied to whom. */
+ * who is tied to whom and what oddity counts. What all threads work at comes last, here and below:
+ * at the end no thread stands idle. */
 typedef struct evidence_use {
     rsi_stages *stages;
     rs_work quiet; /* for calls from a worker: they may not report */
@@ -150,11 +151,11 @@ static rs_status use_evidence(void *context, size_t index, unsigned worker, rs_e
     case 0:
         return rs_evidence_collapse(stages->graph, &stages->evidence, &stages->collapsed, err);
     case 1:
-        return rsi_numbers_in_time(&stages->numbers, stages->graph, stages->evidence.timelines,
-                                   &use->quiet, err);
-    default:
         return rsi_known_ties(&stages->ties, stages->graph, stages->evidence.timelines,
                               stages->seed, err);
+    default:
+        return rsi_numbers_in_time(&stages->numbers, stages->graph, stages->evidence.timelines,
+                                   &use->quiet, err);
     }
 }
 
@@ -372,9 +373,9 @@ static rs_status middle_task(void *context, size_t index, unsigned worker, rs_er
     case 0:
         return find_communities(m, err);
     case 1:
-        return spread_risk(m, err);
-    default:
         return count_oddity(m, err);
+    default:
+        return spread_risk(m, err);
     }
 }
 

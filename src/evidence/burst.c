@@ -73,8 +73,11 @@ typedef struct seeker {
     uint64_t ln_all;      /* of all payments, Q32 */
     uint64_t pace[STEPS]; /* F at the end of each step, of 2^32 */
     size_t block_count;
-    found_bursts *blocks; /* PAYERS_A_BLOCK payers each */
-    found_bursts all;     /* of all blocks, in their order */
+    found_bursts *blocks;         /* PAYERS_A_BLOCK payers each */
+    found_bursts all;             /* of all blocks, in their order */
+    const rs_timeline_part *part; /* the payers at hand */
+    rsi_task task;                /* what is done with each block of them */
+    const rs_work *work;
 } seeker;
 
 static bool counts(const seeker *s, const rs_event *event)
@@ -101,36 +104,58 @@ static size_t step_of(const seeker *s, uint64_t gap, uint64_t ln_n)
     return step < 0 ? 0 : step < STEPS ? (size_t)step : STEPS - 1;
 }
 
+/* The payers of a block that are at hand. */
+static uint32_t block_begin(const seeker *s, size_t block)
+{
+    uint64_t begin = (uint64_t)block * PAYERS_A_BLOCK;
+    return begin > s->part->from ? (uint32_t)begin : s->part->from;
+}
+
 static uint32_t block_end(const seeker *s, size_t block)
 {
     uint64_t end = ((uint64_t)block + 1) * PAYERS_A_BLOCK;
-    return end < s->line->src_count ? (uint32_t)end : s->line->src_count;
+    return end < s->part->to ? (uint32_t)end : s->part->to;
 }
 
-static rs_status count_intervals(void *context, size_t block, unsigned worker, rs_error *err)
+static rs_status look_at_part(void *context, const rs_timeline_part *part, rs_error *err)
+{
+    seeker *s = context;
+    size_t end = ((size_t)part->to + PAYERS_A_BLOCK - 1) / PAYERS_A_BLOCK;
+    s->part = part;
+    return rsi_parallel(s->work, end - part->from / PAYERS_A_BLOCK, s->task, s, err);
+}
+
+/* Do it with every block of payers, numbered from the first at hand on. */
+static rs_status each_block(seeker *s, rsi_task task, rs_error *err)
+{
+    s->task = task;
+    return rs_timeline_each(s->line, RS_TIMELINE_OUT, look_at_part, s, err);
+}
+
+static rs_status count_intervals(void *context, size_t index, unsigned worker, rs_error *err)
 {
     const seeker *s = context;
-    const rs_timeline *line = s->line;
+    size_t block = s->part->from / PAYERS_A_BLOCK + index;
     (void)worker;
     (void)err;
-    for (uint32_t v = (uint32_t)(block * PAYERS_A_BLOCK); v < block_end(s, block); v++) {
-        uint64_t n = line->out_first[v + 1] - line->out_first[v];
+    for (uint32_t v = block_begin(s, block); v < block_end(s, block); v++) {
+        const rs_event *outs = rs_part_out(s->part, v);
+        uint32_t n = rs_out_count(s->line, v);
         uint64_t ln_n = n > 1 ? rsi_ln_q32(n) : 0;
-        for (uint32_t i = line->out_first[v] + 1; i < line->out_first[v + 1]; i++) {
-            const rs_event *last = &line->out[i - 1];
-            if (counts(s, last) && counts(s, &line->out[i])) {
-                s->blocks[block].pace[step_of(s, gap_of(last, &line->out[i]), ln_n)]++;
+        for (uint32_t i = 1; i < n; i++) {
+            if (counts(s, &outs[i - 1]) && counts(s, &outs[i])) {
+                s->blocks[block].pace[step_of(s, gap_of(&outs[i - 1], &outs[i]), ln_n)]++;
             }
         }
     }
     return RS_OK;
 }
 
-static rs_status measure_pace(seeker *s, const rs_work *work, rs_error *err)
+static rs_status measure_pace(seeker *s, rs_error *err)
 {
     uint64_t all = 0;
     uint64_t sum = 0;
-    rs_status status = rsi_parallel(work, s->block_count, count_intervals, s, err);
+    rs_status status = each_block(s, count_intervals, err);
     for (size_t b = 0; b < s->block_count; b++) {
         for (size_t i = 0; i < STEPS; i++) {
             s->pace[i] += s->blocks[b].pace[i];
@@ -165,11 +190,11 @@ static uint32_t in_q20(int64_t nats)
     return nats < NATS_MAX ? (uint32_t)(nats >> 12) : (uint32_t)(NATS_MAX >> 12);
 }
 
-/* The most surprising runs of one pair's payments, into `found`; the payer has n in all. */
-static void seek_runs(const seeker *s, const uint64_t *places, size_t count, uint64_t n,
-                      uint64_t ln_n, burst *found)
+/* The most surprising runs of one pair's payments, at `places` of the payer's, into `found`; the
+ * payer has n in all. */
+static void seek_runs(const seeker *s, const rs_event *out, const uint64_t *places, size_t count,
+                      uint64_t n, uint64_t ln_n, burst *found)
 {
-    const rs_event *out = s->line->out;
     uint64_t expected = ln_expected(s, found->payee, ln_n);
     uint64_t ln_count = rsi_ln_q32(count);
     int64_t best[2] = {0, 0}; /* of two payments and more, of more than two */
@@ -217,16 +242,16 @@ static rs_status reserve(found_bursts *f, size_t count, rs_error *err)
 /* ---- all of them -------------------------------------------------------------------------------
  */
 
-/* `places` is room for the payer's payments: payee << 32 | place in `out`. */
+/* `places` is room for the payer's payments: payee << 32 | place among them. */
 static rs_status seek_payer(const seeker *s, uint32_t rank, uint64_t *places, found_bursts *f,
                             rs_error *err)
 {
     rs_status status = RS_OK;
-    const rs_timeline *line = s->line;
+    const rs_event *outs = rs_part_out(s->part, rank);
     size_t n = 0;
-    for (uint32_t i = line->out_first[rank]; i < line->out_first[rank + 1]; i++) {
-        if (counts(s, &line->out[i])) {
-            places[n++] = (uint64_t)line->out[i].node << 32 | i;
+    for (uint32_t i = 0; i < rs_out_count(s->line, rank); i++) {
+        if (counts(s, &outs[i])) {
+            places[n++] = (uint64_t)outs[i].node << 32 | i;
         }
     }
     if (n <= FOLLOWERS_MIN) { /* too few to tell a burst from all that it does */
@@ -239,9 +264,9 @@ static rs_status seek_payer(const seeker *s, uint32_t rank, uint64_t *places, fo
         }
         f->pairs++;
         f->tried += end - i > FOLLOWERS_MIN;
-        burst found = {.payer = line->src_first + rank, .payee = (uint32_t)(places[i] >> 32)};
+        burst found = {.payer = s->line->src_first + rank, .payee = (uint32_t)(places[i] >> 32)};
         if (end - i > 1) {
-            seek_runs(s, places + i, end - i, n, ln_n, &found);
+            seek_runs(s, outs, places + i, end - i, n, ln_n, &found);
         }
         if (found.once > 0) {
             RS_TRY(reserve(f, 1, err));
@@ -252,22 +277,21 @@ done:
     return status;
 }
 
-static rs_status seek_block(void *context, size_t block, unsigned worker, rs_error *err)
+static rs_status seek_block(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
     const seeker *s = context;
-    const uint32_t *first = s->line->out_first;
-    uint32_t begin = (uint32_t)(block * PAYERS_A_BLOCK);
+    size_t block = s->part->from / PAYERS_A_BLOCK + index;
     uint32_t most = 0;
     (void)worker;
-    for (uint32_t v = begin; v < block_end(s, block); v++) {
-        most = first[v + 1] - first[v] > most ? first[v + 1] - first[v] : most;
+    for (uint32_t v = block_begin(s, block); v < block_end(s, block); v++) {
+        most = rs_out_count(s->line, v) > most ? rs_out_count(s->line, v) : most;
     }
     uint64_t *places = malloc(((size_t)most + 1) * sizeof *places);
     if (places == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%u payments of one account)", most);
     }
-    for (uint32_t v = begin; v < block_end(s, block); v++) {
+    for (uint32_t v = block_begin(s, block); v < block_end(s, block); v++) {
         RS_TRY(seek_payer(s, v, places, &s->blocks[block], err));
     }
 done:
@@ -296,7 +320,7 @@ done:
     return status;
 }
 
-static rs_status seek(seeker *s, const rs_work *work, rs_error *err)
+static rs_status seek(seeker *s, rs_error *err)
 {
     rs_status status = RS_OK;
     s->block_count = ((size_t)s->line->src_count + PAYERS_A_BLOCK - 1) / PAYERS_A_BLOCK;
@@ -305,8 +329,8 @@ static rs_status seek(seeker *s, const rs_work *work, rs_error *err)
         s->block_count = 0;
         return rs_fail(err, RS_ENOMEM, "out of memory (%u accounts)", s->line->src_count);
     }
-    RS_TRY(measure_pace(s, work, err));
-    RS_TRY(rsi_parallel(work, s->block_count, seek_block, s, err));
+    RS_TRY(measure_pace(s, err));
+    RS_TRY(each_block(s, seek_block, err));
     RS_TRY(gather(s, err));
 done:
     return status;
@@ -377,13 +401,14 @@ static rs_status find_bursts(const rsi_kind_input *input, const rs_work *work, r
     const rs_timeline *line = input->timeline;
     seeker s = {.line = line,
                 .window_s = input->options->pass_window_s,
-                .span = (uint64_t)line->span_s + 1};
+                .span = (uint64_t)line->span_s + 1,
+                .work = work};
     if (line->count == 0 || rs_graph_subject_count(input->graph) < 3) {
         goto done;
     }
     s.ln_span = rsi_ln_q58(s.span);
     s.ln_all = rsi_ln_q32(line->count);
-    RS_TRY(seek(&s, work, err));
+    RS_TRY(seek(&s, err));
     RS_TRY(link_all(&s, input, out, err));
 done:
     seeker_free(&s);

@@ -18,7 +18,8 @@
  * savings circle (equal sums again and again: the habit of passes.c), families.
  *
  * Cost: O(passes) where few payments have more than one pass; STEPS_MAX from one payment on at the
- * most. The walk starts at the earliest payment, so each cycle is found once.
+ * most; 12 bytes for each pair of accounts that closes a cycle. The walk starts at the earliest
+ * payment, so each cycle is found once.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
@@ -27,6 +28,7 @@
 
 #include "base/fixed.h"
 #include "base/try.h"
+#include "evidence/closings.h"
 
 enum { HOPS_MAX = 6, HOPS_MIN = 3, STEPS_MAX = 256, LINKS_MIN = 1 << 20 };
 
@@ -38,30 +40,21 @@ typedef struct walk {
     uint64_t tried;
     uint32_t steps;
     size_t length;
-    uint32_t payment[HOPS_MAX]; /* places in line->out */
-    uint64_t surprise;          /* of the passes so far, Q20 */
-    rsi_link_list *out;         /* NULL: chains are counted */
-    size_t links_max;           /* from so many on the best of each pair are kept */
+    uint32_t payer[HOPS_MAX];
+    uint64_t surprise; /* of the passes so far, Q20 */
+    rsi_closings closings;
+    rsi_link_list *out; /* NULL: chains are counted, and who closes one is noted */
+    size_t links_max;   /* from so many on the best of each pair are kept */
 } walk;
-
-static uint32_t payer(const walk *w, size_t i)
-{
-    return w->line->out[w->payment[i]].event;
-}
 
 /* -ln of the chance that the last account pays the first, Q32. */
 static uint64_t closing(const walk *w)
 {
     const rs_timeline *line = w->line;
-    uint32_t last = payer(w, w->length - 1) - line->src_first;
-    uint32_t start = payer(w, 0);
-    uint64_t paid = line->out_first[last + 1] - line->out_first[last];
-    uint64_t got =
-        line->in_first[start - line->dst_first + 1] - line->in_first[start - line->dst_first];
-    uint64_t same = 0;
-    for (uint32_t i = line->out_first[last]; i < line->out_first[last + 1]; i++) {
-        same += line->out[i].node == start;
-    }
+    uint32_t last = w->payer[w->length - 1];
+    uint64_t paid = rs_out_count(line, last - line->src_first);
+    uint64_t got = rs_in_count(line, w->payer[0] - line->dst_first);
+    uint64_t same = rsi_closings_of(&w->closings, last, w->payer[0]);
     /* (c + n r / E) / n in 1/2^20, c being all but this one */
     uint64_t chance = ((same - 1) << 20) / paid + (got << 20) / line->count;
     return (uint64_t)rsi_ln_ratio_q32((UINT64_C(1) << 20) + 1, chance > 0 ? chance : 1);
@@ -112,9 +105,9 @@ static rs_status link_cycle(walk *w, rs_error *err)
     weight = weight < UINT32_C(1) << 20 ? weight : UINT32_C(1) << 20;
     for (size_t i = 0; i < w->length; i++) {
         for (size_t j = 0; j < i; j++) {
-            rs_link link = {.a = payer(w, i),
-                            .b = payer(w, j),
-                            .thing = payer(w, 0),
+            rs_link link = {.a = w->payer[i],
+                            .b = w->payer[j],
+                            .thing = w->payer[0],
                             .weight = (uint32_t)weight,
                             .users = (uint32_t)w->length};
             RS_TRY(rsi_link_add(w->out, w->input, link, err));
@@ -131,33 +124,40 @@ done:
 static bool is_on(const walk *w, uint32_t node)
 {
     for (size_t i = 0; i < w->length; i++) {
-        if (payer(w, i) == node) {
+        if (w->payer[i] == node) {
             return true;
         }
     }
     return false;
 }
 
-/* Go on from the last payment of the chain. */
-static rs_status go_on(walk *w, rs_error *err)
+/* A cycle is there: link it, or note who closes it. */
+static rs_status close_cycle(walk *w, rs_error *err)
+{
+    return w->out != NULL
+               ? link_cycle(w, err)
+               : rsi_closings_note(&w->closings, w->payer[w->length - 1], w->payer[0], err);
+}
+
+/* Go on from the last payment of the chain, whose passes begin there. */
+static rs_status go_on(walk *w, size_t first, rs_error *err)
 {
     rs_status status = RS_OK;
     const rsi_passes *passes = w->input->passes;
-    uint32_t last = w->payment[w->length - 1];
-    for (uint32_t k = passes->first[last]; k < passes->first[last + 1]; k++) {
+    for (size_t k = first; k < passes->count && passes->passes[k].in == passes->passes[first].in;
+         k++) {
         const rsi_pass *pass = &passes->passes[k];
-        uint32_t to = w->line->out[pass->out].node;
-        bool closes = to == payer(w, 0);
-        if (w->steps++ >= STEPS_MAX || (is_on(w, to) && !closes)) {
+        bool closes = pass->to == w->payer[0];
+        if (w->steps++ >= STEPS_MAX || (is_on(w, pass->to) && !closes)) {
             continue;
         }
-        w->payment[w->length++] = pass->out;
+        w->payer[w->length++] = pass->via;
         w->surprise += pass->surprise;
         w->tried += w->length >= HOPS_MIN;
-        if (closes && w->length >= HOPS_MIN && w->out != NULL) {
-            RS_TRY(link_cycle(w, err));
+        if (closes && w->length >= HOPS_MIN) {
+            RS_TRY(close_cycle(w, err));
         } else if (!closes && w->length < HOPS_MAX) {
-            RS_TRY(go_on(w, err));
+            RS_TRY(go_on(w, pass->next, err));
         }
         w->length--;
         w->surprise -= pass->surprise;
@@ -174,11 +174,11 @@ static rs_status walk_all(walk *w, rs_error *err)
         if (k > 0 && passes->passes[k].in == passes->passes[k - 1].in) {
             continue;
         }
-        w->payment[0] = passes->passes[k].in;
+        w->payer[0] = passes->passes[k].from;
         w->length = 1;
         w->surprise = 0;
         w->steps = 0;
-        RS_TRY(go_on(w, err));
+        RS_TRY(go_on(w, k, err));
     }
 done:
     return status;
@@ -194,12 +194,14 @@ static rs_status cycle(const rsi_kind_input *input, const rs_work *work, rsi_lin
         goto done;
     }
     RS_TRY(walk_all(&w, err));
+    RS_TRY(rsi_closings_count(&w.closings, w.line, err));
     w.ln_tried = rsi_ln_q32(w.tried > 0 ? w.tried : 1);
     w.out = out;
     w.links_max = LINKS_MIN;
     RS_TRY(walk_all(&w, err));
     keep_best(out);
 done:
+    rsi_closings_free(&w.closings);
     return status;
 }
 

@@ -54,18 +54,20 @@ static bool counts(const rs_event *event)
 /* ---- who pays whom -----------------------------------------------------------------------------
  */
 
-static void count_payer(fan *f, uint32_t rank)
+static void count_payer(fan *f, const rs_timeline_part *part, uint32_t rank)
 {
     enum { AHEAD = 16 };
     const rs_timeline *line = f->line;
+    const rs_event *outs = rs_part_out(part, rank);
+    size_t left = line->out_first[part->to] - line->out_first[rank]; /* at hand from here on */
     uint32_t distinct = 0;
-    for (uint32_t i = line->out_first[rank]; i < line->out_first[rank + 1]; i++) {
-        if (i + AHEAD < line->count) {
-            __builtin_prefetch(&f->payees[line->out[i + AHEAD].node - line->dst_first], 1);
+    for (uint32_t i = 0; i < rs_out_count(line, rank); i++) {
+        if (i + AHEAD < left) {
+            __builtin_prefetch(&f->payees[outs[i + AHEAD].node - line->dst_first], 1);
         }
-        uint32_t number = line->out[i].node - line->dst_first;
+        uint32_t number = outs[i].node - line->dst_first;
         payee *to = &f->payees[number];
-        if (counts(&line->out[i]) && to->last != rank + 1) {
+        if (counts(&outs[i]) && to->last != rank + 1) {
             to->last = rank + 1;
             f->payee_count += to->payers++ == 0;
             f->only[rank] = number;
@@ -81,6 +83,16 @@ static void count_payer(fan *f, uint32_t rank)
     }
 }
 
+static rs_status count_part(void *context, const rs_timeline_part *part, rs_error *err)
+{
+    fan *f = context;
+    (void)err;
+    for (uint32_t v = part->from; v < part->to; v++) {
+        count_payer(f, part, v);
+    }
+    return RS_OK;
+}
+
 static rs_status count_payers(fan *f, rs_error *err)
 {
     const rs_timeline *line = f->line;
@@ -89,10 +101,7 @@ static rs_status count_payers(fan *f, rs_error *err)
     if (f->only == NULL || f->payees == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%u payees)", line->dst_count);
     }
-    for (uint32_t v = 0; v < line->src_count; v++) {
-        count_payer(f, v);
-    }
-    return RS_OK;
+    return rs_timeline_each(line, RS_TIMELINE_OUT, count_part, f, err);
 }
 
 /* ---- how surprising ----------------------------------------------------------------------------

@@ -6,9 +6,9 @@
  *
  * Memory: who uses which thing (12 bytes a thing, 8 a use, twice as much for a moment) and the
  * links (28 bytes, twice as much while they are sorted) stay. Events in time (72 bytes each, with
- * the passes and pairs that are found in them) stay
- * for whoever wants them, where the budget has room for those of all relations at once; else
- * relations follow one another, those in time first, and leave none.
+ * the passes and pairs that are found in them) stay for whoever wants them, where the budget has
+ * room for those of all relations at once; else relations follow one another, those in time first,
+ * and leave none but what is more than ever (surge.h), and what does not fit lies in a file.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "evidence/kind.h"
@@ -58,7 +58,6 @@ typedef struct search {
     const rs_evidence_options *options;
     rs_evidence *out;
     rsi_link_list *lists; /* relation_count * KIND_COUNT, then one for each kind that reads all */
-    rsi_passes *passes;   /* by relation */
     rsi_surges *surges;   /* by relation */
     bool asks_all[KIND_COUNT];
     size_t *order; /* relations, as they are searched */
@@ -113,31 +112,53 @@ done:
     return status;
 }
 
+/* What is left of a budget once so much is held. */
+static uint64_t less(uint64_t budget, uint64_t held)
+{
+    return budget > held ? budget - held : budget != 0;
+}
+
+/* What the search of a relation holds. */
+static uint64_t held_by(const search *s, size_t r)
+{
+    const rs_groups *groups = &s->out->groups[r];
+    uint64_t held = groups->use_count * 8 + (uint64_t)groups->count * 12 +
+                    s->surges[r].room * sizeof(rsi_surge);
+    for (size_t k = 0; k < KIND_COUNT; k++) {
+        held += s->lists[r * KIND_COUNT + k].room * sizeof(rs_link);
+    }
+    return held + rs_timeline_memory(&s->out->timelines[r]);
+}
+
 /* Where memory is tight, what a relation leaves is less for those after it, and its times are gone.
  */
 static void settle(search *s, size_t r)
 {
-    const rs_groups *groups = &s->out->groups[r];
-    uint64_t held = groups->use_count * 8 + (uint64_t)groups->count * 12;
-    rsi_passes_free(&s->passes[r]);
-    if (!s->tight) {
-        return;
+    if (s->tight) {
+        rs_timeline_free(&s->out->timelines[r]);
+        s->quiet.memory_bytes = less(s->quiet.memory_bytes, held_by(s, r));
     }
-    rs_timeline_free(&s->out->timelines[r]);
-    held += s->surges[r].room * sizeof(rsi_surge);
-    for (size_t k = 0; k < KIND_COUNT; k++) {
-        held += s->lists[r * KIND_COUNT + k].room * sizeof(rs_link);
-    }
-    s->quiet.memory_bytes = s->quiet.memory_bytes > held ? s->quiet.memory_bytes - held : 1;
 }
 
-/* A relation whose kinds are asked, and what each may use. */
+/* A relation whose kinds are asked. */
 typedef struct asking {
     search *s;
     size_t relation;
     rs_relation_info info;
-    rs_work quiet;
+    rsi_passes passes;
 } asking;
+
+/* What a kind may use; only where memory is tight is it alone, so that others' links count. */
+static rs_work left_for(const asking *a)
+{
+    rs_work quiet = a->s->quiet;
+    uint64_t held = rs_timeline_memory(&a->s->out->timelines[a->relation]);
+    if (a->s->tight) {
+        held = held_by(a->s, a->relation) + a->passes.count * sizeof *a->passes.passes;
+    }
+    quiet.memory_bytes = less(quiet.memory_bytes, held);
+    return quiet;
+}
 
 static rs_status ask_kind(const asking *a, size_t k, rs_error *err)
 {
@@ -150,24 +171,25 @@ static rs_status ask_kind(const asking *a, size_t k, rs_error *err)
                             .kind = (uint16_t)k,
                             .groups = &s->out->groups[r],
                             .timeline = &s->out->timelines[r],
-                            .passes = &s->passes[r]};
+                            .passes = &a->passes};
     if (kinds[k]->of_all || !kinds[k]->reads(s->graph, &a->info)) {
         return RS_OK;
     }
-    rs_status status = kinds[k]->find(&input, &a->quiet, &s->lists[r * KIND_COUNT + k], err);
+    rs_work quiet = left_for(a);
+    rs_status status = kinds[k]->find(&input, &quiet, &s->lists[r * KIND_COUNT + k], err);
     return rs_context(err, status, "evidence \"%s\" of relation \"%s\"", kinds[k]->name,
                       a->info.name);
 }
 
 /* Kinds that look at what is passed on, one after the other, once that is found. */
-static rs_status ask_of_passes(const asking *a, rs_error *err)
+static rs_status ask_of_passes(asking *a, rs_error *err)
 {
     rs_status status = RS_OK;
     search *s = a->s;
     if (rsi_is_timed_payment(s->graph, &a->info)) {
+        rs_work quiet = left_for(a);
         RS_TRY(rsi_passes_find(&s->out->timelines[a->relation], s->options->pass_window_s,
-                               rs_graph_subject_count(s->graph), &a->quiet, &s->passes[a->relation],
-                               err));
+                               rs_graph_subject_count(s->graph), &quiet, &a->passes, err));
     }
     for (size_t k = 0; k < KIND_COUNT; k++) {
         if (kinds[k]->of_passes) {
@@ -175,6 +197,7 @@ static rs_status ask_of_passes(const asking *a, rs_error *err)
         }
     }
 done:
+    rsi_passes_free(&a->passes);
     return status;
 }
 
@@ -197,7 +220,7 @@ static rs_status find_surges(const asking *a, rs_error *err)
 
 static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error *err)
 {
-    const asking *a = context;
+    asking *a = context;
     (void)worker;
     if (index == 0) {
         return ask_of_passes(a, err);
@@ -210,25 +233,15 @@ static rs_status ask_some(void *context, size_t index, unsigned worker, rs_error
     return now ? ask_kind(a, k, err) : RS_OK;
 }
 
-/* What finding out what is passed on takes of an event. */
-enum { PASSES_EVENT = 16 };
-
 static rs_status search_relation(void *context, size_t index, unsigned worker, rs_error *err)
 {
     rs_status status = RS_OK;
     search *s = context;
     size_t r = s->order[index];
-    asking a = {.s = s,
-                .relation = r,
-                .info = rs_store_relation(rs_graph_store(s->graph), r),
-                .quiet = s->quiet};
+    asking a = {.s = s, .relation = r, .info = rs_store_relation(rs_graph_store(s->graph), r)};
     rs_work beside = {.threads = s->tight ? 1 : s->quiet.threads};
-    uint64_t times = 0;
     (void)worker;
     RS_TRY(prepare(s, r, &a.info, err));
-    times = s->out->timelines[r].count * (2 * sizeof(rs_event) + PASSES_EVENT);
-    a.quiet.memory_bytes =
-        a.quiet.memory_bytes > times ? a.quiet.memory_bytes - times : a.quiet.memory_bytes != 0;
     RS_TRY(rsi_parallel(&beside, TASK_COUNT, ask_some, &a, err));
     settle(s, r);
 done:
@@ -343,6 +356,25 @@ static void join_companies(const search *s, size_t list_count)
     }
 }
 
+/* Where memory is tight, the lists count as held already. */
+static rs_status check_room(const search *s, size_t list_count, rs_error *err)
+{
+    size_t links = 0;
+    for (size_t i = 0; i < list_count; i++) {
+        links += s->lists[i].count;
+    }
+    uint64_t need = links * sizeof(rs_link) + rs_graph_subject_count(s->graph) * sizeof(size_t);
+    uint64_t left = s->quiet.memory_bytes;
+    if (!s->tight || need <= left) {
+        return RS_OK;
+    }
+    return rs_fail(err, RS_EUSAGE,
+                   "%zu links of the evidence need %llu MB of memory, %llu MB more than is left of "
+                   "the budget",
+                   links, (unsigned long long)(need >> 20) + 1,
+                   (unsigned long long)((need - left) >> 20) + 1);
+}
+
 rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *options,
                            const rs_work *work, rs_evidence *out, rs_error *err)
 {
@@ -351,15 +383,15 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     size_t lists = (out->relation_count + 1) * KIND_COUNT;
     search s = {.graph = graph, .options = options, .out = out};
     s.quiet = (rs_work){.threads = work != NULL ? work->threads : 1,
-                        .memory_bytes = work != NULL ? work->memory_bytes : 0};
+                        .memory_bytes = work != NULL ? work->memory_bytes : 0,
+                        .folder = work != NULL ? work->folder : NULL};
     s.order = malloc((out->relation_count + 1) * sizeof *s.order);
     s.lists = calloc(lists + 1, sizeof *s.lists);
     out->groups = calloc(out->relation_count + 1, sizeof *out->groups);
     out->timelines = calloc(out->relation_count + 1, sizeof *out->timelines);
-    s.passes = calloc(out->relation_count + 1, sizeof *s.passes);
     s.surges = calloc(out->relation_count + 1, sizeof *s.surges);
     if (s.lists == NULL || s.order == NULL || out->groups == NULL || out->timelines == NULL ||
-        s.passes == NULL || s.surges == NULL) {
+        s.surges == NULL) {
         status = rs_fail(err, RS_ENOMEM, "out of memory (%zu relations)", out->relation_count);
         goto done;
     }
@@ -373,6 +405,7 @@ rs_status rs_evidence_find(const rs_graph *graph, const rs_evidence_options *opt
     RS_TRY(rsi_parallel(&side, out->relation_count, search_relation, &s, err));
     RS_TRY(ask_of_all(&s, err));
     RS_TRY(rs_work_report(work, "evidence", "steps", 1, 2, err));
+    RS_TRY(check_room(&s, lists, err));
     RS_TRY(rsi_links_join(s.lists, lists, rs_graph_subject_count(graph), work, out, err));
     RS_TRY(rsi_entities(graph, options->identity_max, out, err));
     RS_TRY(join_hubs(&s, lists, err));
@@ -382,13 +415,9 @@ done:
     for (size_t i = 0; s.lists != NULL && i < lists; i++) {
         rsi_link_list_free(&s.lists[i]);
     }
-    for (size_t r = 0; s.passes != NULL && r < out->relation_count; r++) {
-        rsi_passes_free(&s.passes[r]);
-    }
     for (size_t r = 0; s.surges != NULL && r < out->relation_count; r++) {
         rsi_surges_free(&s.surges[r]);
     }
-    free(s.passes);
     free(s.surges);
     free(s.lists);
     free(s.order);

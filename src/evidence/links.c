@@ -20,7 +20,7 @@ rs_status rsi_link_add(rsi_link_list *list, const rsi_kind_input *input, rs_link
         return RS_OK;
     }
     if (list->count == list->room) {
-        size_t room = list->room == 0 ? 1024 : list->room + list->room / 2;
+        size_t room = list->room == 0 ? 64 : list->room + list->room / 2;
         rs_link *links = realloc(list->links, room * sizeof *links);
         if (links == NULL) {
             return rs_fail(err, RS_ENOMEM, "out of memory (%zu evidence links)", room);

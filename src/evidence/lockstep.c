@@ -58,7 +58,9 @@ typedef struct finder {
     uint64_t round_max; /* hits of a round, about */
     rsi_record *hits;   /* key: the pair; value: target << 32 | surprise in Q20 */
     uint64_t hit_count, hit_room;
-    bool overflown; /* a round had more than its room */
+    bool overflown;          /* a round had more than its room */
+    uint64_t by_hour[HOURS]; /* all acts, counted with the coincidences */
+    rs_event *scratch;       /* room for the acts on one target */
 } finder;
 
 /* ---- one target
@@ -103,8 +105,7 @@ static uint64_t usual(const finder *f, const target *t, uint32_t time, uint64_t 
 
 static uint64_t acts_of(const finder *f, uint32_t node)
 {
-    const uint32_t *first = f->line->out_first + (node - f->line->src_first);
-    return first[1] - first[0];
+    return rs_out_count(f->line, node - f->line->src_first);
 }
 
 /* -ln p, Q20; `others` came beside the two, in 1/256. */
@@ -177,11 +178,10 @@ static void seek_target(finder *f, target *t)
 }
 
 /* The acts that are precise enough, in scratch where some are not. */
-static target target_of(const finder *f, uint32_t rank, rs_event *scratch)
+static target target_of(const finder *f, const rs_timeline_part *part, uint32_t rank)
 {
-    const rs_timeline *line = f->line;
-    const rs_event *acts = line->in + line->in_first[rank];
-    size_t count = line->in_first[rank + 1] - line->in_first[rank];
+    const rs_event *acts = rs_part_in(part, rank);
+    size_t count = rs_in_count(f->line, rank);
     size_t precise = 0;
     for (size_t i = 0; i < count; i++) {
         precise += acts[i].precision_s <= f->window;
@@ -190,23 +190,35 @@ static target target_of(const finder *f, uint32_t rank, rs_event *scratch)
         size_t kept = 0;
         for (size_t i = 0; i < count; i++) {
             if (acts[i].precision_s <= f->window) {
-                scratch[kept++] = acts[i];
+                f->scratch[kept++] = acts[i];
             }
         }
-        acts = scratch;
+        acts = f->scratch;
     }
-    return (target){.acts = acts, .count = precise, .node = line->dst_first + rank};
+    return (target){.acts = acts, .count = precise, .node = f->line->dst_first + rank};
 }
 
-static void seek_targets(finder *f, rs_event *scratch)
+static rs_status seek_part(void *context, const rs_timeline_part *part, rs_error *err)
 {
-    f->hit_count = 0;
-    for (uint32_t rank = 0; rank < f->line->dst_count; rank++) {
-        if (f->line->in_first[rank + 1] - f->line->in_first[rank] > 1) {
-            target t = target_of(f, rank, scratch);
+    finder *f = context;
+    size_t acts = f->line->in_first[part->to] - f->line->in_first[part->from];
+    (void)err;
+    for (size_t i = 0; i < acts && f->hits == NULL; i++) {
+        f->by_hour[hour_of(f, part->in[i].time)]++;
+    }
+    for (uint32_t rank = part->from; rank < part->to; rank++) {
+        if (rs_in_count(f->line, rank) > 1) {
+            target t = target_of(f, part, rank);
             seek_target(f, &t);
         }
     }
+    return RS_OK;
+}
+
+static rs_status seek_targets(finder *f, rs_error *err)
+{
+    f->hit_count = 0;
+    return rs_timeline_each(f->line, RS_TIMELINE_IN, seek_part, f, err);
 }
 
 /* ---- pairs
@@ -266,19 +278,15 @@ static uint32_t crowd_max(const rsi_kind_input *input)
 static uint64_t clumping_of(const finder *f, uint64_t seen)
 {
     const rs_timeline *line = f->line;
-    uint64_t by_hour[HOURS] = {0};
     uint64_t squares = 0;
     uint64_t chance = 0; /* pairs, in 1/256 of HOURS of them */
     uint64_t span = (uint64_t)line->span_s + 1;
-    for (size_t i = 0; i < line->count; i++) {
-        by_hour[hour_of(f, line->in[i].time)]++;
-    }
     for (int h = 0; h < HOURS; h++) { /* shares in 1/2^16: their squares sum to at most 2^32 */
-        uint64_t share = (by_hour[h] << 16) / line->count;
+        uint64_t share = (f->by_hour[h] << 16) / line->count;
         squares += share * share;
     }
     for (uint32_t rank = 0; rank < line->dst_count; rank++) {
-        uint64_t acts = line->in_first[rank + 1] - line->in_first[rank];
+        uint64_t acts = rs_in_count(line, rank);
         if (acts * 512 * f->window / span <= RATE_MAX) {
             uint64_t beside = acts * f->window * 256 / span; /* after one act: below 2^19 */
             chance += acts * (beside > 0 ? beside : 1);
@@ -293,37 +301,38 @@ static uint64_t clumping_of(const finder *f, uint64_t seen)
     return there > expected ? there - expected : 0;
 }
 
-static rs_status make_room(finder *f, rs_event **scratch, rs_error *err)
+static rs_status make_room(finder *f, rs_error *err)
 {
+    rs_status status = RS_OK;
     uint32_t most = 0;
     for (uint32_t rank = 0; rank < f->line->dst_count; rank++) {
-        uint32_t count = f->line->in_first[rank + 1] - f->line->in_first[rank];
-        most = count > most ? count : most;
+        most = rs_in_count(f->line, rank) > most ? rs_in_count(f->line, rank) : most;
     }
-    *scratch = malloc(((size_t)most + 1) * sizeof **scratch);
-    if (*scratch == NULL) {
+    f->scratch = malloc(((size_t)most + 1) * sizeof *f->scratch);
+    if (f->scratch == NULL) {
         return rs_fail(err, RS_ENOMEM, "out of memory (%u acts on one target)", most);
     }
     f->rounds = 1;
-    seek_targets(f, *scratch);
+    RS_TRY(seek_targets(f, err));
     f->clumping = clumping_of(f, f->hit_count);
     f->rounds = f->hit_count / f->round_max + 1;
     /* A round holds what falls to it: about its share, and never more than there is. */
     f->hit_room = f->rounds == 1 ? f->hit_count : 2 * f->round_max;
     f->hits = malloc((size_t)(f->hit_room + 1) * sizeof *f->hits);
     if (f->hits == NULL) {
-        return rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences)", (size_t)f->hit_room);
+        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu coincidences)", (size_t)f->hit_room);
     }
-    return RS_OK;
+done:
+    return status;
 }
 
 /* Where pairs fall so unevenly that a round overflows, all begins again in twice as many. */
-static rs_status seek_in_rounds(finder *f, rs_event *scratch, rsi_link_list *out, rs_error *err)
+static rs_status seek_in_rounds(finder *f, rsi_link_list *out, rs_error *err)
 {
     rs_status status = RS_OK;
     for (f->round = 0; f->round < f->rounds;) {
         f->overflown = false;
-        seek_targets(f, scratch);
+        RS_TRY(seek_targets(f, err));
         if (!f->overflown) {
             RS_TRY(link_round(f, out, err));
             f->round++;
@@ -352,7 +361,6 @@ static rs_status lockstep(const rsi_kind_input *input, const rs_work *work, rsi_
                           rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_event *scratch = NULL;
     finder f = {.input = input, .line = input->timeline, .window = input->options->window_s};
     uint32_t subjects = rs_graph_subject_count(input->graph);
     f.round_max = round_max(work);
@@ -362,10 +370,10 @@ static rs_status lockstep(const rsi_kind_input *input, const rs_work *work, rsi_
     f.ln_acts = rsi_ln_q32(f.line->count);
     f.ln_all = rsi_ln_q32(subjects);
     f.crowd_max = crowd_max(input);
-    RS_TRY(make_room(&f, &scratch, err));
-    RS_TRY(seek_in_rounds(&f, scratch, out, err));
+    RS_TRY(make_room(&f, err));
+    RS_TRY(seek_in_rounds(&f, out, err));
 done:
-    free(scratch);
+    free(f.scratch);
     free(f.hits);
     return status;
 }

@@ -9,17 +9,18 @@
 
 #include "ringscope/graph.h"
 
-/* A payment (place in timeline->out) that a later one of its payee passes on. */
+/* A payment that a later one of its payee passes on. */
 typedef struct rsi_pass {
-    uint32_t in, out;  /* places in timeline->out */
-    uint32_t surprise; /* nats, Q20: -ln of what chance gives */
+    uint32_t in, out;       /* places in the timeline's `out` */
+    uint32_t from, via, to; /* who pays, who passes on, who gets it */
+    uint32_t surprise;      /* nats, Q20: -ln of what chance gives */
+    uint32_t next;          /* the first pass of payment `out`; rsi_passes.count: it has none */
 } rsi_pass;
 
-/* By `in`, then `out`. Those of payment i: passes[first[i]] .. passes[first[i + 1] - 1]. */
+/* By `in`, then `out`. */
 typedef struct rsi_passes {
     size_t count;
     rsi_pass *passes;
-    uint32_t *first; /* timeline->count + 1 */
 } rsi_passes;
 
 /* Whether a payment of `out` passes one of `in` on: nine tenths of it at least go on. */

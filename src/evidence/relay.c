@@ -34,7 +34,9 @@ typedef struct relays {
     const rs_timeline *line;
     rsi_record *items; /* key: collector << 32 | exit; value: middle << 32 | surprise */
     size_t count;
+    size_t at;      /* the first of the next collector */
     uint64_t tried; /* pairs of collector and exit with enough between them */
+    rsi_link_list *out;
 } relays;
 
 static rs_status collect(relays *r, rs_error *err)
@@ -45,11 +47,9 @@ static rs_status collect(relays *r, rs_error *err)
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu payments passed on)", passes->count);
     }
     for (size_t i = 0; i < passes->count; i++) {
-        const rs_event *in = &r->line->out[passes->passes[i].in];
-        const rs_event *out = &r->line->out[passes->passes[i].out];
-        r->items[r->count++] =
-            (rsi_record){.key = (uint64_t)in->event << 32 | out->node,
-                         .value = (uint64_t)in->node << 32 | passes->passes[i].surprise};
+        const rsi_pass *pass = &passes->passes[i];
+        r->items[r->count++] = (rsi_record){.key = (uint64_t)pass->from << 32 | pass->to,
+                                            .value = (uint64_t)pass->via << 32 | pass->surprise};
     }
     return rsi_sort_records(r->items, r->count, NULL, err);
 }
@@ -75,15 +75,16 @@ static size_t one_each(rsi_record *items, size_t count)
 }
 
 /* -ln q, Q32; of a collector that pays very often, its first payments speak for the others. */
-static uint64_t exit_surprise(const rs_timeline *line, uint32_t collector, uint32_t end)
+static uint64_t exit_surprise(const rs_timeline_part *part, uint32_t collector, uint32_t end)
 {
-    uint32_t first = line->out_first[collector];
-    uint32_t paid = line->out_first[collector + 1] - first;
-    uint64_t got = line->in_first[end + 1] - line->in_first[end];
+    const rs_timeline *line = part->line;
+    const rs_event *outs = rs_part_out(part, collector);
+    uint32_t paid = rs_out_count(line, collector);
+    uint64_t got = rs_in_count(line, end);
     uint64_t direct = 0;
     paid = paid < HABITS_MAX ? paid : HABITS_MAX;
-    for (uint32_t i = first; i < first + paid; i++) {
-        direct += line->out[i].node == end + line->dst_first;
+    for (uint32_t i = 0; i < paid; i++) {
+        direct += outs[i].node == end + line->dst_first;
     }
     uint64_t by_all = rsi_ln_q32(line->count) - rsi_ln_q32(got);
     uint64_t by_own = direct > 0 ? rsi_ln_q32(paid) - rsi_ln_q32(direct) : UINT64_MAX;
@@ -91,17 +92,18 @@ static uint64_t exit_surprise(const rs_timeline *line, uint32_t collector, uint3
 }
 
 /* W / k in Q32; 0 where chance explains it. */
-static uint64_t surprise_of(const relays *r, const rsi_record *items, size_t count)
+static uint64_t surprise_of(const relays *r, const rs_timeline_part *part, const rsi_record *items,
+                            size_t count)
 {
     const rs_timeline *line = r->line;
     uint32_t collector = (uint32_t)(items->key >> 32) - line->src_first;
     uint32_t end = (uint32_t)items->key - line->dst_first;
-    uint64_t paid = line->out_first[collector + 1] - line->out_first[collector];
+    uint64_t paid = rs_out_count(line, collector);
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++) {
         sum += (uint64_t)(uint32_t)items[i].value << 12;
     }
-    sum += (count - 1) * exit_surprise(line, collector, end);
+    sum += (count - 1) * exit_surprise(part, collector, end);
     uint64_t chosen = count * RSI_ONE_Q32;
     if (paid > count) {
         chosen += count * (uint64_t)rsi_ln_ratio_q32(paid, count);
@@ -110,12 +112,12 @@ static uint64_t surprise_of(const relays *r, const rsi_record *items, size_t cou
     return sum > chosen ? (sum - chosen) / count : 0;
 }
 
-static rs_status link_relay(const relays *r, const rsi_record *items, size_t count,
-                            rsi_link_list *out, rs_error *err)
+static rs_status link_relay(const relays *r, const rs_timeline_part *part, const rsi_record *items,
+                            size_t count, rs_error *err)
 {
     rs_status status = RS_OK;
     uint64_t ln_all = rsi_ln_q32(rs_graph_subject_count(r->input->graph));
-    uint64_t weight = (surprise_of(r, items, count) >> 8 << 20) / (ln_all >> 8);
+    uint64_t weight = (surprise_of(r, part, items, count) >> 8 << 20) / (ln_all >> 8);
     weight = weight < UINT32_C(1) << 20 ? weight : UINT32_C(1) << 20;
     uint32_t ends[2] = {(uint32_t)(items->key >> 32), (uint32_t)items->key};
     for (size_t i = 0; i < 2 * count; i++) {
@@ -124,7 +126,7 @@ static rs_status link_relay(const relays *r, const rsi_record *items, size_t cou
                         .thing = ends[1],
                         .weight = (uint32_t)weight,
                         .users = (uint32_t)(count + 2)};
-        RS_TRY(rsi_link_add(out, r->input, link, err));
+        RS_TRY(rsi_link_add(r->out, r->input, link, err));
     }
 done:
     return status;
@@ -139,11 +141,29 @@ static size_t group_end(const relays *r, size_t from)
     return end;
 }
 
+/* The relays of the collectors at hand. */
+static rs_status link_part(void *context, const rs_timeline_part *part, rs_error *err)
+{
+    rs_status status = RS_OK;
+    relays *r = context;
+    uint64_t last = (uint64_t)r->line->src_first + part->to;
+    for (size_t end; r->at < r->count && r->items[r->at].key >> 32 < last; r->at = end) {
+        rsi_record *items = r->items + r->at;
+        end = group_end(r, r->at);
+        size_t count = end - r->at < MIDDLE_MIN ? 0 : one_each(items, end - r->at);
+        if (count >= MIDDLE_MIN) {
+            RS_TRY(link_relay(r, part, items, count, err));
+        }
+    }
+done:
+    return status;
+}
+
 static rs_status relay(const rsi_kind_input *input, const rs_work *work, rsi_link_list *out,
                        rs_error *err)
 {
     rs_status status = RS_OK;
-    relays r = {.input = input, .line = input->timeline};
+    relays r = {.input = input, .line = input->timeline, .out = out};
     (void)work;
     if (input->passes->count == 0 || rs_graph_subject_count(input->graph) < 3) {
         goto done;
@@ -153,13 +173,7 @@ static rs_status relay(const rsi_kind_input *input, const rs_work *work, rsi_lin
         end = group_end(&r, i);
         r.tried += end - i >= MIDDLE_MIN;
     }
-    for (size_t i = 0, end; i < r.count; i = end) {
-        end = group_end(&r, i);
-        size_t count = end - i < MIDDLE_MIN ? 0 : one_each(r.items + i, end - i);
-        if (count >= MIDDLE_MIN) {
-            RS_TRY(link_relay(&r, r.items + i, count, out, err));
-        }
-    }
+    RS_TRY(rs_timeline_each(r.line, RS_TIMELINE_OUT, link_part, &r, err));
 done:
     free(r.items);
     return status;

@@ -34,13 +34,15 @@ typedef struct seeker {
     const rs_timeline *line;
     uint32_t window_s;
     uint64_t span;
+    rsi_surges *out;
 } seeker;
 
 /* An account's acts that count, in order of time. */
 typedef struct doer {
     const rs_event *acts[TOP_MAX + 1]; /* the largest ones, descending; then the next */
     size_t top;
-    uint32_t from, end; /* in line->out */
+    const rs_event *all; /* those that do not count, too */
+    uint32_t all_count;
     uint64_t count;
     bool worth; /* any has an amount */
 } doer;
@@ -68,12 +70,12 @@ static void rank(doer *d, const rs_event *act)
     d->acts[place] = act;
 }
 
-static doer look_at(const seeker *s, uint32_t rank_of_doer)
+static doer look_at(const seeker *s, const rs_timeline_part *part, uint32_t rank_of_doer)
 {
-    doer d = {.from = s->line->out_first[rank_of_doer],
-              .end = s->line->out_first[rank_of_doer + 1]};
-    for (uint32_t i = d.from; i < d.end && d.end - d.from >= ACTS_MIN; i++) {
-        const rs_event *act = &s->line->out[i];
+    doer d = {.all = rs_part_out(part, rank_of_doer),
+              .all_count = rs_out_count(s->line, rank_of_doer)};
+    for (uint32_t i = 0; i < d.all_count && d.all_count >= ACTS_MIN; i++) {
+        const rs_event *act = &d.all[i];
         if (counts(s, act)) {
             d.count++;
             d.worth = d.worth || act->amount != RS_NO_AMOUNT;
@@ -109,8 +111,8 @@ static void keep(rsi_surge *best, int64_t nats, int64_t start, uint64_t gap, uin
 static uint64_t acts_within(const seeker *s, const doer *d, uint32_t low, uint32_t high)
 {
     uint64_t count = 0;
-    for (uint32_t i = d->from; i < d->end; i++) {
-        const rs_event *act = &s->line->out[i];
+    for (uint32_t i = 0; i < d->all_count; i++) {
+        const rs_event *act = &d->all[i];
         count += act->time >= low && act->time <= high && counts(s, act);
     }
     return count;
@@ -148,8 +150,8 @@ static void by_number(const seeker *s, const doer *d, rsi_surge *best)
         uint64_t at = 0;
         uint64_t least = UINT64_MAX;
         uint32_t start = 0;
-        for (uint32_t i = d->from; i < d->end; i++) {
-            const rs_event *act = &s->line->out[i];
+        for (uint32_t i = 0; i < d->all_count; i++) {
+            const rs_event *act = &d->all[i];
             if (!counts(s, act)) {
                 continue;
             }
@@ -189,27 +191,35 @@ static rs_status add(rsi_surges *list, const rsi_surge *surge, rs_error *err)
     return RS_OK;
 }
 
-rs_status rsi_surges_find(const rs_timeline *timeline, uint32_t window_s, rsi_surges *out,
-                          rs_error *err)
+static rs_status seek_part(void *context, const rs_timeline_part *part, rs_error *err)
 {
     rs_status status = RS_OK;
-    seeker s = {.line = timeline, .window_s = window_s, .span = (uint64_t)timeline->span_s + 1};
-    *out = (rsi_surges){.base = timeline->base, .span_s = timeline->span_s};
-    for (uint32_t v = 0; v < timeline->src_count && timeline->count > 0; v++) {
-        doer d = look_at(&s, v);
-        rsi_surge best = {.node = timeline->src_first + v};
+    const seeker *s = context;
+    for (uint32_t v = part->from; v < part->to; v++) {
+        doer d = look_at(s, part, v);
+        rsi_surge best = {.node = s->line->src_first + v};
         if (d.count < ACTS_MIN) {
             continue;
         }
-        out->tried++;
-        d.worth ? by_worth(&s, &d, &best) : by_number(&s, &d, &best);
+        s->out->tried++;
+        d.worth ? by_worth(s, &d, &best) : by_number(s, &d, &best);
         if (best.surprise > 0) {
-            best.seen = timeline->base + timeline->out[d.from].time;
-            RS_TRY(add(out, &best, err));
+            best.seen = s->line->base + d.all->time;
+            RS_TRY(add(s->out, &best, err));
         }
     }
 done:
     return status;
+}
+
+rs_status rsi_surges_find(const rs_timeline *timeline, uint32_t window_s, rsi_surges *out,
+                          rs_error *err)
+{
+    seeker s = {
+        .line = timeline, .window_s = window_s, .span = (uint64_t)timeline->span_s + 1, .out = out};
+    *out = (rsi_surges){.base = timeline->base, .span_s = timeline->span_s};
+    return timeline->count == 0 ? RS_OK
+                                : rs_timeline_each(timeline, RS_TIMELINE_OUT, seek_part, &s, err);
 }
 
 void rsi_surges_free(rsi_surges *surges)

@@ -7,6 +7,8 @@
  * Invariant: equal sets of edges give equal arrays, whatever the order of rows and batches: events
  * of one doer are ordered by all that they hold, and those of one target by time and then by doer.
  *
+ * Where that many do not fit, slices.c does the same with as many nodes at a time as fit.
+ *
  * Cost: one reading, O(1) an event; 24 bytes an event while reading, 48 after.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -16,6 +18,7 @@
 #include "base/sort_entries.h"
 #include "base/try.h"
 #include "graph/internal.h"
+#include "graph/timeline.h"
 
 /* In order of doers and of targets, and what evidence takes for each beside that. */
 enum { EVENT_BYTES = 2 * sizeof(rs_event) + 16 };
@@ -23,6 +26,7 @@ enum { EVENT_BYTES = 2 * sizeof(rs_event) + 16 };
 typedef struct builder {
     rs_timeline *line; /* while edges are read, `in` holds them as they come: ranks of both ends */
     size_t room;
+    bool in_slices; /* then edges are only counted */
 } builder;
 
 /* ---- reading ------------------------------------------------------------------------------------
@@ -37,8 +41,6 @@ static rs_status make_arrays(builder *b, const rsi_edge_stream *stream, rs_error
         return rs_fail(err, RS_ENOMEM, "relation \"%s\" has more than %u edges to look at in time",
                        stream->relation.name, UINT32_MAX - 1);
     }
-    RS_TRY(rsi_graph_room(stream->work, stream->relation.name, "events in time",
-                          edges * EVENT_BYTES, err));
     b->room = (size_t)edges;
     line->src_first = stream->src.range.first;
     line->src_count = stream->src.range.count;
@@ -46,7 +48,9 @@ static rs_status make_arrays(builder *b, const rsi_edge_stream *stream, rs_error
     line->dst_count = stream->dst.range.count;
     RS_TRY(rsi_graph_array(&line->out_first, (size_t)line->src_count + 2, sizeof(uint32_t), err));
     RS_TRY(rsi_graph_array(&line->in_first, (size_t)line->dst_count + 2, sizeof(uint32_t), err));
-    RS_TRY(rsi_graph_array(&line->in, b->room, sizeof *line->in, err));
+    if (!b->in_slices) {
+        RS_TRY(rsi_graph_array(&line->in, b->room, sizeof *line->in, err));
+    }
 done:
     return status;
 }
@@ -57,7 +61,6 @@ static bool take_run(builder *b, const rsi_edge_stream *stream, const rs_edges *
     enum { AHEAD = 24, NEAR = 12 };
     rs_timeline *line = b->line;
     const uint32_t *node_of = stream->dst.node_of;
-    bool same_type = stream->relation.src_type == stream->relation.dst_type;
     for (size_t i = 0; i < run->count; i++) {
         if (i + AHEAD < run->count) { /* targets come at random */
             uint32_t near = node_of[run->dst[i + NEAR]];
@@ -66,26 +69,21 @@ static bool take_run(builder *b, const rsi_edge_stream *stream, const rs_edges *
             __builtin_prefetch(&line->in_first[near - line->dst_first + 2], 1);
             __builtin_prefetch(&line->out_first[doer - line->src_first + 2], 1);
         }
-        bool timed = run->time != NULL && run->time[i] != RS_NO_TIME && run->time[i] >= line->base;
-        if (!timed || (same_type && run->src[i] == run->dst[i])) {
-            line->left_out += !(same_type && run->src[i] == run->dst[i]);
+        if (!rsi_timeline_takes(line, stream, run, i)) {
+            line->left_out += !rsi_timeline_is_loop(stream, run, i);
             continue;
         }
         if (line->count >= b->room) {
             return false;
         }
-        uint32_t src = stream->src.node_of[run->src[i]] - line->src_first;
-        uint32_t dst = node_of[run->dst[i]] - line->dst_first;
-        uint32_t time = (uint32_t)(run->time[i] - line->base);
-        line->in[line->count++] =
-            (rs_event){.node = dst,
-                       .event = src,
-                       .time = time,
-                       .precision_s = run->precision_s == NULL ? 1 : run->precision_s[i],
-                       .amount = run->amount == NULL ? RS_NO_AMOUNT : run->amount[i]};
-        line->out_first[src + 2]++;
-        line->in_first[dst + 2]++;
-        line->span_s = time > line->span_s ? time : line->span_s;
+        rs_event event = rsi_timeline_event(line, stream, run, i);
+        line->out_first[event.event + 2]++;
+        line->in_first[event.node + 2]++;
+        line->span_s = event.time > line->span_s ? event.time : line->span_s;
+        if (!b->in_slices) {
+            line->in[line->count] = event;
+        }
+        line->count++;
     }
     return true;
 }
@@ -102,7 +100,8 @@ static rs_status read_events(builder *b, const rs_graph *graph, size_t relation,
     rs_status status = RS_OK;
     rsi_edge_stream stream = {0};
     rs_edges run = {0};
-    RS_TRY(rsi_edge_stream_open(&stream, graph, relation, RS_SCAN_TIME | RS_SCAN_AMOUNT, err));
+    RS_TRY(rsi_edge_stream_open(&stream, graph, relation,
+                                RS_SCAN_TIME | (b->in_slices ? 0 : (unsigned)RS_SCAN_AMOUNT), err));
     stream.work = work;
     stream.stage = "ordering events in time";
     RS_TRY(make_arrays(b, &stream, err));
@@ -210,9 +209,9 @@ static uint64_t key(const void *entry)
     return (uint64_t)event->time << 32 | event->node;
 }
 
-/* What the threads share: the lists of one end. */
+/* What the threads share: the lists of some nodes of one end. */
 typedef struct sorting {
-    const uint32_t *first;
+    const uint32_t *first; /* of the first of them on */
     rs_event *events;
     uint32_t nodes;
 } sorting;
@@ -228,36 +227,52 @@ static rs_status sort_block(void *context, size_t index, unsigned worker, rs_err
     size_t end = (index + 1) * BLOCK < s->nodes ? (index + 1) * BLOCK : s->nodes;
     for (size_t v = index * BLOCK; v < end; v++) {
         size_t count = s->first[v + 1] - s->first[v];
-        RS_TRY(rsi_sort_entries(s->events + s->first[v], count, order, err));
+        RS_TRY(rsi_sort_entries(s->events + (s->first[v] - s->first[0]), count, order, err));
     }
 done:
     return status;
 }
 
-static rs_status sort_lists(const uint32_t *first, rs_event *events, uint32_t nodes,
+rs_status rsi_timeline_sort(const uint32_t *first, rs_event *events, uint32_t nodes,
                             const rs_work *work, rs_error *err)
 {
     sorting s = {.first = first, .events = events, .nodes = nodes};
     return rsi_parallel(work, ((size_t)nodes + BLOCK - 1) / BLOCK, sort_block, &s, err);
 }
 
-rs_status rs_graph_timeline(const rs_graph *graph, size_t relation, rs_timeline *out,
-                            const rs_work *work, rs_error *err)
+static rs_status order_all(rs_timeline *line, const rs_work *work, rs_error *err)
 {
     enum { SHARES_MAX = 4 };
     rs_status status = RS_OK;
-    builder b = {.line = out};
     unsigned shares = rsi_parallel_workers(work);
+    RS_TRY(rsi_graph_array(&line->out, line->count, sizeof *line->out, err));
+    deal_out(line);
+    RS_TRY(rsi_timeline_sort(line->out_first, line->out, line->src_count, work, err));
+    dealing in = {.line = line, .shares = shares < SHARES_MAX ? shares : SHARES_MAX};
+    RS_TRY(rsi_parallel(work, in.shares, deal_in, &in, err));
+    RS_TRY(rsi_timeline_sort(line->in_first, line->in, line->dst_count, work, err));
+done:
+    return status;
+}
+
+rs_status rs_graph_timeline(const rs_graph *graph, size_t relation, rs_timeline *out,
+                            const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    builder b = {.line = out};
+    rs_relation_info info = rs_store_relation(graph->store, relation);
     *out = (rs_timeline){0};
+    b.in_slices = work != NULL && work->memory_bytes > 0 && work->folder != NULL &&
+                  info.edge_count * EVENT_BYTES > work->memory_bytes;
+    if (!b.in_slices) {
+        RS_TRY(
+            rsi_graph_room(work, info.name, "events in time", info.edge_count * EVENT_BYTES, err));
+    }
     RS_TRY(read_events(&b, graph, relation, work, err));
     add_up(out->out_first, out->src_count);
     add_up(out->in_first, out->dst_count);
-    RS_TRY(rsi_graph_array(&out->out, out->count, sizeof *out->out, err));
-    deal_out(out);
-    RS_TRY(sort_lists(out->out_first, out->out, out->src_count, work, err));
-    dealing in = {.line = out, .shares = shares < SHARES_MAX ? shares : SHARES_MAX};
-    RS_TRY(rsi_parallel(work, in.shares, deal_in, &in, err));
-    RS_TRY(sort_lists(out->in_first, out->in, out->dst_count, work, err));
+    RS_TRY(b.in_slices ? rsi_timeline_slices(out, graph, relation, work, err)
+                       : order_all(out, work, err));
 done:
     if (status != RS_OK) {
         rs_timeline_free(out);
@@ -267,6 +282,7 @@ done:
 
 void rs_timeline_free(rs_timeline *timeline)
 {
+    rsi_timeline_file_free(timeline->file);
     free(timeline->out_first);
     free(timeline->in_first);
     free(timeline->out);

@@ -1,10 +1,10 @@
 /* lookup.c - ids -> nodes, one by one or by one pass over the dictionary.
  *
- * One look-up unpacks a block of some thousand ids; so where more than one id in SINGLE_COST is
- * asked for, reading all ids of the type once is cheaper. The asked ones are sorted by bytes, and
- * as the dictionary lends its ids in long ascending runs, the place of each is found from that of
- * the one before by steps that double: a constant on the average, a logarithm at worst, whatever
- * the order.
+ * The asked ones are sorted by bytes. One look-up unpacks a block of some thousand ids, unless the
+ * one before did; so where more than one id in SINGLE_COST is asked for, reading all ids of the
+ * type once is cheaper. As the dictionary lends its ids in long ascending runs, the place of each
+ * is found from that of the one before by steps that double: a constant on the average, a logarithm
+ * at worst, whatever the order.
  *
  * Cost: O(ids of the type + asked log asked); memory 16 bytes and the bytes of an id, 8 more while
  * sorting.
@@ -178,8 +178,8 @@ rs_status rsi_lookup_run(const rsi_lookup *lookup, const rs_graph *graph, uint32
                 all[count++] = (asked){{lookup->bytes + id->offset, id->length}, i};
             }
         }
+        qsort(all, count, sizeof *all, compare_asked);
         if (count > 0 && count > info.node_count / SINGLE_COST) {
-            qsort(all, count, sizeof *all, compare_asked);
             RS_TRY(pass_over_names(graph, type, all, count, nodes, err));
         } else {
             RS_TRY(find_singly(graph, info.name, all, count, nodes, err));

@@ -340,8 +340,8 @@ done:
 
 /* ---- keeping a run --------------------------------------------------------------------------- */
 
-/* The report, the risks and what is left of the trace, side by side where there are threads for it.
- */
+/* The risks, what is left of the trace, and the report, side by side where there are threads for
+ * it; last the one that all threads write. */
 typedef struct results {
     const rs_graph *graph;
     const rs_findings *findings;

@@ -113,7 +113,7 @@ RS_MUST_USE rs_status rsi_run_read(const char *store_path, const rs_run_id *id, 
 RS_MUST_USE rs_status rsi_run_hold(const char *store_path, const rs_run_id *id, rs_run_file file,
                                    const rsi_file_note *note, rs_error *err);
 
-/* STORE/runs, made where it is not there; freed by free(). RS_EIO, RS_ENOMEM. */
+/* STORE/runs, whether it is there or not; freed by free(). RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_run_folder(const char *store_path, char **path, rs_error *err);
 
 /* Copy one file of a run, whole or not at all. */

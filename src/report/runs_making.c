@@ -54,12 +54,6 @@ rs_status rsi_run_folder(const char *store_path, char **path, rs_error *err)
         *path = NULL;
         return no_memory(err);
     }
-    if (mkdir(*path, 0777) != 0 && errno != EEXIST) {
-        rs_status status = rs_fail(err, RS_EIO, "make folder \"%s\": %s", *path, strerror(errno));
-        free(*path);
-        *path = NULL;
-        return status;
-    }
     return RS_OK;
 }
 
@@ -68,6 +62,10 @@ rs_status rsi_runs_enter(rsi_runs *runs, const char *store_path, const rs_work *
     rs_status status = RS_OK;
     *runs = (rsi_runs)RSI_NO_RUNS;
     RS_TRY(rsi_run_folder(store_path, &runs->path, err));
+    if (mkdir(runs->path, 0777) != 0 && errno != EEXIST) {
+        status = rs_fail(err, RS_EIO, "make folder \"%s\": %s", runs->path, strerror(errno));
+        goto done;
+    }
     runs->folder = open(runs->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (runs->folder < 0) {
         status = rs_fail(err, RS_EIO, "open \"%s\": %s", runs->path, strerror(errno));

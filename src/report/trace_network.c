@@ -124,6 +124,7 @@ done:
 /* A thread's own. */
 typedef struct looker {
     rsi_network_rows *rows;
+    row_page made;
     rsi_buffer page;
 } looker;
 
@@ -139,17 +140,18 @@ static rs_status make_rows(void *context, size_t number, unsigned worker, rsi_pa
     rs_status status = RS_OK;
     const rows_making *m = context;
     uint32_t first = (uint32_t)number * RSI_TRACE_ROWS_PAGE, left = m->node_count - first;
-    rsi_view view = rsi_network_rows_view(m->lookers[worker].rows);
-    row_page page;
-    page.count = page.some = page.links = 0;
-    page.bits_min = page.exponent_min = 63;
+    looker *own = &m->lookers[worker];
+    rsi_view view = rsi_network_rows_view(own->rows);
+    row_page *page = &own->made;
+    page->count = page->some = page->links = 0;
+    page->bits_min = page->exponent_min = 63;
     for (uint32_t i = 0; i < left && i < RSI_TRACE_ROWS_PAGE; i++) {
         rsi_view_row row;
         RS_TRY(view.row(view.context, first + i, &row, err));
-        add_row(&page, &row);
+        add_row(page, &row);
         m->met[first + i] |= row.risk != 0 || row.seed != 0;
     }
-    RS_TRY(put_rows(part, &page, &m->lookers[worker].page, first, err));
+    RS_TRY(put_rows(part, page, &own->page, first, err));
 done:
     return status;
 }

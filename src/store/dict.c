@@ -325,6 +325,17 @@ static rs_status check_lengths(rsi_cursor *cursor, size_t count, uint32_t *share
     return RS_OK;
 }
 
+/* Whether `id` comes behind the one before, with which it shares at least its first `shared` bytes:
+ * nearly always the next byte says so. */
+static bool is_behind(rs_text before, rs_text id, size_t shared)
+{
+    if (before.length == shared || id.length == shared) {
+        return id.length > shared;
+    }
+    uint8_t one = (uint8_t)before.bytes[shared], other = (uint8_t)id.bytes[shared];
+    return one == other ? rsi_text_compare(before, id) < 0 : one < other;
+}
+
 static rs_status unpack_ids(rsi_dict_block *block, size_t count, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -343,7 +354,7 @@ static rs_status unpack_ids(rsi_dict_block *block, size_t count, rs_error *err)
         }
         memcpy(at + shared[i], rsi_take(&cursor, length[i] - shared[i]), length[i] - shared[i]);
         at += length[i];
-        if (i > 0 && rsi_text_compare(block->ids[i - 1], block->ids[i]) >= 0) {
+        if (i > 0 && !is_behind(block->ids[i - 1], block->ids[i], shared[i])) {
             status = rs_fail(err, RS_ECORRUPT, "id %zu is not behind the one before", i);
             goto done;
         }

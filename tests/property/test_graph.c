@@ -26,6 +26,8 @@ enum { WORLDS = 100, NODES_MAX = 400 };
 
 static uint64_t hash_mask = UINT64_MAX;
 static uint32_t told_by_timelines;
+static uint32_t told_by_files;
+static uint64_t parts_seen;
 
 rsi_hash128 __real_rsi_hash_128(const void *bytes, size_t length, uint64_t seed);
 rsi_hash128 __wrap_rsi_hash_128(const void *bytes, size_t length, uint64_t seed);
@@ -535,6 +537,56 @@ static void check_peaks(const rs_graph *graph, const known_truth *truth, size_t 
     free(edges.events);
 }
 
+static rs_status compare_part(void *context, const rs_timeline_part *part, rs_error *err)
+{
+    const rs_timeline *whole = context;
+    const rs_timeline *line = part->line;
+    (void)err;
+    if (part->out != NULL) {
+        size_t count = line->out_first[part->to] - line->out_first[part->from];
+        assert_memory_equal(part->out, whole->out + line->out_first[part->from],
+                            count * sizeof *part->out);
+    }
+    if (part->in != NULL) {
+        size_t count = line->in_first[part->to] - line->in_first[part->from];
+        assert_memory_equal(part->in, whole->in + line->in_first[part->from],
+                            count * sizeof *part->in);
+    }
+    parts_seen++;
+    return RS_OK;
+}
+
+/* Where there is no room for it, its lists lie in a file, to the byte as in memory. */
+static void check_slices(const rs_graph *graph, size_t relation, rs_timeline *whole)
+{
+    rs_error err = {0};
+    for (uint64_t memory = (whole->count + whole->left_out) * 60; memory > 0;
+         memory -= memory / 4 + 1) {
+        rs_timeline line = {0};
+        rs_work work = {.threads = 2, .memory_bytes = memory, .folder = "."};
+        rs_status status = rs_graph_timeline(graph, relation, &line, &work, &err);
+        if (status == RS_EUSAGE) { /* there is no room for a list */
+            break;
+        }
+        assert_int_equal(status, RS_OK);
+        assert_int_equal(line.count, whole->count);
+        assert_int_equal(line.left_out, whole->left_out);
+        assert_int_equal(line.span_s, whole->span_s);
+        assert_memory_equal(line.out_first, whole->out_first, (line.src_count + 1) * 4);
+        assert_memory_equal(line.in_first, whole->in_first, (line.dst_count + 1) * 4);
+        assert_null(line.out);
+        for (unsigned ends = RS_TIMELINE_OUT; ends <= RS_TIMELINE_IN; ends++) {
+            assert_int_equal(rs_timeline_each(&line, ends, compare_part, whole, &err), RS_OK);
+        }
+        if (line.src_first == line.dst_first) {
+            unsigned both = RS_TIMELINE_OUT | RS_TIMELINE_IN;
+            assert_int_equal(rs_timeline_each(&line, both, compare_part, whole, &err), RS_OK);
+        }
+        rs_timeline_free(&line);
+        told_by_files++;
+    }
+}
+
 /* What is read, and what a timeline tells that left nothing out, is the same. */
 static void check_numbers(const rs_graph *graph, const known_truth *truth, size_t relation,
                           known_cell *cells)
@@ -563,6 +615,7 @@ static void check_numbers(const rs_graph *graph, const known_truth *truth, size_
         rs_peaks_free(&peaks);
         told_by_timelines++;
     }
+    check_slices(graph, relation, &line);
     rs_timeline_free(&line);
 }
 
@@ -621,6 +674,8 @@ static void says_the_same_however_the_rows_came(void **state)
         check_world(seed);
     }
     assert_in_range(told_by_timelines, 100, UINT32_MAX);
+    assert_in_range(told_by_files, 100, UINT32_MAX);
+    assert_in_range(parts_seen, 4 * (uint64_t)told_by_files, UINT64_MAX);
 }
 
 int main(void)

@@ -273,6 +273,59 @@ static void looks_at_nothing_without_times(void **state)
 /* ---- and all else -------------------------------------------------------------------------------
  */
 
+/* A night with something of every kind. */
+static void busy_night(void)
+{
+    begin();
+    march(6, 4, 60);
+    relay(5, HOUR);
+    go_round(4, HOUR, 985);
+    for (int i = 0; i < 5; i++) { /* a burst */
+        pay('b', 0, 'b', 1, 11 * DAY + i * 40 * 60, 4000 + 300 * i);
+    }
+    for (int i = 1; i <= 8; i++) { /* who pay one and nobody else */
+        pay('f', i, 'f', 0, i * 2 * DAY, 20000 + 700 * i);
+    }
+}
+
+static void finds_the_same_where_events_lie_in_a_file(void **state)
+{
+    (void)state;
+    rs_error err = {0};
+    small_store small;
+    rs_evidence whole;
+    busy_night();
+    small_open(&small, &rows, 1000); /* few, so that arrays by account leave room */
+    small_ok(rs_evidence_find(small.graph, &defaults, NULL, &whole, &err), &err);
+    bool found[16] = {false};
+    for (size_t i = 0; i < whole.link_count; i++) {
+        found[whole.links[i].kind] = true;
+    }
+    const char *in_file[] = {"lockstep", "relay", "cycle", "burst", "fan_in"};
+    for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
+        for (size_t i = 0; i < sizeof in_file / sizeof in_file[0]; i++) {
+            assert_true(found[k] || strcmp(rs_evidence_kind_name(k), in_file[i]) != 0);
+        }
+    }
+    unsigned done = 0;
+    for (uint64_t memory = rows.count * 64; memory > rows.count; memory -= memory / 32) {
+        rs_evidence parts;
+        rs_work work = {.threads = 2, .memory_bytes = memory - 1, .folder = small.path};
+        rs_status status = rs_evidence_find(small.graph, &defaults, &work, &parts, &err);
+        if (status == RS_EUSAGE) { /* no room for a list */
+            break;
+        }
+        small_ok(status, &err);
+        assert_int_equal(parts.link_count, whole.link_count);
+        assert_memory_equal(parts.links, whole.links, whole.link_count * sizeof *whole.links);
+        rs_evidence_free(&parts);
+        done++;
+    }
+    assert_true(done > 3);
+    rs_evidence_free(&whole);
+    small_close(&small);
+}
+
 static void survives_every_failed_allocation(void **state)
 {
     (void)state;
@@ -305,6 +358,7 @@ int main(void)
         cmocka_unit_test(leaves_a_savings_circle_alone),
         cmocka_unit_test(makes_nothing_of_payments_of_nothing),
         cmocka_unit_test(looks_at_nothing_without_times),
+        cmocka_unit_test(finds_the_same_where_events_lie_in_a_file),
         cmocka_unit_test(survives_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
