@@ -58,17 +58,24 @@ static rs_status buckets_alloc(buckets *b, size_t nodes, size_t links, size_t su
     return RS_OK;
 }
 
-/* Counting sort of nodes by label; where each node's links begin. */
-static void fill_buckets(const rs_score_input *input, buckets *b)
+/* Where each node's links begin. */
+static void index_links(const rs_evidence_graph *g, const buckets *b)
 {
-    const rs_evidence_graph *g = input->collapsed;
-    memcpy(b->label, input->label, g->node_count * sizeof *b->label);
     for (size_t i = 0; i < g->link_count; i++) {
         b->link_first[g->a[i] + 1]++;
     }
     for (uint32_t v = 0; v < g->node_count; v++) {
-        b->node_first[input->label[v] + 2]++;
         b->link_first[v + 1] += b->link_first[v];
+    }
+}
+
+/* Counting sort of nodes by label. */
+static void sort_nodes(const rs_score_input *input, const buckets *b)
+{
+    const rs_evidence_graph *g = input->collapsed;
+    memcpy(b->label, input->label, g->node_count * sizeof *b->label);
+    for (uint32_t v = 0; v < g->node_count; v++) {
+        b->node_first[input->label[v] + 2]++;
     }
     for (uint32_t v = 0; v < g->node_count; v++) {
         b->node_first[v + 2] += b->node_first[v + 1];
@@ -79,7 +86,7 @@ static void fill_buckets(const rs_score_input *input, buckets *b)
 }
 
 /* Chain the subjects of each entity from its smallest one on, ascending. */
-static void chain_entities(const rs_score_input *input, buckets *b)
+static void chain_entities(const rs_score_input *input, const buckets *b)
 {
     uint32_t subjects = rs_graph_subject_count(input->graph);
     rs_entity_chains(input->evidence->entity, subjects, b->same);
@@ -94,6 +101,24 @@ typedef struct trimming {
     const buckets *b;
     uint32_t trim;
 } trimming;
+
+static rs_status fill_one(void *context, size_t index, unsigned worker, rs_error *err)
+{
+    const trimming *t = context;
+    (void)worker;
+    (void)err;
+    switch (index) {
+    case 0:
+        sort_nodes(t->input, t->b);
+        break;
+    case 1:
+        index_links(t->input->collapsed, t->b);
+        break;
+    default:
+        chain_entities(t->input, t->b);
+    }
+    return RS_OK;
+}
 
 /* Nodes of a community lie anywhere: where their links are is asked for before their turn. */
 RSI_EXPECT void expect_links(const trimming *t, size_t k)
@@ -282,8 +307,7 @@ rs_status rsi_candidates_find(const rs_score_input *input, uint32_t trim, const 
     trimming t = {.input = input, .b = &b, .trim = trim};
     RS_TRY(buckets_alloc(&b, g->node_count, g->link_count, subjects, err));
     RS_TRY(rsi_candidates_make(out, subjects, err));
-    fill_buckets(input, &b);
-    chain_entities(input, &b);
+    RS_TRY(rsi_parallel(work, 3, fill_one, &t, err));
     RS_TRY(rsi_parallel(work, ((size_t)g->node_count + NODES_A_BLOCK - 1) / NODES_A_BLOCK,
                         trim_block, &t, err));
     for (uint32_t v = 0; v < g->node_count; v++) {

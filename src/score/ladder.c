@@ -370,7 +370,7 @@ static rs_status put(ladder *l, rsi_candidates *candidates, rsi_sharing *sharing
         return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", most);
     }
     size_t count = pick_groups(l, picks);
-    RS_TRY(rsi_ladder_merge(l->rungs, picks, count, subjects, &kept, &kept_sharing, err));
+    RS_TRY(rsi_ladder_merge(l->rungs, picks, count, subjects, l->work, &kept, &kept_sharing, err));
     rsi_candidates_free(candidates);
     rsi_sharing_free(sharing);
     *candidates = kept;

@@ -55,7 +55,8 @@ typedef struct rsi_ladder_pick {
 /* The groups that were picked, in their order, with what they share; not weighed. rungs[0] has
  * those of the night. RS_ENOMEM. O(members + uses + columns x groups). */
 RS_MUST_USE rs_status rsi_ladder_merge(const rsi_rung *rungs, const rsi_ladder_pick *picks,
-                                       size_t count, size_t subjects, rsi_candidates *candidates,
-                                       rsi_sharing *sharing, rs_error *err);
+                                       size_t count, size_t subjects, const rs_work *work,
+                                       rsi_candidates *candidates, rsi_sharing *sharing,
+                                       rs_error *err);
 
 #endif

@@ -19,13 +19,15 @@
  * payments, O(log) for each inside such groups.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "base/try.h"
 #include "score/victims.h"
 
-enum { MEMBERS_MIN = 3 };
+enum { MEMBERS_MIN = 3, LINKS_A_BLOCK = 1 << 17 };
 
 typedef struct pair {
     uint32_t src, dst;
@@ -56,55 +58,77 @@ static int by_ends(const void *left, const void *right)
 /* Whether a link is of what two members did in payments. */
 static bool is_of_payments(const payers *p, const rs_link *link)
 {
-    return link->b < rs_graph_subject_count(p->input->graph) &&
+    return rs_evidence_kind_in_time(link->kind) &&
+           link->b < rs_graph_subject_count(p->input->graph) &&
            p->candidates->of[link->a] == p->candidates->of[link->b] &&
            p->candidates->of[link->a] != RSI_NO_PAYMENTS &&
            rs_store_relation(rs_graph_store(p->input->graph), link->relation).kind ==
                RS_KIND_PAYMENT;
 }
 
-/* Groups that have such links, of kinds in time; returns whether there are any. */
-static bool watch(const payers *p, uint8_t *groups)
+/* Groups that have such links. */
+typedef struct watching {
+    const payers *p;
+    atomic_uchar *groups; /* by group: 1 for one that has */
+} watching;
+
+static rs_status watch_block(void *context, size_t block, unsigned worker, rs_error *err)
 {
-    bool any = false;
-    bool in_time[UINT8_MAX] = {false}; /* asked once, not for every link */
-    const rsi_candidates *c = p->candidates;
-    for (size_t k = 0; k < rs_evidence_kind_count(); k++) {
-        in_time[k] = rs_evidence_kind_in_time(k);
-    }
-    for (size_t i = 0; i < p->input->evidence->link_count; i++) {
-        const rs_link *link = &p->input->evidence->links[i];
-        if (in_time[link->kind] && is_of_payments(p, link)) {
-            groups[c->of[link->a]] = 1;
-            any = true;
+    const watching *w = context;
+    const payers *p = w->p;
+    const rs_evidence *evidence = p->input->evidence;
+    size_t end = (block + 1) * LINKS_A_BLOCK;
+    end = end < evidence->link_count ? end : evidence->link_count;
+    (void)worker;
+    (void)err;
+    for (size_t i = block * LINKS_A_BLOCK; i < end; i++) {
+        if (is_of_payments(p, &evidence->links[i])) {
+            atomic_store_explicit(&w->groups[p->candidates->of[evidence->links[i].a]], 1,
+                                  memory_order_relaxed);
         }
     }
-    for (size_t k = 0; any && k < c->first[c->count]; k++) {
-        uint32_t group = c->of[c->members[k]];
-        p->watched[c->members[k]] = groups[group] ? group : RSI_NO_PAYMENTS;
+    return RS_OK;
+}
+
+/* Whose groups have such links; *any: whether there are any. */
+static rs_status watch(const payers *p, bool *any, const rs_work *work, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const rsi_candidates *c = p->candidates;
+    watching w = {.p = p, .groups = calloc(c->count + 1, sizeof *w.groups)};
+    if (w.groups == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu groups)", c->count);
     }
-    return any;
+    size_t links = p->input->evidence->link_count;
+    RS_TRY(rsi_parallel(work, (links + LINKS_A_BLOCK - 1) / LINKS_A_BLOCK, watch_block, &w, err));
+    for (size_t g = 0; g < c->count; g++) {
+        *any = *any || w.groups[g] != 0;
+    }
+    for (size_t k = 0; *any && k < c->first[c->count]; k++) {
+        uint32_t group = c->of[c->members[k]];
+        p->watched[c->members[k]] = w.groups[group] ? group : RSI_NO_PAYMENTS;
+    }
+done:
+    free(w.groups);
+    return status;
 }
 
 static rs_status read_payments(payers *p, bool *any, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     size_t subjects = rs_graph_subject_count(p->input->graph);
-    uint8_t *groups = calloc(p->candidates->count + 1, 1);
     p->watched = malloc((subjects + 1) * sizeof *p->watched);
-    if (groups == NULL || p->watched == NULL) {
-        status = rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
-        goto done;
+    if (p->watched == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu subjects)", subjects);
     }
     memset(p->watched, 0xff, (subjects + 1) * sizeof *p->watched);
-    *any = watch(p, groups);
+    RS_TRY(watch(p, any, work, err));
     if (*any) {
         rsi_payments_wanted wanted = {.group = p->watched,
                                       .group_count = (uint32_t)p->candidates->count};
         RS_TRY(rsi_payments_read(p->input->graph, &wanted, work, &p->payments, err));
     }
 done:
-    free(groups);
     return status;
 }
 
