@@ -300,6 +300,21 @@ done:
     return status;
 }
 
+rs_report_options rsi_run_report(const rsi_stages *stages, const rsi_settings *settings,
+                                 const char *json, const rsi_model *model)
+{
+    rs_report_options report = RS_REPORT_DEFAULTS;
+    report.min_score = settings->score.min_score;
+    report.users_max = settings->users_max;
+    report.settings = json;
+    report.model = model->columns != NULL ? model->digest : NULL;
+    report.model_subject = model->subject;
+    report.blacklist = stages->listed[RS_BLACKLIST] ? &stages->blacklist : NULL;
+    report.whitelist = stages->listed[RS_WHITELIST] ? &stages->whitelist : NULL;
+    report.conflicts = &stages->conflicts;
+    return report;
+}
+
 rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -325,15 +340,7 @@ rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
     work.folder = folder;
     RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], &o->inputs, &settings, &work, err));
-    rs_report_options report = RS_REPORT_DEFAULTS;
-    report.min_score = settings.score.min_score;
-    report.users_max = settings.users_max;
-    report.settings = json;
-    report.model = o->model != NULL ? model.digest : NULL;
-    report.model_subject = model.subject;
-    report.blacklist = stages.listed[RS_BLACKLIST] ? &stages.blacklist : NULL;
-    report.whitelist = stages.listed[RS_WHITELIST] ? &stages.whitelist : NULL;
-    report.conflicts = &stages.conflicts;
+    rs_report_options report = rsi_run_report(&stages, &settings, json, &model);
     if (!o->no_network) {
         RS_TRY(
             rsi_trace_new(&stages.trace, call->words[0], stages.graph, &report, call->work, err));
