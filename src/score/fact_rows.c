@@ -460,13 +460,14 @@ static int ascending(const void *left, const void *right)
 static void add_up(const rsi_fact_query *query, const rsi_fact_row *rows, size_t count,
                    rs_fact *fact)
 {
+    size_t dst_type = rs_store_relation(query->store, query->relation).dst_type;
     fact->event_count = count;
     fact->in_time = count > 0;
     fact->first = count > 0 ? rows[0].time : RS_NO_TIME;
     fact->last = count > 0 ? rows[count - 1].time : RS_NO_TIME;
     fact->amount = RSI_WIDE_NONE;
     for (size_t i = 0; i < count; i++) {
-        if (query->rule == RSI_FACT_DEALINGS || rows[i].dst == query->thing) {
+        if (query->rule == RSI_FACT_DEALINGS || is_thing(query, dst_type, rows[i].dst)) {
             rsi_wide_add(&fact->amount, rows[i].amount);
         }
     }
