@@ -144,6 +144,11 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
     rs_status status = RS_OK;
     const options *o = call->options;
     uint64_t start = rsi_clock_us();
+    rs_lineage *lineage = NULL;
+    RS_TRY(rs_lineage_follow(&lineage, call->words[0], stages->graph, report, call->work,
+                             &stages->findings, err));
+    rsi_stages_time(stages, "lineage", start);
+    start = rsi_clock_us();
     rs_run_record record = {.threads = call->work->threads,
                             .memory_bytes = call->work->memory_bytes,
                             .peak_memory_bytes = peak_memory(),
@@ -151,7 +156,8 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .timing_count = stages->timing_count,
                             .erasures_mark = erasures_mark,
                             .lists = stages->lists,
-                            .keep_runs = o->keep_runs};
+                            .keep_runs = o->keep_runs,
+                            .lineage = lineage};
     rsi_trace_end end = {.evidence = &stages->evidence,
                          .risk = stages->spread,
                          .findings = &stages->findings,
@@ -164,6 +170,7 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
     RS_TRY(rsi_parallel(call->work, 2, copy_result, &c, err));
     rsi_stages_time(stages, "report", start);
 done:
+    rs_lineage_free(lineage);
     return status;
 }
 
