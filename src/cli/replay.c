@@ -24,6 +24,7 @@
 #include "cli/learn.h"
 #include "cli/run.h"
 #include "cli/stages.h"
+#include "report/lineage.h"
 #include "report/runs.h"
 #include "ringscope/version.h"
 
@@ -332,6 +333,7 @@ static rs_status run_again(const rsi_call *call, const past *p, const rsi_model 
     rs_status status = RS_OK;
     rsi_setting_values values;
     rsi_stages stages = {0};
+    rs_lineage *lineage = NULL;
     rs_work work = *call->work;
     char *json = NULL;
     char *folder = NULL;
@@ -350,11 +352,16 @@ static rs_status run_again(const rsi_call *call, const past *p, const rsi_model 
         RS_TRY(rsi_stages_model(&stages, model, NULL, &work, err));
     }
     rs_report_options report = rsi_run_report(&stages, &settings, json, model);
+    if (p->notes[RS_RUN_RINGS].digest[0] != '\0') {
+        RS_TRY(rsi_lineage_follow(&lineage, p->store, &p->id, stages.graph, &report, &work,
+                                  &stages.findings, err));
+    }
     RS_TRY(compare(&stages, p, &report, &work, err));
 done:
     free(path);
     free(folder);
     free(json);
+    rs_lineage_free(lineage);
     rsi_stages_free(&stages);
     return status;
 }

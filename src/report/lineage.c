@@ -163,10 +163,9 @@ done:
     return status;
 }
 
-/* What the night before left, decoded; the runs are locked, so that nobody takes it away. */
+/* What the night before left; the runs are locked, so that nobody takes it away. */
 static rs_status read_past(rs_lineage *lineage, const char *store_path, int64_t as_of,
-                           const char *settings, const rs_work *work, rsi_track_state *past,
-                           rs_error *err)
+                           const char *settings, const rs_work *work, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_runs runs = RSI_NO_RUNS;
@@ -183,16 +182,39 @@ static rs_status read_past(rs_lineage *lineage, const char *store_path, int64_t 
         goto done;
     }
     RS_TRY(rsi_kept_night_read(store_path, &night, &lineage->past, err));
-    RS_TRY(rs_context(err, rsi_track_decode(lineage->past.bytes, lineage->past.length, past, err),
-                      "\"%s\"", lineage->path));
 done:
     rsi_runs_leave(&runs);
     return status;
 }
 
+/* What a kept run read of it. */
+static rs_status read_own_past(rs_lineage *lineage, const char *store_path, const rs_run_id *run,
+                               rs_error *err)
+{
+    lineage->path = rs_run_path(store_path, run, RS_RUN_HISTORY);
+    if (lineage->path == NULL) {
+        return no_memory(err);
+    }
+    rs_status status =
+        rsi_read_file(AT_FDCWD, lineage->path, RSI_TRACK_FILE_MAX, &lineage->past, err);
+    if (status == RS_ENOTFOUND) { /* it was a first night */
+        free(lineage->path);
+        lineage->path = NULL;
+        return RS_OK;
+    }
+    return rs_context(err, status, "\"%s\"", lineage->path);
+}
+
 rs_status rs_lineage_follow(rs_lineage **out, const char *store_path, const rs_graph *graph,
                             const rs_report_options *options, const rs_work *work,
                             rs_findings *findings, rs_error *err)
+{
+    return rsi_lineage_follow(out, store_path, NULL, graph, options, work, findings, err);
+}
+
+rs_status rsi_lineage_follow(rs_lineage **out, const char *store_path, const rs_run_id *run,
+                             const rs_graph *graph, const rs_report_options *options,
+                             const rs_work *work, rs_findings *findings, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_ids *ids = NULL;
@@ -209,8 +231,14 @@ rs_status rs_lineage_follow(rs_lineage **out, const char *store_path, const rs_g
     if (lineage == NULL) {
         return no_memory(err);
     }
-    if (night.as_of != RS_NO_TIME) {
-        RS_TRY(read_past(lineage, store_path, night.as_of, settings, work, &past, err));
+    if (run != NULL) {
+        RS_TRY(read_own_past(lineage, store_path, run, err));
+    } else if (night.as_of != RS_NO_TIME) {
+        RS_TRY(read_past(lineage, store_path, night.as_of, settings, work, err));
+    }
+    if (lineage->path != NULL) {
+        status = rsi_track_decode(lineage->past.bytes, lineage->past.length, &past, err);
+        RS_TRY(rs_context(err, status, "\"%s\"", lineage->path));
     }
     RS_TRY(name_members(graph, findings, night.ring_count, &ids, &names, err));
     night.names = names;

@@ -28,6 +28,12 @@ RS_MUST_USE rs_status rsi_kept_night_before(const char *store_path, int64_t as_o
 RS_MUST_USE rs_status rsi_kept_night_read(const char *store_path, const rsi_kept_night *night,
                                           rsi_buffer *bytes, rs_error *err);
 
+/* rs_lineage_follow from what the kept run `run` read of the night before, to make it again; NULL:
+ * from what the store keeps. */
+RS_MUST_USE rs_status rsi_lineage_follow(rs_lineage **out, const char *store_path,
+                                         const rs_run_id *run, const rs_graph *graph,
+                                         const rs_report_options *options, const rs_work *work,
+                                         rs_findings *findings, rs_error *err);
 /* Into a run's folder, with the notes of both files. NULL: nothing is written. */
 RS_MUST_USE rs_status rsi_lineage_write(const rs_lineage *lineage, const char *folder,
                                         rsi_file_note notes[RSI_RUN_FILES], rs_error *err);
