@@ -65,6 +65,9 @@ typedef struct rs_run_timing {
     uint64_t microseconds;
 } rs_run_timing;
 
+/* What tonight's rings are told as, and what tomorrow needs of them. */
+typedef struct rs_lineage rs_lineage;
+
 /* What a run read of the database of lists (feedback.h): as it was after the act `revision`, while
  * the audit trail ended with `head`, whose hash is an anchor for it. */
 typedef struct rs_run_lists {
@@ -75,7 +78,7 @@ typedef struct rs_run_lists {
     bool own;          /* the store's own */
 } rs_run_lists;
 
-/* What goes into the sidecar beside what the store itself tells. */
+/* What goes into a run beside what it found. */
 typedef struct rs_run_record {
     unsigned threads;
     uint64_t memory_bytes;      /* the budget; 0: none */
@@ -84,7 +87,8 @@ typedef struct rs_run_record {
     size_t timing_count;
     uint64_t erasures_mark; /* rs_erasures_mark (erase.h) of before the store was opened */
     rs_run_lists lists;
-    uint64_t keep_runs; /* how many runs stay, this one among them; 0: all */
+    uint64_t keep_runs;        /* how many runs stay, this one among them; 0: all */
+    const rs_lineage *lineage; /* of its rings; NULL: tomorrow knows nothing of them */
 } rs_run_record;
 
 /* "runs/<32 hex digits>": a digest of the store, the as-of time, the settings and the lists. */
@@ -93,11 +97,27 @@ typedef struct rs_run_id {
     char text[RS_RUN_ID_LENGTH + 1];
 } rs_run_id;
 
+/* Find out what became of the rings of earlier nights: rings that go on keep their id, and each
+ * gets its event, its birth and where it comes from (`findings`; rings of equal scores are put in
+ * order of their ids). Earlier nights are those whose as-of time is strictly before the graph's, of
+ * which the runs that the store keeps hold the latest; of several of one time the one with the same
+ * settings, then the one made last. Without an as-of time there are none. On RS_OK *out goes to
+ * rs_run_keep and is freed by rs_lineage_free. RS_ECORRUPT (what an earlier night left is
+ * damaged), RS_EIO, RS_ENOMEM, RS_EINTERRUPTED. Cost: a pass over the dictionary, and what
+ * the rings of both nights need in memory. */
+RS_API RS_MUST_USE rs_status rs_lineage_follow(rs_lineage **out, const char *store_path,
+                                               const rs_graph *graph,
+                                               const rs_report_options *options,
+                                               const rs_work *work, rs_findings *findings,
+                                               rs_error *err);
+RS_API void rs_lineage_free(rs_lineage *lineage);
+
 /* Keep a run in `store_path`/runs/ and make it the latest: report.json, risks.csv, blacklist.csv,
  * whitelist.csv (as used), settings.json, run.json. Whole or not at all; a run of the same inputs
  * is replaced. Then, with keep_runs, others are taken away: those that look furthest (as-of) stay,
- * of equals those made last. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED, RS_ELOCKED (somebody was erased
- * from the store meanwhile: nothing is kept). */
+ * of equals those made last; the one that looks furthest of all stays in any case, for tomorrow's
+ * rings are named after its. RS_EIO, RS_ENOMEM, RS_EINTERRUPTED, RS_ELOCKED (somebody was erased
+ * from the store, or from what an earlier night left, meanwhile: nothing is kept). */
 RS_API RS_MUST_USE rs_status rs_run_keep(const char *store_path, const rs_graph *graph,
                                          const rs_findings *findings,
                                          const rs_report_options *options,
@@ -112,6 +132,8 @@ typedef enum rs_run_file {
     RS_RUN_SETTINGS,
     RS_RUN_NETWORK, /* what explains each risk; a run may leave it and the next out */
     RS_RUN_COUNTS,
+    RS_RUN_RINGS,   /* who is in its rings, for tomorrow; a run may leave it out, and the next */
+    RS_RUN_HISTORY, /* the same of the night before, as it was read */
     RS_RUN_SIDECAR
 } rs_run_file;
 

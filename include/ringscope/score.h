@@ -119,9 +119,40 @@ typedef struct rs_reason {
 #define RS_STEADY_RERUNS UINT32_C(20)
 #define RS_STEADY_DROP   UINT32_C(20)
 
+/* What became of a ring since the night before. */
+typedef enum rs_ring_event {
+    RS_RING_BORN,
+    RS_RING_CONTINUED,
+    RS_RING_GREW,
+    RS_RING_SHRANK,
+    RS_RING_MERGED,   /* took in what is left of another */
+    RS_RING_SPLIT,    /* is a part of what another was */
+    RS_RING_RETURNED, /* had died */
+    RS_RING_DIED      /* not a ring of tonight */
+} rs_ring_event;
+#define RS_RING_EVENT_COUNT 8
+RS_API const char *rs_ring_event_name(rs_ring_event event); /* "born", "continued", ... */
+
+typedef struct rs_ring_id {
+    char text[16]; /* "R-" and 13 characters of Crockford's base 32 */
+} rs_ring_id;
+
+/* A ring of an earlier night that is none of tonight. */
+typedef struct rs_gone_ring {
+    rs_ring_id id;
+    rs_ring_id into; /* the ring that took it in; "": it died */
+    int64_t since;   /* as-of of its birth */
+    uint32_t score;  /* when it was last seen, as the next */
+    size_t member_count;
+} rs_gone_ring;
+
 typedef struct rs_ring {
-    char id[16]; /* "R-" and 13 characters of Crockford's base 32 */
+    char id[16]; /* as rs_ring_id: its own from birth on */
     uint32_t score;
+    uint64_t evidence; /* weight of the links that hold its members (1 << 20 is 1.0) */
+    int64_t since;     /* as-of of its birth, UTC seconds or RS_NO_TIME */
+    rs_ring_event event;
+    size_t from_first, from_count; /* in rs_findings.from: the rings that it comes from */
     uint32_t stability; /* millionths of RS_STEADY_RERUNS in which it came back (detect.h), one link
                            in RS_STEADY_DROP left out; or RS_NO_STABILITY */
     size_t member_first, member_count; /* by membership, ties by node */
@@ -156,6 +187,9 @@ typedef struct rs_findings {
     size_t tied_count, tie_count;
     rs_member_ties *member_ties; /* of the first tied_count members: those of the first 100 rings */
     rs_ring_tie *ties;
+    rs_ring_id *from;
+    size_t gone_count;
+    rs_gone_ring *gone;  /* rings of the night before that are none of tonight, by id */
     rs_node_risk *nodes; /* one for each node of the graph */
     rs_detect_counts detect;
     uint64_t *evidence_by_kind; /* links, rs_evidence_kind_count() entries */

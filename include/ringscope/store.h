@@ -94,6 +94,12 @@ typedef struct rs_attribute_info {
  * untouched. RS_ENOTFOUND, RS_EIO, RS_ECORRUPT, RS_ENOMEM. Cost: the manifest and block indexes. */
 RS_API RS_MUST_USE rs_status rs_store_open(rs_store **out, const char *path, rs_error *err);
 RS_API void rs_store_close(rs_store *store);
+/* Before any other call: look at the store as it was after the batch of that sequence, as if later
+ * ones had not come; types and relations that only they have stay, empty. *mixed: a compaction
+ * merged some of them with earlier ones, and nothing was changed. RS_EUSAGE (a later batch was
+ * dropped since), RS_ENOMEM; the store can then only be closed. */
+RS_API RS_MUST_USE rs_status rs_store_until(rs_store *store, uint64_t sequence, bool *mixed,
+                                            rs_error *err);
 
 RS_API size_t rs_store_type_count(const rs_store *store);
 RS_API size_t rs_store_relation_count(const rs_store *store);

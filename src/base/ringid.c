@@ -51,11 +51,25 @@ void rsi_ring_id(int64_t as_of, rsi_ring_name *members, size_t count,
         hash = rsi_hash64(members[i].type.bytes, members[i].type.length, hash);
         hash = rsi_hash64(members[i].id.bytes, members[i].id.length, hash);
     }
+    rsi_ring_id_write(hash, id);
+}
+
+void rsi_ring_id_write(uint64_t number, char id[RSI_RING_ID_LENGTH + 1])
+{
     memcpy(id, "R-", 2);
-    for (size_t i = RSI_RING_ID_LENGTH; i-- > 2; hash >>= 5) {
-        id[i] = DIGITS[hash & 31];
+    for (size_t i = RSI_RING_ID_LENGTH; i-- > 2; number >>= 5) {
+        id[i] = DIGITS[number & 31];
     }
     id[RSI_RING_ID_LENGTH] = '\0';
+}
+
+uint64_t rsi_ring_id_number(const char *id)
+{
+    uint64_t number = 0;
+    for (size_t i = 2; i < RSI_RING_ID_LENGTH; i++) {
+        number = number << 5 | (uint64_t)(strchr(DIGITS, id[i]) - DIGITS);
+    }
+    return number;
 }
 
 bool rsi_ring_id_valid(rs_text text)

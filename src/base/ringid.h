@@ -25,6 +25,10 @@ typedef struct rsi_ring_name {
 void rsi_ring_id(int64_t as_of, rsi_ring_name *members, size_t count,
                  char id[RSI_RING_ID_LENGTH + 1]);
 
+/* A valid id as the number that it writes, and back. */
+uint64_t rsi_ring_id_number(const char *id);
+void rsi_ring_id_write(uint64_t number, char id[RSI_RING_ID_LENGTH + 1]);
+
 /* An id as a person types it, of 15 characters: either case, O for 0, I and L for 1. Writes it in
  * the letters of rsi_ring_id; false where it cannot be one. */
 bool rsi_ring_id_read(rs_text text, char id[RSI_RING_ID_LENGTH + 1]);

@@ -17,6 +17,7 @@ typedef struct rsi_inputs {
     uint64_t revision; /* of the database; UINT64_MAX: the latest */
     const char *settings;
     int64_t as_of;
+    uint64_t sequence; /* of the last batch that is looked at; 0: all are */
     bool kept; /* the files are a run's own, which hold all that counted for it: no database */
 } rsi_inputs;
 #define RSI_INPUTS_DEFAULTS                                                                        \

@@ -144,6 +144,11 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
     rs_status status = RS_OK;
     const options *o = call->options;
     uint64_t start = rsi_clock_us();
+    rs_lineage *lineage = NULL;
+    RS_TRY(rs_lineage_follow(&lineage, call->words[0], stages->graph, report, call->work,
+                             &stages->findings, err));
+    rsi_stages_time(stages, "lineage", start);
+    start = rsi_clock_us();
     rs_run_record record = {.threads = call->work->threads,
                             .memory_bytes = call->work->memory_bytes,
                             .peak_memory_bytes = peak_memory(),
@@ -151,7 +156,8 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
                             .timing_count = stages->timing_count,
                             .erasures_mark = erasures_mark,
                             .lists = stages->lists,
-                            .keep_runs = o->keep_runs};
+                            .keep_runs = o->keep_runs,
+                            .lineage = lineage};
     rsi_trace_end end = {.evidence = &stages->evidence,
                          .risk = stages->spread,
                          .findings = &stages->findings,
@@ -164,6 +170,7 @@ static rs_status keep(const rsi_call *call, rsi_stages *stages, const rs_report_
     RS_TRY(rsi_parallel(call->work, 2, copy_result, &c, err));
     rsi_stages_time(stages, "report", start);
 done:
+    rs_lineage_free(lineage);
     return status;
 }
 
@@ -300,6 +307,21 @@ done:
     return status;
 }
 
+rs_report_options rsi_run_report(const rsi_stages *stages, const rsi_settings *settings,
+                                 const char *json, const rsi_model *model)
+{
+    rs_report_options report = RS_REPORT_DEFAULTS;
+    report.min_score = settings->score.min_score;
+    report.users_max = settings->users_max;
+    report.settings = json;
+    report.model = model->columns != NULL ? model->digest : NULL;
+    report.model_subject = model->subject;
+    report.blacklist = stages->listed[RS_BLACKLIST] ? &stages->blacklist : NULL;
+    report.whitelist = stages->listed[RS_WHITELIST] ? &stages->whitelist : NULL;
+    report.conflicts = &stages->conflicts;
+    return report;
+}
+
 rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -325,15 +347,7 @@ rs_status rsi_run(const rsi_call *call, rs_run_id *id, rs_error *err)
     work.folder = folder;
     RS_TRY(rsi_stages_start(&stages, &settings, &work, err));
     RS_TRY(rsi_stages_evidence(&stages, call->words[0], &o->inputs, &settings, &work, err));
-    rs_report_options report = RS_REPORT_DEFAULTS;
-    report.min_score = settings.score.min_score;
-    report.users_max = settings.users_max;
-    report.settings = json;
-    report.model = o->model != NULL ? model.digest : NULL;
-    report.model_subject = model.subject;
-    report.blacklist = stages.listed[RS_BLACKLIST] ? &stages.blacklist : NULL;
-    report.whitelist = stages.listed[RS_WHITELIST] ? &stages.whitelist : NULL;
-    report.conflicts = &stages.conflicts;
+    rs_report_options report = rsi_run_report(&stages, &settings, json, &model);
     if (!o->no_network) {
         RS_TRY(
             rsi_trace_new(&stages.trace, call->words[0], stages.graph, &report, call->work, err));

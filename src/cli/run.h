@@ -9,6 +9,8 @@
 
 #include "cli/cli.h"
 #include "cli/inputs.h"
+#include "cli/learn.h"
+#include "cli/stages.h"
 #include "ringscope/report.h"
 
 /* What a run is told: the options of `ringscope run`. */
@@ -31,6 +33,11 @@ typedef struct rsi_run_options {
     {                                                                                              \
         .inputs = RSI_INPUTS_DEFAULTS, .top = 10                                                   \
     }
+
+/* How a run's report is written; it lends what it is given. `model` may be without columns: none.
+ */
+rs_report_options rsi_run_report(const rsi_stages *stages, const rsi_settings *settings,
+                                 const char *json, const rsi_model *model);
 
 /* Run the store that words[0] names, with the rsi_run_options that `call->options` are, and keep
  * the run: *id. */

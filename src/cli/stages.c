@@ -200,6 +200,9 @@ rs_status rsi_stages_evidence(rsi_stages *stages, const char *store_path, const 
     rs_status status = RS_OK;
     uint64_t start = rsi_clock_us();
     RS_TRY(rsi_open_store(&stages->store, store_path, err));
+    if (inputs->sequence > 0) {
+        RS_TRY(rs_store_until(stages->store, inputs->sequence, &stages->mixed, err));
+    }
     rsi_memory_guard(stages->store, work);
     RS_TRY(rs_context(err, check_subjects(stages->store, err), "store \"%s\"", store_path));
     RS_TRY(check_as_of(stages->store, settings->graph.as_of, err));

@@ -21,6 +21,7 @@ typedef struct rsi_stages {
     rs_list whitelist;
     bool listed[2];         /* by rs_list_name: a file or the database had something to say */
     rs_run_lists lists;     /* what was read of the database */
+    bool mixed;             /* batches beyond inputs->sequence could only be told by their times */
     rs_conflicts conflicts; /* who is on both lists, or one person on either */
     rs_evidence evidence;
     rs_evidence_graph collapsed;

@@ -307,15 +307,27 @@ static void write_stability(rsi_out *out, uint32_t stability)
     }
 }
 
-static void write_since(rsi_out *out, int64_t as_of)
+static void write_lineage(rsi_out *out, const rs_findings *findings, const rs_ring *ring)
+{
+    rsi_out_string(out, ",\"lineage\":{\"event\":");
+    rsi_out_json_string(out, rs_ring_event_name(ring->event));
+    rsi_out_string(out, ",\"from\":[");
+    for (size_t i = 0; i < ring->from_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        rsi_out_json_string(out, findings->from[ring->from_first + i].text);
+    }
+    rsi_out_string(out, "]}");
+}
+
+static void write_since(rsi_out *out, int64_t since)
 {
     rsi_out_string(out, ",\"since\":");
-    if (as_of == RS_NO_TIME) {
+    if (since == RS_NO_TIME) {
         rsi_out_string(out, "null");
         return;
     }
     rsi_out_string(out, "\"");
-    rsi_out_date(out, as_of);
+    rsi_out_date(out, since);
     rsi_out_string(out, "\"");
 }
 
@@ -327,8 +339,9 @@ void rsi_write_cluster(rsi_out *out, const rsi_source *source, const rs_ring *ri
     rsi_out_json_string(out, ring->id);
     put_millionths(out, ",\"score\":", ring->score);
     write_stability(out, ring->stability);
-    write_since(out, rs_graph_as_of(source->graph));
-    rsi_out_string(out, ",\"lineage\":{\"event\":\"born\",\"from\":[]},\"members\":[");
+    write_since(out, ring->since);
+    write_lineage(out, findings, ring);
+    rsi_out_string(out, ",\"members\":[");
     const rs_ring_member *members = findings->members + ring->member_first;
     for (size_t i = 0; i < ring->member_count; i++) {
         if (i + AHEAD < ring->member_count) {

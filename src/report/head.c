@@ -216,6 +216,44 @@ static uint64_t count_suspects(const rsi_source *source)
     return count;
 }
 
+/* ---- what became of rings -------------------------------------------------------------------- */
+
+/* How many rings have each event; those that died or went into others are none of the clusters. */
+static void write_events(rsi_out *out, const rsi_source *source)
+{
+    uint64_t counts[RS_RING_EVENT_COUNT] = {0};
+    const rs_findings *findings = source->findings;
+    for (size_t i = 0; i < source->ring_count; i++) {
+        counts[findings->rings[i].event]++;
+    }
+    counts[RS_RING_DIED] = findings->gone_count;
+    rsi_out_string(out, "{");
+    for (int i = 0; i < RS_RING_EVENT_COUNT; i++) {
+        put_count(out, rs_ring_event_name((rs_ring_event)i), counts[i], i == 0);
+    }
+    rsi_out_string(out, "}");
+}
+
+static void write_gone(rsi_out *out, const rs_gone_ring *gone)
+{
+    rsi_out_string(out, "{\"id\":");
+    rsi_out_json_string(out, gone->id.text);
+    put_key(out, "into", false);
+    if (gone->into.text[0] == '\0') {
+        rsi_out_string(out, "null");
+    } else {
+        rsi_out_json_string(out, gone->into.text);
+    }
+    put_key(out, "since", false);
+    rsi_out_string(out, "\"");
+    rsi_out_date(out, gone->since);
+    rsi_out_string(out, "\"");
+    put_key(out, "score", false);
+    rsi_out_millionths(out, gone->score);
+    put_count(out, "members", gone->member_count, false);
+    rsi_out_string(out, "}");
+}
+
 /* ---- the head -------------------------------------------------------------------------------- */
 
 static void write_run(rsi_out *out, const rsi_source *source)
@@ -256,6 +294,8 @@ static rs_status write_totals(rsi_out *out, const rsi_source *source, rs_error *
     write_components(out, &source->findings->detect);
     put_count(out, "clusters", source->ring_count, false);
     put_count(out, "suspects", count_suspects(source), false);
+    put_key(out, "events", false);
+    write_events(out, source);
     put_key(out, "hubs", false);
     write_hubs(out, source);
     put_key(out, "lists", false);
@@ -272,7 +312,12 @@ rs_status rsi_write_head(rsi_out *out, const rsi_source *source, rs_error *err)
     write_run(out, source);
     rsi_out_string(out, ",\n");
     RS_TRY(write_totals(out, source, err));
-    rsi_out_string(out, ",\n\"clusters\":[\n");
+    rsi_out_string(out, ",\n\"gone\":[");
+    for (size_t i = 0; i < source->findings->gone_count; i++) {
+        rsi_out_string(out, i == 0 ? "" : ",");
+        write_gone(out, &source->findings->gone[i]);
+    }
+    rsi_out_string(out, "],\n\"clusters\":[\n");
 done:
     return status;
 }

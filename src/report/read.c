@@ -82,16 +82,15 @@ static bool is(rs_text line, const char *string)
     return line.length == strlen(string) && memcmp(line.bytes, string, line.length) == 0;
 }
 
-/* A line of the head: "key":{...}, */
-static rs_status read_head_line(rs_report *report, const char *key, rs_error *err)
+/* A line of the head: "key":{...}, or "key":[...], */
+static rs_status check_head_line(rs_report *report, rs_text line, const char *key,
+                                 rsi_json_token wanted, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_text line;
     rsi_json_token token;
     rs_text ignored;
     char start[16];
     size_t length = (size_t)snprintf(start, sizeof start, "\"%s\":", key);
-    RS_TRY(read_line(report, &line, err));
     if (line.length < length + 2 || memcmp(line.bytes, start, length) != 0 ||
         line.bytes[line.length - 1] != ',') {
         return rsi_damaged(report, "not the head of a report", err);
@@ -99,12 +98,24 @@ static rs_status read_head_line(rs_report *report, const char *key, rs_error *er
     report->json_at = length;
     rsi_json_start(report->json, line.bytes + length, line.length - length - 1);
     RS_TRY(rsi_next_token(report, key, &token, &ignored, err));
-    if (token != RSI_JSON_OBJECT || !rsi_json_skip(report->json, token)) {
-        return rsi_damaged_at(report, key, "an object", err);
+    if (token != wanted || !rsi_json_skip(report->json, token)) {
+        return rsi_damaged_at(report, key, rsi_json_token_name(wanted), err);
     }
     RS_TRY(rsi_expect(report, key, RSI_JSON_END, &ignored, err));
 done:
     return status;
+}
+
+static rs_status read_head_line(rs_report *report, const char *key, rs_error *err)
+{
+    rs_text line;
+    rs_status status = read_line(report, &line, err);
+    return status == RS_OK ? check_head_line(report, line, key, RSI_JSON_OBJECT, err) : status;
+}
+
+static bool starts(rs_text line, const char *string)
+{
+    return line.length >= strlen(string) && memcmp(line.bytes, string, strlen(string)) == 0;
 }
 
 static rs_status read_head(rs_report *report, rs_error *err)
@@ -121,6 +132,10 @@ static rs_status read_head(rs_report *report, rs_error *err)
     RS_TRY(read_head_line(report, "run", err));
     RS_TRY(read_head_line(report, "totals", err));
     RS_TRY(read_line(report, &line, err));
+    if (starts(line, "\"gone\":")) { /* older reports have none */
+        RS_TRY(check_head_line(report, line, "gone", RSI_JSON_ARRAY, err));
+        RS_TRY(read_line(report, &line, err));
+    }
     report->fresh = true;
     report->done = false;
     if (!is(line, "\"clusters\":[")) {

@@ -3,6 +3,7 @@
  *     report.json                    "id" beside the "type", and "users" beside the "user_type":
  *                                    the id becomes "erased-STUB"; members, weights and counts stay
  *     risks.csv and both lists       the node's line goes
+ *     rings.bin, history.bin         the node is a member no more
  *     run.json                       size and digest of what changed, and its own digest
  *
  * A run is written anew beside the old one and exchanged with it, as when it was kept. Its id, a
@@ -24,6 +25,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/try.h"
+#include "feedback/track_state.h"
 #include "report/report.h"
 #include "report/runs.h"
 #include "report/trace.h"
@@ -257,6 +259,25 @@ done:
     return rs_context(err, status, "\"%s\"", from);
 }
 
+/* ---- rings from night to night --------------------------------------------------------------- */
+
+static rs_status rewrite_rings(eraser *e, const char *from, rsi_out *out, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rsi_buffer file = {0};
+    rsi_track_state state = {0};
+    RS_TRY(rsi_read_file(AT_FDCWD, from, RSI_TRACK_FILE_MAX, &file, err));
+    RS_TRY(rsi_track_decode(file.bytes, file.length, &state, err));
+    file.length = 0;
+    rsi_track_erase(&state, e->nodes, e->count, &e->hits);
+    RS_TRY(rsi_track_encode(&state, &file, err));
+    rsi_out_bytes(out, (const char *)file.bytes, file.length);
+done:
+    rsi_track_state_free(&state);
+    rsi_buffer_free(&file);
+    return rs_context(err, status, "\"%s\"", from);
+}
+
 /* ---- the sidecar ----------------------------------------------------------------------------- */
 
 /* Where the value of the document's key "files" stands; false: there is none. */
@@ -331,6 +352,10 @@ static rs_status rewrite_file(eraser *e, rs_run_file file, rsi_file_note *note, 
     case RS_RUN_WHITELIST:
         RS_TRY(rewrite_csv(e, from, out, err));
         break;
+    case RS_RUN_RINGS:
+    case RS_RUN_HISTORY:
+        RS_TRY(rewrite_rings(e, from, out, err));
+        break;
     case RS_RUN_REPORT:
     case RS_RUN_SETTINGS:
     case RS_RUN_NETWORK:
@@ -377,7 +402,11 @@ static rs_status rewrite_run(eraser *e, bool *changed, rs_error *err)
     char *to = NULL;
     RS_TRY(rsi_run_read(e->store_path, &e->id, &info, before, err));
     RS_TRY(look_into_trace(e, changed, err));
-    for (int file = 0; file < RS_RUN_NETWORK; file++) {
+    for (int file = 0; file < RS_RUN_SIDECAR; file++) {
+        bool traced = file == RS_RUN_NETWORK || file == RS_RUN_COUNTS;
+        if (traced || (rsi_run_may_lack((rs_run_file)file) && before[file].digest[0] == '\0')) {
+            continue;
+        }
         RS_TRY(rsi_run_hold(e->store_path, &e->id, (rs_run_file)file, &before[file], err));
         e->hits = 0;
         RS_TRY(rewrite_file(e, (rs_run_file)file, &after[file], err));

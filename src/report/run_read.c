@@ -346,13 +346,18 @@ done:
     return status;
 }
 
+bool rsi_run_may_lack(rs_run_file file)
+{
+    return file == RS_RUN_NETWORK || file == RS_RUN_COUNTS || file == RS_RUN_RINGS ||
+           file == RS_RUN_HISTORY;
+}
+
 rs_status rsi_run_hold(const char *store_path, const rs_run_id *id, rs_run_file file,
                        const rsi_file_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_file_note now = {0};
-    bool may_lack = file == RS_RUN_NETWORK || file == RS_RUN_COUNTS;
-    if (may_lack && note->digest[0] == '\0') {
+    if (rsi_run_may_lack(file) && note->digest[0] == '\0') {
         return RS_OK; /* left out */
     }
     char *path = rs_run_path(store_path, id, file);

@@ -5,10 +5,12 @@
  *     runs/ID/risks.csv        as rs_risks_write makes it
  *     runs/ID/blacklist.csv    the list as used, in the graph's order; the same for whitelist.csv
  *     runs/ID/settings.json    as the caller gave them
- *     runs/ID/network.bin      what explains each node's risk (trace.h), unless left out
- *     runs/ID/counts.bin       what explains how odd it is, the same
- *     runs/ID/run.json         the sidecar: what the run read and how it went
- *     runs/.tmp-PID/           a run in the making (runs_making.c)
+ *     runs/ID/rings.bin        what its rings are called and who is in them
+ * (feedback/track_state.h) runs/ID/history.bin      the same of the night before, as it was read;
+ * none where there is none runs/ID/network.bin      what explains each node's risk (trace.h),
+ * unless left out runs/ID/counts.bin       what explains how odd it is, the same runs/ID/run.json
+ * the sidecar: what the run read and how it went runs/.tmp-PID/           a run in the making
+ * (runs_making.c)
  *
  * Invariant: what stands under runs/ID is whole. A folder is filled under another name, its files
  * and itself are synced, and it is exchanged with what stands there in one step; `latest` follows
@@ -24,6 +26,7 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/try.h"
+#include "report/lineage.h"
 #include "report/report.h"
 #include "report/runs.h"
 #include "report/trace.h"
@@ -37,6 +40,7 @@ const char *rsi_run_file_name(rs_run_file file)
         [RS_RUN_BLACKLIST] = "blacklist.csv", [RS_RUN_WHITELIST] = "whitelist.csv",
         [RS_RUN_SETTINGS] = "settings.json",  [RS_RUN_NETWORK] = "network.bin",
         [RS_RUN_COUNTS] = "counts.bin",       [RS_RUN_SIDECAR] = "run.json",
+        [RS_RUN_RINGS] = "rings.bin",         [RS_RUN_HISTORY] = "history.bin",
     };
     return names[file];
 }
@@ -70,8 +74,8 @@ static rs_status no_memory(rs_error *err)
 
 /* ---- the files of a run ---------------------------------------------------------------------- */
 
-static rs_status write_text(const char *folder, rs_run_file file, const char *text,
-                            rsi_file_note *note, rs_error *err)
+rs_status rsi_run_write(const char *folder, rs_run_file file, const void *bytes, size_t length,
+                        rsi_file_note *note, rs_error *err)
 {
     rs_status status = RS_OK;
     rsi_out *out = NULL;
@@ -80,7 +84,7 @@ static rs_status write_text(const char *folder, rs_run_file file, const char *te
         return no_memory(err);
     }
     RS_TRY(rsi_out_open(&out, path, err));
-    rsi_out_string(out, text);
+    rsi_out_bytes(out, bytes, length);
     RS_TRY(rsi_out_commit(out, err));
     *note = rsi_note(out);
 done:
@@ -429,7 +433,8 @@ rs_status rsi_run_inputs_write(const char *folder, const rs_graph *graph,
                       err));
     RS_TRY(write_list(folder, RS_RUN_WHITELIST, graph, options->whitelist, &notes[RS_RUN_WHITELIST],
                       err));
-    RS_TRY(write_text(folder, RS_RUN_SETTINGS, options->settings, &notes[RS_RUN_SETTINGS], err));
+    RS_TRY(rsi_run_write(folder, RS_RUN_SETTINGS, options->settings, strlen(options->settings),
+                         &notes[RS_RUN_SETTINGS], err));
     RS_TRY(digest_run(graph, options, notes, &inputs->id, err));
 done:
     return status;
@@ -455,16 +460,17 @@ done:
 
 /* What was erased while the run was under way must not come back with it: a store that is still
  * what the run read has lost nothing yet, and whoever erases looks through the runs after that. */
-static rs_status check_erasures(const char *store_path, const rs_graph *graph, uint64_t seen,
-                                rs_error *err)
+static rs_status check_erasures(const char *store_path, const rs_graph *graph,
+                                const rs_run_record *record, rs_error *err)
 {
     rs_status status = RS_OK;
     rs_store *now = NULL;
     uint64_t mark = 0;
     RS_TRY(rs_erasures_mark(store_path, &mark, err));
-    if (mark == seen) {
+    if (mark == record->erasures_mark) {
         return RS_OK;
     }
+    RS_TRY(rsi_lineage_check(record->lineage, err));
     RS_TRY(rs_store_open(&now, store_path, err));
     if (strcmp(rs_store_digest(now), rs_store_digest(rs_graph_store(graph))) != 0) {
         status = rs_fail(err, RS_ELOCKED,
@@ -483,7 +489,7 @@ static rs_status publish_run(const char *store_path, const rs_graph *graph, cons
     rs_status status = RS_OK;
     rsi_runs runs = RSI_NO_RUNS;
     RS_TRY(rsi_runs_enter(&runs, store_path, work, err));
-    RS_TRY(check_erasures(store_path, graph, record->erasures_mark, err));
+    RS_TRY(check_erasures(store_path, graph, record, err));
     RS_TRY(rsi_run_publish(made, &runs, id, err));
     RS_TRY(rsi_sync_folder(store_path, err));
     RS_TRY(rsi_run_point(&runs, id, err));
@@ -526,6 +532,7 @@ rs_status rsi_run_keep(const char *store_path, const rs_graph *graph, const rs_f
     }
     *id = inputs.id;
     RS_TRY(write_results(&r, made->path, err));
+    RS_TRY(rsi_lineage_write(record->lineage, made->path, inputs.notes, err));
     RS_TRY(write_sidecar(made->path, graph, options, record, &inputs, err));
     RS_TRY(publish_run(store_path, graph, made, record, work, id, err));
 done:

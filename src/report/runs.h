@@ -95,6 +95,10 @@ RS_MUST_USE rs_status rsi_run_inputs_write(const char *folder, const rs_graph *g
                                            const rs_report_options *options, rsi_run_inputs *inputs,
                                            rs_error *err);
 
+/* One file of a run in the making, and its note. RS_EIO, RS_ENOMEM. */
+RS_MUST_USE rs_status rsi_run_write(const char *folder, rs_run_file file, const void *bytes,
+                                    size_t length, rsi_file_note *note, rs_error *err);
+
 struct rsi_trace;
 struct rsi_trace_end;
 /* rs_run_keep with what explains the run so far, which is finished with `end` while the rest is
@@ -109,6 +113,8 @@ RS_MUST_USE rs_status rsi_run_keep(const char *store_path, const rs_graph *graph
  * an empty digest. RS_EIO, RS_ECORRUPT (a file that is missing, too), RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_run_read(const char *store_path, const rs_run_id *id, rs_run_info *info,
                                    rsi_file_note notes[RSI_RUN_FILES], rs_error *err);
+/* Whether a run may be without the file. */
+bool rsi_run_may_lack(rs_run_file file);
 /* Hold one file against its note. */
 RS_MUST_USE rs_status rsi_run_hold(const char *store_path, const rs_run_id *id, rs_run_file file,
                                    const rsi_file_note *note, rs_error *err);
@@ -125,7 +131,8 @@ RS_MUST_USE rs_status rsi_run_list(const char *store_path, rs_run_id **ids, size
 /* Make `id` the latest run. */
 RS_MUST_USE rs_status rsi_run_point(const rsi_runs *runs, const rs_run_id *id, rs_error *err);
 /* Take away all but the `keep` runs that look furthest (of equals: that were made last), `id` among
- * them. One that is damaged stays and does not count. RS_EIO, RS_ENOMEM. */
+ * them; the one that looks furthest of all stays in any case. One that is damaged stays and does
+ * not count. RS_EIO, RS_ENOMEM. */
 RS_MUST_USE rs_status rsi_runs_prune(const char *store_path, const rsi_runs *runs,
                                      const rs_run_id *id, uint64_t keep, rs_error *err);
 

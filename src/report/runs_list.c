@@ -118,21 +118,25 @@ rs_status rsi_runs_prune(const char *store_path, const rsi_runs *runs, const rs_
     aged_run *others = NULL;
     size_t count = 0;
     size_t known_count = 0;
+    bool known = false;
+    aged_run own = {.as_of = RS_NO_TIME};
     RS_TRY(rsi_run_list(store_path, &ids, &count, err));
     others = calloc(count + 1, sizeof *others);
     if (others == NULL) {
         status = no_memory(err);
         goto done;
     }
+    RS_TRY(find_age(store_path, id, &own, &known, err));
     for (size_t i = 0; i < count; i++) {
-        bool known = false;
+        bool one_known = false;
         if (strcmp(ids[i].text, id->text) != 0) {
-            RS_TRY(find_age(store_path, &ids[i], &others[known_count], &known, err));
-            known_count += known;
+            RS_TRY(find_age(store_path, &ids[i], &others[known_count], &one_known, err));
+            known_count += one_known;
         }
     }
     qsort(others, known_count, sizeof *others, compare_ages);
-    for (size_t i = keep - 1; i < known_count; i++) {
+    bool past = known_count > 0 && known && others[0].as_of > own.as_of;
+    for (size_t i = keep - 1 + (keep == 1 && past); i < known_count; i++) {
         RS_TRY(rsi_run_forget(runs, &others[i].id, err));
     }
 done:

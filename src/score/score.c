@@ -128,6 +128,7 @@ static void fill_members(const rsi_scorer *s, size_t group, rs_ring *ring, size_
     ring->member_count = c->first[group + 1] - c->first[group];
     for (size_t k = c->first[group]; k < c->first[group + 1]; k++) {
         uint8_t listed = s->listed[c->members[k]];
+        ring->evidence += c->inside[k];
         s->out->members[(*at)++] = (rs_ring_member){.node = c->members[k],
                                                     .membership = membership_of(s, group, k),
                                                     .role = role_of(s, group, k),
@@ -350,6 +351,7 @@ static rs_status fill_rings(rsi_scorer *s, const entry *entries, size_t count, s
         rs_ring *ring = &s->out->rings[i];
         ring->score = entries[i].score;
         memcpy(ring->id, entries[i].id, sizeof ring->id);
+        ring->since = rs_graph_as_of(s->input->graph);
         fill_members(s, entries[i].group, ring, &at.members);
         fill_things(s, entries[i].group, ring, &at.things);
         RS_TRY(rsi_reasons_fill(s, entries[i].group, ring, &at, err));
@@ -619,6 +621,8 @@ void rs_findings_free(rs_findings *findings)
     free(findings->alone);
     free(findings->member_ties);
     free(findings->ties);
+    free(findings->from);
+    free(findings->gone);
     free(findings->nodes);
     free(findings->evidence_by_kind);
     free(findings->hubs);

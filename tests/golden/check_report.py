@@ -32,8 +32,8 @@ def check_form(text):
     lines = text.split("\n")
     assert lines[0] == '{"report":"ringscope/1",', lines[0]
     assert lines[1].startswith('"run":{') and lines[2].startswith('"totals":{')
-    assert lines[3] == '"clusters":[' and lines[-2:] == ["]}", ""]
-    for line in lines[4:-2]:
+    assert lines[3].startswith('"gone":[') and lines[4] == '"clusters":[' and lines[-2:] == ["]}", ""]
+    for line in lines[5:-2]:
         assert line.startswith('{"id":"R-'), line[:80]
     assert text.isprintable() or not [c for c in text if ord(c) < 32 and c != "\n"]
 
@@ -56,13 +56,31 @@ def check_cluster(cluster):
             assert len(set(users)) == len(users), f"{where}: a user stands twice"
 
 
+def check_lineage(report):
+    """Events add up, and a ring that goes on from an earlier one has its id."""
+    clusters, gone, events = report["clusters"], report["gone"], report["totals"]["events"]
+    ids = {c["id"] for c in clusters}
+    assert events.pop("died") == len(gone)
+    for event, count in events.items():
+        assert count == sum(c["lineage"]["event"] == event for c in clusters), event
+    for cluster in clusters:
+        event, origins = cluster["lineage"]["event"], cluster["lineage"]["from"]
+        assert (event == "born") == (not origins), cluster["id"]
+        assert event in ("born", "split", "merged") or origins[0] == cluster["id"], cluster["id"]
+    assert [g["id"] for g in gone] == sorted(g["id"] for g in gone), "gone rings out of order"
+    assert not ids & {g["id"] for g in gone}, "a ring is there and gone"
+    assert all(g["into"] is None or g["into"] in ids for g in gone), "a ring went where none is"
+
+
 def check_sums(report):
     clusters, totals = report["clusters"], report["totals"]
+    check_lineage(report)
+    order = [(-c["score"], c["id"]) for c in clusters]
+    assert order == sorted(order), "clusters out of order"
     scores = [c["score"] for c in clusters]
     ids = [c["id"] for c in clusters]
     assert totals["clusters"] == len(clusters)
     assert totals["suspects"] == sum(score >= Decimal("0.5") for score in scores)
-    assert scores == sorted(scores, reverse=True), "clusters out of order"
     assert len(set(ids)) == len(ids), "an id stands twice"
     known = set()
     for cluster in clusters:

@@ -67,6 +67,13 @@ def runs(store):
 
 
 def text_of(path):
+    if path.endswith((os.sep + "rings.bin", os.sep + "history.bin")):  # a head, and a zstd frame
+        with open(path, "rb") as file:
+            packed = file.read()[80:]
+        if shutil.which("zstd") is None:
+            return ""
+        return subprocess.run(["zstd", "-dcq"], input=packed, check=True, capture_output=True).stdout.decode(
+            errors="surrogateescape")
     with open(path, encoding="utf-8", newline="") as file:
         return file.read()
 
@@ -85,9 +92,10 @@ def check_runs(store, before, stub):
             assert file.read() == b"".join(line for line in old["lines"]
                                            if not line.startswith(b'account,' + csv_of(PERSON) + b","))
         for name in os.listdir(folder):
-            assert spelled(PERSON) not in text_of(os.path.join(folder, name)), name
-            assert PERSON not in {who for row in csv.reader(text_of(os.path.join(folder, name)).splitlines())
-                                  for who in row}, name
+            text = text_of(os.path.join(folder, name))
+            assert spelled(PERSON) not in text and not (name.endswith(".bin") and PERSON in text), name
+            assert name.endswith(".bin") or PERSON not in {who for row in csv.reader(text.splitlines())
+                                                           for who in row}, name
         report = text_of(os.path.join(folder, "report.json"))
         assert report == old["report"].replace('"' + spelled(PERSON) + '"', f'"erased-{stub}"'), report
         assert "erased-" + stub in report

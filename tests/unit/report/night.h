@@ -148,7 +148,8 @@ static inline void name_ring(const test_night *night, rs_ring *ring, const rs_id
         uint32_t node = night->findings.members[ring->member_first + i].node;
         names[i] = (rsi_ring_name){{"account", 7}, rs_ids_of(ids, node)};
     }
-    rsi_ring_id(rs_graph_as_of(night->graph), names, PER_RING, ring->id);
+    ring->since = rs_graph_as_of(night->graph);
+    rsi_ring_id(ring->since, names, PER_RING, ring->id);
 }
 
 static inline void make_ring(test_night *night, uint32_t ring_number, uint32_t ring_count)

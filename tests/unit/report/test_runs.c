@@ -10,6 +10,7 @@
 
 #include "../temporary.h"
 #include "report/report.h"
+#include "report/runs.h"
 #include "ringscope/verify.h"
 
 /* ---- failures by order ----------------------------------------------------------------------- */
@@ -160,7 +161,7 @@ static size_t count_entries(const char *start)
 
 static bool is_left_out(int file)
 {
-    return file == RS_RUN_NETWORK || file == RS_RUN_COUNTS; /* rs_run_keep has nothing for them */
+    return rsi_run_may_lack((rs_run_file)file); /* nothing was handed over for them */
 }
 
 /* Every file is there and the report is whole. */
