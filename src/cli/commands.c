@@ -14,6 +14,7 @@ extern const rsi_command rsi_command_evaluate;
 extern const rsi_command rsi_command_explain;
 extern const rsi_command rsi_command_feedback;
 extern const rsi_command rsi_command_generate;
+extern const rsi_command rsi_command_history;
 extern const rsi_command rsi_command_ingest;
 extern const rsi_command rsi_command_learn;
 extern const rsi_command rsi_command_neighbours;
@@ -35,13 +36,20 @@ static const rsi_command *const table[] = {
     &rsi_command_replay,
     &rsi_command_show,
     &rsi_command_explain,
+<<<<<<< HEAD
+=======
+    &rsi_command_history,
+>>>>>>> trk
     &rsi_command_learn,
     &rsi_command_neighbours,
     &rsi_command_blacklist,
     &rsi_command_whitelist,
+<<<<<<< HEAD
     &rsi_command_verdict,
     &rsi_command_feedback,
     &rsi_command_audit,
+=======
+>>>>>>> trk
     &rsi_command_stats,
     &rsi_command_settings,
     &rsi_command_batches,
