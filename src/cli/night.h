@@ -127,10 +127,13 @@ bool rsi_is_date(const char *text);
 /* ---- what changed (night_changes.c) ---------------------------------------------------------- */
 
 typedef enum rsi_change {
-    RSI_CHANGE_NEW,
+    RSI_CHANGE_NEW, /* this and the next five: by the event of its lineage */
     RSI_CHANGE_GREW,
+    RSI_CHANGE_MERGED,
+    RSI_CHANGE_SPLIT,
+    RSI_CHANGE_RETURNED,
     RSI_CHANGE_SHRANK,
-    RSI_CHANGE_QUIET, /* was there last night */
+    RSI_CHANGE_QUIET, /* was there last night, and no ring of tonight took it in */
     RSI_CHANGE_SAME,
     RSI_CHANGE_KINDS
 } rsi_change;
@@ -141,9 +144,10 @@ typedef struct rsi_changed_ring {
     rsi_change change;
     uint32_t score;
     uint64_t member_count;
-    uint32_t score_before; /* of last night; 0: it was not there */
+    uint32_t score_before; /* of last night; 0: it was not there, as the next */
     uint64_t member_count_before;
     char *reason; /* the first one's text */
+    char *from;   /* the rings that it comes from, as the report has them */
 } rsi_changed_ring;
 
 /* {0} is empty. */

@@ -1,8 +1,7 @@
 /* night_changes.c - what changed since the night before: two reports held against each other.
  *
  * A ring's id is the same from night to night, and its event says what became of it; a ring of last
- * night that is none of tonight's went quiet. Numbers of members are compared here, for the page
- * says them.
+ * night that is none of tonight's, and that none of tonight's took in, went quiet.
  *
  * Memory: a line for each ring of either report. Cost: both reports are read once.
  *
@@ -16,8 +15,10 @@
 const char *rsi_change_name(rsi_change change)
 {
     static const char *const names[] = {
-        [RSI_CHANGE_NEW] = "new",     [RSI_CHANGE_GREW] = "grew", [RSI_CHANGE_SHRANK] = "shrank",
-        [RSI_CHANGE_QUIET] = "quiet", [RSI_CHANGE_SAME] = "same",
+        [RSI_CHANGE_NEW] = "new",           [RSI_CHANGE_GREW] = "grew",
+        [RSI_CHANGE_MERGED] = "merged",     [RSI_CHANGE_SPLIT] = "split",
+        [RSI_CHANGE_RETURNED] = "returned", [RSI_CHANGE_SHRANK] = "shrank",
+        [RSI_CHANGE_QUIET] = "quiet",       [RSI_CHANGE_SAME] = "same",
     };
     return names[change];
 }
@@ -31,6 +32,7 @@ void rsi_changes_free(rsi_changes *changes)
 {
     for (size_t i = 0; i < changes->ring_count; i++) {
         free(changes->rings[i].reason);
+        free(changes->rings[i].from);
     }
     free(changes->rings);
     *changes = (rsi_changes){.ring_count = 0};
@@ -44,6 +46,34 @@ static char *copy_text(rs_text text)
         copy[text.length] = '\0';
     }
     return copy;
+}
+
+static rsi_change change_of(rs_text event)
+{
+    static const struct {
+        const char *event;
+        rsi_change change;
+    } rows[] = {
+        {"born", RSI_CHANGE_NEW},      {"grew", RSI_CHANGE_GREW},
+        {"merged", RSI_CHANGE_MERGED}, {"split", RSI_CHANGE_SPLIT},
+        {"shrank", RSI_CHANGE_SHRANK}, {"returned", RSI_CHANGE_RETURNED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (event.length == strlen(rows[i].event) &&
+            memcmp(event.bytes, rows[i].event, event.length) == 0) {
+            return rows[i].change;
+        }
+    }
+    return RSI_CHANGE_SAME;
+}
+
+/* The rings that it comes from, as they stand in its line: "from":["R-...","R-..."]. */
+static char *copy_from(rs_text line)
+{
+    static const char key[] = "\"from\":[";
+    const char *at = memmem(line.bytes, line.length, key, sizeof key - 1);
+    const char *end = at == NULL ? NULL : memchr(at, ']', line.length - (size_t)(at - line.bytes));
+    return copy_text(end == NULL ? rsi_text("") : (rs_text){at, (size_t)(end - at)});
 }
 
 /* A ring as its report has it. The capacity is the next power of two. */
@@ -61,13 +91,16 @@ static rs_status add_ring(rsi_changes *all, const rs_cluster *cluster, rs_error 
         all->rings = grown;
     }
     rsi_changed_ring *ring = &all->rings[count];
-    *ring = (rsi_changed_ring){.score = cluster->score, .member_count = cluster->member_count};
+    *ring = (rsi_changed_ring){.score = cluster->score,
+                               .member_count = cluster->member_count,
+                               .change = change_of(cluster->event),
+                               .from = copy_from(cluster->json)};
     memcpy(ring->id, cluster->id.bytes, cluster->id.length);
     ring->reason = copy_text(cluster->reason_count > 0 ? cluster->reasons[0].text : rsi_text(""));
-    if (ring->reason == NULL) {
+    all->ring_count++;
+    if (ring->reason == NULL || ring->from == NULL) {
         return no_memory(err);
     }
-    all->ring_count++;
     return RS_OK;
 }
 
@@ -119,16 +152,24 @@ static void compare_rings(rsi_changed_ring *now, const rsi_changed_ring *before)
 {
     now->score_before = before->score;
     now->member_count_before = before->member_count;
-    now->change = now->member_count > before->member_count   ? RSI_CHANGE_GREW
-                  : now->member_count < before->member_count ? RSI_CHANGE_SHRANK
-                                                             : RSI_CHANGE_SAME;
+}
+
+/* Whether a ring of tonight took it in: it is one of those that it comes from. */
+static bool is_taken(const rsi_changes *now, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (now->rings[i].change == RSI_CHANGE_MERGED && strstr(now->rings[i].from, id) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Moved to the end of tonight's. */
 static rs_status add_quiet(rsi_changes *all, rsi_changed_ring *before, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_cluster cluster = {.id = rsi_text(before->id)};
+    rs_cluster cluster = {.id = rsi_text(before->id), .json = rsi_text("")};
     RS_TRY(add_ring(all, &cluster, err));
     rsi_changed_ring *ring = &all->rings[all->ring_count - 1];
     char *reason = ring->reason;
@@ -160,7 +201,9 @@ static rs_status compare(rsi_changes *now, rsi_changes *before, rs_error *err)
         }
     }
     for (size_t i = 0; i < before->ring_count; i++) {
-        RS_TRY(gone[i] ? add_quiet(now, &before->rings[i], err) : RS_OK);
+        if (gone[i] && !is_taken(now, count, before->rings[i].id)) {
+            RS_TRY(add_quiet(now, &before->rings[i], err));
+        }
     }
 done:
     free(gone);

@@ -53,7 +53,7 @@ static void put_score(rsi_out *out, uint32_t score)
 
 static void put_members(rsi_out *out, const rsi_changed_ring *ring)
 {
-    bool both = ring->change != RSI_CHANGE_NEW && ring->change != RSI_CHANGE_QUIET;
+    bool both = ring->member_count_before > 0 && ring->member_count > 0;
     if (both && ring->member_count != ring->member_count_before) {
         put_number(out, ring->member_count_before);
         rsi_out_string(out, " to ");
@@ -83,6 +83,9 @@ static void put_kind(rsi_out *out, const rsi_changes *changes, rsi_change kind)
     static const char *const heads[] = {
         [RSI_CHANGE_NEW] = "New",
         [RSI_CHANGE_GREW] = "Grown",
+        [RSI_CHANGE_MERGED] = "Merged: took in others",
+        [RSI_CHANGE_SPLIT] = "Split: parts of what was one",
+        [RSI_CHANGE_RETURNED] = "Returned",
         [RSI_CHANGE_SHRANK] = "Shrunk",
         [RSI_CHANGE_QUIET] = "Quiet: rings of last night that are none tonight",
         [RSI_CHANGE_SAME] = "As they were",
@@ -235,7 +238,7 @@ static void json_ring(rsi_out *out, const rsi_changed_ring *ring)
     rsi_out_string(out, ",\"score\":");
     rsi_out_millionths(out, ring->score);
     put_count(out, ",\"members\":", ring->member_count);
-    if (ring->change != RSI_CHANGE_NEW) {
+    if (ring->member_count_before > 0) {
         rsi_out_string(out, ",\"score_before\":");
         rsi_out_millionths(out, ring->score_before);
         put_count(out, ",\"members_before\":", ring->member_count_before);

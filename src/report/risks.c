@@ -209,7 +209,7 @@ rs_status rsi_risks_write(const rs_graph *graph, const rs_findings *findings,
     rsi_source source = {.graph = graph, .findings = findings, .options = options, .work = work};
     source.ring_count = rsi_rings_reported(findings, options);
     RS_TRY(rsi_out_open(&out, path, err));
-    rsi_out_string(out, "type,id,risk,ring,spread,oddity,ring_score\n");
+    rsi_out_string(out, RSI_RISKS_NAMES);
     for (size_t i = 0; i < rs_graph_range_count(graph); i++) {
         RS_TRY(write_range(out, &source, rs_graph_range(graph, i), piece_ends, err));
     }

@@ -30,6 +30,8 @@ void rsi_sidecar_seal(rsi_out *out);
 RS_MUST_USE rs_status rsi_report_write(const rs_graph *graph, const rs_findings *findings,
                                        const rs_report_options *options, const rs_work *work,
                                        const char *path, rsi_file_note *note, rs_error *err);
+/* The first line of the file of risks. */
+#define RSI_RISKS_NAMES "type,id,risk,ring,spread,oddity,ring_score\n"
 /* piece_ends (NULL: not wanted), 0 before: behind the last line of a node of each RSI_RISKS_PIECE
  * nodes; it stays 0 where none of them has a line. */
 enum { RSI_RISKS_PIECE = 64 };

@@ -8,7 +8,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -250,65 +249,104 @@ static uint64_t lines_of(const rsi_trace *trace, const rs_findings *findings, si
     return lines;
 }
 
+/* Pages of where each piece stands, made side by side. */
+typedef struct lines_making {
+    const rsi_trace *trace;
+    const rs_findings *findings;
+    uint64_t *starts; /* by piece: where it starts; then where the last one ends */
+    size_t piece_count;
+    int file;
+    rsi_buffer *texts; /* by worker: the pieces of a page */
+} lines_making;
+
 /* The bytes from `start` to `end` of the file, which is as long as that. */
-static rs_status hash_piece(rsi_trace *trace, FILE *file, uint64_t length, size_t piece,
-                            uint64_t *hash, rs_error *err)
+static rs_status read_back(const lines_making *m, uint64_t start, uint64_t end, rsi_buffer *text,
+                           rs_error *err)
 {
-    trace->values.length = 0;
-    rs_status status = rsi_buffer_reserve(&trace->values, (size_t)length + 1, err);
-    if (status != RS_OK) {
-        return status;
+    text->length = 0;
+    rs_status status = rsi_buffer_reserve(text, (size_t)(end - start) + 1, err);
+    for (uint64_t at = start; status == RS_OK && at < end;) {
+        ssize_t got = pread(m->file, text->bytes + (at - start), (size_t)(end - at), (off_t)at);
+        if (got > 0) {
+            at += (uint64_t)got;
+        } else if (got == 0 || errno != EINTR) {
+            status = rs_fail(err, RS_EIO, "risks: read back: %s",
+                             got < 0 ? strerror(errno) : "shorter than it was written");
+        }
     }
-    if (fread(trace->values.bytes, 1, (size_t)length, file) != length) {
-        return rs_fail(err, RS_EIO, "risks: read back: %s",
-                       ferror(file) ? strerror(errno) : "shorter than it was written");
-    }
-    *hash = rsi_hash64(trace->values.bytes, (size_t)length, trace->identity + piece);
-    return RS_OK;
+    return status;
 }
 
 /* A page: lengths of pieces; text: checksums, and which nodes have lines. Its key is where its
  * first piece starts. */
-static rs_status put_lines(rsi_trace *trace, const rs_findings *findings, const uint64_t *ends,
-                           FILE *file, rs_error *err)
+static rs_status make_lines(void *context, size_t page, unsigned worker, rsi_pages_writer *part,
+                            rs_error *err)
 {
     rs_status status = RS_OK;
-    uint64_t at = (uint64_t)ftell(file);
-    size_t pieces = rsi_trace_piece_count(rs_graph_node_count(trace->graph));
-    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_LINES, err));
-    for (size_t first = 0, count; first < pieces; first += count) {
-        uint64_t lengths[RSI_TRACE_PAGE], start = at;
-        uint8_t text[16 * RSI_TRACE_PAGE];
-        count = pieces - first < RSI_TRACE_PAGE ? pieces - first : RSI_TRACE_PAGE;
-        for (size_t i = 0; i < count; i++) {
-            uint64_t hash = 0, end = ends[first + i] > at ? ends[first + i] : at;
-            lengths[i] = end - at;
-            RS_TRY(hash_piece(trace, file, lengths[i], first + i, &hash, err));
-            rsi_store_u64le(text + 8 * i, hash);
-            rsi_store_u64le(text + 8 * (count + i), lines_of(trace, findings, first + i));
-            at = end;
-        }
-        RS_TRY(rsi_page_column(trace->network, lengths, count, err));
-        RS_TRY(rsi_page_text(trace->network, text, 16 * count, true, err));
-        RS_TRY(rsi_page_end(trace->network, start, err));
+    const lines_making *m = context;
+    uint64_t lengths[RSI_TRACE_PAGE];
+    uint8_t text[16 * RSI_TRACE_PAGE];
+    size_t first = page * RSI_TRACE_PAGE;
+    size_t left = m->piece_count - first;
+    size_t count = left < RSI_TRACE_PAGE ? left : RSI_TRACE_PAGE;
+    const uint64_t *starts = m->starts + first;
+    RS_TRY(read_back(m, starts[0], starts[count], &m->texts[worker], err));
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *bytes = m->texts[worker].bytes + (starts[i] - starts[0]);
+        lengths[i] = starts[i + 1] - starts[i];
+        rsi_store_u64le(text + 8 * i,
+                        rsi_hash64(bytes, (size_t)lengths[i], m->trace->identity + first + i));
+        rsi_store_u64le(text + 8 * (count + i), lines_of(m->trace, m->findings, first + i));
     }
+    RS_TRY(rsi_page_column(part, lengths, count, err));
+    RS_TRY(rsi_page_text(part, text, 16 * count, true, err));
+    RS_TRY(rsi_page_end(part, starts[0], err));
 done:
     return status;
+}
+
+/* Pieces without a line are where the one before ends. */
+static rs_status find_starts(lines_making *m, const uint64_t *ends, rs_error *err)
+{
+    m->starts = malloc((m->piece_count + 1) * sizeof *m->starts);
+    if (m->starts == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (%zu pieces of risks)", m->piece_count);
+    }
+    m->starts[0] = strlen(RSI_RISKS_NAMES);
+    for (size_t i = 0; i < m->piece_count; i++) {
+        m->starts[i + 1] = ends[i] > m->starts[i] ? ends[i] : m->starts[i];
+    }
+    return RS_OK;
 }
 
 static rs_status find_lines(rsi_trace *trace, const rs_findings *findings, const uint64_t *ends,
                             const char *risks, rs_error *err)
 {
     rs_status status = RS_OK;
-    FILE *file = fopen(risks, "re");
-    if (file == NULL) {
-        return rs_fail(err, RS_EIO, "open \"%s\": %s", risks, strerror(errno));
+    unsigned workers = rsi_parallel_workers(&trace->work);
+    lines_making m = {
+        .trace = trace, .findings = findings, .file = open(risks, O_RDONLY | O_CLOEXEC)};
+    m.piece_count = rsi_trace_piece_count(rs_graph_node_count(trace->graph));
+    m.texts = calloc(workers, sizeof *m.texts);
+    if (m.texts == NULL || m.file < 0) {
+        status = m.file < 0 ? rs_fail(err, RS_EIO, "open \"%s\": %s", risks, strerror(errno))
+                            : rs_fail(err, RS_ENOMEM, "out of memory (pieces of risks)");
+        goto done;
     }
-    for (int byte = 0; byte != '\n' && byte != EOF;) { /* the line of names */
-        byte = fgetc(file);
+    RS_TRY(find_starts(&m, ends, err));
+    RS_TRY(rsi_pages_section(trace->network, RSI_TRACE_LINES, err));
+    RS_TRY(rsi_pages_make(trace->network, &trace->work,
+                          (m.piece_count + RSI_TRACE_PAGE - 1) / RSI_TRACE_PAGE, make_lines, &m,
+                          err));
+done:
+    for (unsigned i = 0; m.texts != NULL && i < workers; i++) {
+        rsi_buffer_free(&m.texts[i]);
     }
-    status = put_lines(trace, findings, ends, file, err);
-    fclose(file);
+    free(m.texts);
+    free(m.starts);
+    if (m.file >= 0) {
+        close(m.file);
+    }
     return status;
 }
 
