@@ -14,6 +14,7 @@ extern const rsi_command rsi_command_evaluate;
 extern const rsi_command rsi_command_explain;
 extern const rsi_command rsi_command_feedback;
 extern const rsi_command rsi_command_generate;
+extern const rsi_command rsi_command_history;
 extern const rsi_command rsi_command_ingest;
 extern const rsi_command rsi_command_learn;
 extern const rsi_command rsi_command_neighbours;
@@ -29,31 +30,19 @@ extern const rsi_command rsi_command_verify;
 extern const rsi_command rsi_command_whitelist;
 
 static const rsi_command *const table[] = {
-    &rsi_command_ingest,
-    &rsi_command_run,
-    &rsi_command_nightly,
-    &rsi_command_replay,
-    &rsi_command_show,
-    &rsi_command_explain,
-    &rsi_command_learn,
-    &rsi_command_neighbours,
-    &rsi_command_blacklist,
-    &rsi_command_whitelist,
-    &rsi_command_verdict,
-    &rsi_command_feedback,
-    &rsi_command_audit,
-    &rsi_command_stats,
-    &rsi_command_settings,
-    &rsi_command_batches,
-    &rsi_command_drop_batch,
-    &rsi_command_compact,
-    &rsi_command_verify,
-    &rsi_command_backup,
-    &rsi_command_salvage,
-    &rsi_command_erase,
-    &rsi_command_generate,
-    &rsi_command_evaluate,
-    NULL,
+    &rsi_command_ingest,     &rsi_command_run,
+    &rsi_command_nightly,    &rsi_command_replay,
+    &rsi_command_show,       &rsi_command_explain,
+    &rsi_command_history,    &rsi_command_learn,
+    &rsi_command_neighbours, &rsi_command_blacklist,
+    &rsi_command_whitelist,  &rsi_command_verdict,
+    &rsi_command_feedback,   &rsi_command_audit,
+    &rsi_command_stats,      &rsi_command_settings,
+    &rsi_command_batches,    &rsi_command_drop_batch,
+    &rsi_command_compact,    &rsi_command_verify,
+    &rsi_command_backup,     &rsi_command_salvage,
+    &rsi_command_erase,      &rsi_command_generate,
+    &rsi_command_evaluate,   NULL,
 };
 
 const rsi_command *const *rsi_commands(void)

@@ -111,6 +111,18 @@ def life(folder):
     expect("the part", f["lineage"] == {"event": "split", "from": [a]} and f["id"] not in (a, g, k), f)
     n.night(6, "ABCDE FPQ GHIJ")
     expect("one died", [(r["id"], r["into"]) for r in n.report["gone"]] == [(k, None)], n.report["gone"])
+    output, _ = call("history", n.store, k, "--format", "json")
+    nights = json.loads(output)["nights"] if output else []
+    expect("K's life", [night["event"] for night in nights] == ["born", "continued", "shrank", "continued", "continued", "continued", "died"], nights)
+    expect("who joined and left", [m["id"] for m in nights[0]["joined"]] == list("KLMNO") and nights[2]["left"] == [{"type": "account", "id": "O"}]
+           and not nights[3]["left"], nights)
+    output, _ = call("history", n.store, g.lower(), "--format", "json")
+    nights = json.loads(output)["nights"] if output else []
+    expect("G's life", [(night["event"], night["into"]) for night in nights[3:5]] == [("merged", a), ("returned", None)], nights)
+    output, _ = call("history", n.store, a)
+    expect("A's life", "joined  account:P, account:Q" in output and f"from    {g}" in output and "split" in output, output)
+    call("history", n.store, "R-0000000000000", status=3)
+    call("history", n.store, "nothing", status=2)
     n.night(20, "ABCDE FPQ KLMN")
     n.expect("K", "returned", k, k)
     n.night(60, "ABCDE FPQ KLMN GHIJ")
