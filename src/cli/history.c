@@ -106,8 +106,9 @@ static bool has_member(const members *who, const char *type, const rsi_track_mem
     return false;
 }
 
-/* Print those of `some` that are not among `others`: all as JSON, or the first of them. */
-static void print_new(FILE *out, const members *some, const members *others, bool json)
+/* Print those of `some` that are not among `others`: all as JSON, or, behind `label`, the first of
+ * them on a line, if there are any. */
+static void print_new(FILE *out, const members *some, const members *others, const char *label)
 {
     size_t count = 0;
     for (size_t i = 0; some->ring != NULL && i < some->ring->member_count; i++) {
@@ -117,21 +118,24 @@ static void print_new(FILE *out, const members *some, const members *others, boo
             continue;
         }
         count++;
-        if (json) {
+        if (label == NULL) {
             fputs(count > 1 ? ",{\"type\":" : "{\"type\":", out);
             rsi_print_json_text(out, rsi_text(type));
             fputs(",\"id\":", out);
             rsi_print_json_text(out, (rs_text){one->id, one->length});
             fputc('}', out);
         } else if (count <= SHOWN_MAX) {
-            fputs(count > 1 ? ", " : "", out);
+            fputs(count > 1 ? ", " : label, out);
             rsi_print_text(out, rsi_text(type));
             fputc(':', out);
             rsi_print_text(out, (rs_text){one->id, one->length});
         }
     }
-    if (!json && count > SHOWN_MAX) {
+    if (label != NULL && count > SHOWN_MAX) {
         fprintf(out, " and %zu more", count - SHOWN_MAX);
+    }
+    if (label != NULL && count > 0) {
+        fputc('\n', out);
     }
 }
 
@@ -160,9 +164,9 @@ static void print_night_json(FILE *out, const members *now, const members *befor
     fputs("],\"into\":", out);
     fprintf(out, ring->into.text[0] != '\0' ? "\"%s\"" : "null%s", ring->into.text);
     fputs(",\"joined\":[", out);
-    print_new(out, lives ? now : &nobody, before, true);
+    print_new(out, lives ? now : &nobody, before, NULL);
     fputs("],\"left\":[", out);
-    print_new(out, before, lives ? now : &nobody, true);
+    print_new(out, before, lives ? now : &nobody, NULL);
     fputs("]}", out);
 }
 
@@ -186,11 +190,8 @@ static void print_night(FILE *out, const members *now, const members *before)
     if (before->ring == NULL) {
         return;
     }
-    fputs("    joined  ", out);
-    print_new(out, now, before, false);
-    fputs("\n    left    ", out);
-    print_new(out, before, now, false);
-    fputc('\n', out);
+    print_new(out, now, before, "    joined  ");
+    print_new(out, before, now, "    left    ");
 }
 
 /* A ring that is gone is told of on the night it went, and again once it is back. */

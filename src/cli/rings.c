@@ -158,6 +158,14 @@ static void print_head(FILE *out, const rs_cluster *cluster)
     rsi_print_text(out, cluster->id);
     fprintf(out, "  score %.3f%s\n", of_million(cluster->score),
             cluster->score >= RS_SUSPECT ? ", a suspect" : "");
+    if (cluster->since.length > 0 &&
+        strncmp(cluster->event.bytes, "born", cluster->event.length) != 0) {
+        fputs("since ", out);
+        rsi_print_text(out, cluster->since);
+        fputs("; tonight: ", out);
+        rsi_print_text(out, cluster->event);
+        fputc('\n', out);
+    }
     fprintf(out, "%zu members, %zu known", cluster->member_count, known_count(cluster));
     if (cleared_count(cluster) > 0) {
         fprintf(out, ", %zu cleared", cleared_count(cluster));
