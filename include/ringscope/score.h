@@ -191,6 +191,7 @@ typedef struct rs_findings {
     size_t gone_count;
     rs_gone_ring *gone;  /* rings of the night before that are none of tonight, by id */
     rs_node_risk *nodes; /* one for each node of the graph */
+    rs_ids *ids;         /* of the members of the rings */
     rs_detect_counts detect;
     uint64_t *evidence_by_kind; /* links, rs_evidence_kind_count() entries */
     size_t hub_count;

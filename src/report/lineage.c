@@ -133,34 +133,26 @@ rs_status rsi_kept_night_read(const char *store_path, const rsi_kept_night *nigh
 
 /* ---- tonight --------------------------------------------------------------------------------- */
 
-/* Members' ids, and the names that are lent from them. */
+/* Members' names, lent from the findings. */
 static rs_status name_members(const rs_graph *graph, const rs_findings *findings, size_t rings,
-                              rs_ids **ids, rsi_ring_name **names, rs_error *err)
+                              rsi_ring_name **names, rs_error *err)
 {
-    rs_status status = RS_OK;
     size_t end = 0;
-    uint8_t *wanted = calloc((size_t)rs_graph_node_count(graph) + 1, 1);
     for (size_t r = 0; r < rings; r++) {
         size_t last = findings->rings[r].member_first + findings->rings[r].member_count;
         end = last > end ? last : end;
     }
     *names = malloc((end + 1) * sizeof **names);
-    if (wanted == NULL || *names == NULL) {
-        status = no_memory(err);
-        goto done;
+    if (*names == NULL) {
+        return no_memory(err);
     }
     for (size_t m = 0; m < end; m++) {
-        wanted[findings->members[m].node] = 1;
+        uint32_t node = findings->members[m].node;
+        const char *type = rs_graph_range_of(graph, node).type;
+        (*names)[m] =
+            (rsi_ring_name){.type = {type, strlen(type)}, .id = rs_ids_of(findings->ids, node)};
     }
-    RS_TRY(rs_graph_ids(graph, wanted, ids, err));
-    for (size_t m = 0; m < end; m++) {
-        const char *type = rs_graph_range_of(graph, findings->members[m].node).type;
-        (*names)[m] = (rsi_ring_name){.type = {type, strlen(type)},
-                                      .id = rs_ids_of(*ids, findings->members[m].node)};
-    }
-done:
-    free(wanted);
-    return status;
+    return RS_OK;
 }
 
 /* What the night before left; the runs are locked, so that nobody takes it away. */
@@ -217,7 +209,6 @@ rs_status rsi_lineage_follow(rs_lineage **out, const char *store_path, const rs_
                              const rs_work *work, rs_findings *findings, rs_error *err)
 {
     rs_status status = RS_OK;
-    rs_ids *ids = NULL;
     rsi_ring_name *names = NULL;
     rsi_track_state past = {0};
     rsi_track_state next = {0};
@@ -240,7 +231,7 @@ rs_status rsi_lineage_follow(rs_lineage **out, const char *store_path, const rs_
         status = rsi_track_decode(lineage->past.bytes, lineage->past.length, &past, err);
         RS_TRY(rs_context(err, status, "\"%s\"", lineage->path));
     }
-    RS_TRY(name_members(graph, findings, night.ring_count, &ids, &names, err));
+    RS_TRY(name_members(graph, findings, night.ring_count, &names, err));
     night.names = names;
     RS_TRY(rsi_track_follow(lineage->path != NULL ? &past : NULL, &night, findings, &next, err));
     RS_TRY(rsi_track_encode(&next, &lineage->next, err));
@@ -251,7 +242,6 @@ done:
     rsi_track_state_free(&next);
     rsi_track_state_free(&past);
     free(names);
-    rs_ids_free(ids);
     return status;
 }
 

@@ -303,6 +303,8 @@ static rs_status choose(rsi_scorer *s, const rs_work *work, entry **out, size_t 
     qsort(entries, *count, sizeof *entries, by_score);
     *out = entries;
     entries = NULL; /* moved to the caller */
+    s->out->ids = ids;
+    ids = NULL; /* moved to the findings */
 done:
     rs_ids_free(ids);
     free(wanted);
@@ -646,6 +648,7 @@ void rs_findings_free(rs_findings *findings)
     free(findings->from);
     free(findings->gone);
     free(findings->nodes);
+    rs_ids_free(findings->ids);
     free(findings->evidence_by_kind);
     free(findings->hubs);
     *findings = (rs_findings){0};
