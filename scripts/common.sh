@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 BUILD_PACKAGES=(gcc libc6-dev binutils cmake ninja-build pkgconf libigraph-dev libzstd-dev
-    zlib1g-dev libcjson-dev libxxhash-dev libsqlite3-dev libsodium-dev libpq-dev libxgboost-dev)
+    zlib1g-dev libcjson-dev libxxhash-dev libunistring-dev libsqlite3-dev libsodium-dev libpq-dev libxgboost-dev)
 CHECK_PACKAGES=(g++ libcmocka-dev clang clang-format libclang-rt-14-dev libasan8 libubsan1 libtsan2
     python3 python3-jsonschema python3-xxhash python3-zstandard postgresql mandoc zstd gzip)
 

@@ -63,16 +63,18 @@ typedef struct rs_evidence_options {
         pairs_max; /* a thing of up to so many users links them pairwise, beyond it is a node */
     uint32_t
         resolution; /* of the cut that follows (1 << 20 is 1.0): what it cannot hold is a hub */
-    uint32_t identity_max;  /* a hard identity of more users makes nobody one person */
-    uint32_t window_s;      /* how near two uses of a place or two acts are "at the same time" */
-    uint32_t pass_window_s; /* how long money may rest before it is passed on */
+    uint32_t identity_max;    /* a hard identity of more users makes nobody one person */
+    uint32_t window_s;        /* how near two uses of a place or two acts are "at the same time" */
+    uint32_t pass_window_s;   /* how long money may rest before it is passed on */
+    uint32_t content_jaccard; /* texts that share so much of what either has are one; 1 << 20: 1 */
 } rs_evidence_options;
-#define RS_WEIGHT_HALF        (UINT32_C(1) << 19)
-#define RS_RESOLUTION_DEFAULT ((UINT32_C(1) << 20) / 50)
+#define RS_WEIGHT_HALF             (UINT32_C(1) << 19)
+#define RS_RESOLUTION_DEFAULT      ((UINT32_C(1) << 20) / 50)
+#define RS_CONTENT_JACCARD_DEFAULT ((UINT32_C(1) << 20) * 7 / 10)
 #define RS_EVIDENCE_DEFAULTS                                                                       \
     {                                                                                              \
         .pairs_max = 5, .resolution = RS_RESOLUTION_DEFAULT, .identity_max = 20, .window_s = 900,  \
-        .pass_window_s = 259200                                                                    \
+        .pass_window_s = 259200, .content_jaccard = RS_CONTENT_JACCARD_DEFAULT                     \
     }
 
 RS_API size_t rs_evidence_kind_count(void);

@@ -6,7 +6,7 @@
  * time and took four times as long on 2.4 million records of random keys.
  *
  * Invariant: a heap lies at the same offset in the caller's array and in the scratch; a deal moves
- * it from one to the other, in order. Cost: at most 64 / DEAL_BITS_MIN deals, each 2 KiB of stack;
+ * it from one to the other, in order. Cost: at most 64 / DEAL_BITS_MIN deals, each 8 KiB of stack;
  * O(1) an entry and deal.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -18,11 +18,13 @@
 
 #define INSERTION_MAX 24
 #define DEAL_BITS_MIN 3
-#define DEAL_BITS_MAX 8
+#define DEAL_BITS_MAX 10
 /* A deal leaves about 2^HEAP_BITS entries in a heap where they are spread evenly. */
 #define HEAP_BITS 2
 
 #define INLINE static inline __attribute__((always_inline))
+/* Not cleared by the hardening flags: that takes as long as to deal a small heap. */
+#define UNSET __attribute__((uninitialized))
 
 typedef struct entry_shape {
     size_t size;     /* of an entry */
@@ -122,7 +124,7 @@ INLINE void sort_heaps(unsigned char *from, unsigned char *to, size_t count, boo
         }
         return;
     }
-    size_t end[1 << DEAL_BITS_MAX];
+    UNSET size_t end[1 << DEAL_BITS_MAX]; /* deal sets those that it uses */
     unsigned top = bit_count(differing);
     unsigned bits = deal_bits(count);
     bits = bits < top ? bits : top;

@@ -26,9 +26,14 @@ enum {
     ODDITY_USE = 32,         /* of relations of things in a store of several batches */
     ODDITY_EDGE = 12,        /* and end: of the busiest days, all of them at once */
     ODDITY_SLICES = 8,       /* at most so many readings of busiest days */
-    SCORE_LINK = 24,
-    SCORE_NODE = 48,
-    LADDER_NODE = 128, /* labels and groups of five cuts, and what these share */
+    SCORE_LINK = 36,
+    SCORE_NODE = 32,
+    SCORE_PAYMENT = 64, /* one that is kept for roles, and again while they are put in order */
+    SCORE_PAYMENTS = 1 << 20, /* a quarter of all, and so many at most */
+    LADDER_NODE = 128,        /* looked at: its evidence, labels and groups of five cuts */
+    LADDER_MOST = 96 << 20,   /* so much at most, for the ladder looks at so many */
+    LADDER_LINKED = 9,        /* whether it is looked at, its number there, its label */
+    LADDER_SUBJECT = 16,      /* its node; entities and groups of a rung */
     TRACE_NODE = 40,
     /* before there are links: */
     TIMED_EDGE = 8,     /* of the relation whose events are at hand: amounts, pairs, passes */
@@ -138,6 +143,11 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t rsi_plan_network(const rsi_plan *plan, const rs_work *work)
 {
     return plan->side_by_side ? plan->network_bytes : rsi_memory_left(work);
@@ -184,9 +194,13 @@ static uint64_t days_wish(const sizes *s)
     return s->edge_ends * ODDITY_EDGE;
 }
 
+/* The ladder is gone once findings are made. */
 static uint64_t score_need(const sizes *s)
 {
-    return s->links * SCORE_LINK + s->nodes * SCORE_NODE + s->linked * LADDER_NODE;
+    uint64_t looked = smaller(s->linked * LADDER_NODE, LADDER_MOST);
+    uint64_t ladder = looked + s->linked * LADDER_LINKED + s->subjects * LADDER_SUBJECT;
+    uint64_t payments = smaller(s->ties / 4, SCORE_PAYMENTS) * SCORE_PAYMENT;
+    return s->links * SCORE_LINK + larger(ladder, s->nodes * SCORE_NODE + payments);
 }
 
 static uint64_t middle_least(const sizes *s, uint64_t aside)

@@ -61,24 +61,33 @@ static bool is_thing(const rsi_why *why)
     return why->node >= why->subjects;
 }
 
-/* What a subject has beside its spread; a thing has nothing else. */
-static void print_own_parts(FILE *out, const rsi_why *why)
+/* Where the part of its ring comes from: a group that the report does not have leaves one, too, and
+ * so does whom it meets, where that says more (score.h). */
+static void print_ring(FILE *out, const rsi_why *why)
 {
     static const char *const parts[RS_ROLE_COUNT] = {
         [RS_ROLE_CORE] = "in its core", [RS_ROLE_MEMBER] = "a member",
         [RS_ROLE_BRIDGE] = "a bridge",  [RS_ROLE_COLLECTOR] = "its collector",
         [RS_ROLE_EXIT] = "its exit",    [RS_ROLE_HUB] = "its hub"};
-    fprintf(out, "  oddity %.3f  how unusual its own counts are\n", of_million(why->line.oddity));
+    uint64_t most = (uint64_t)why->ring_score * why->membership / RS_MILLION;
     fprintf(out, "  ring   %.3f  ", of_million(why->line.ring_score));
     if (why->line.ring[0] == '\0') {
-        fputs(why->line.ring_score > 0 ? "in no ring; by whom it meets where it acts\n"
-                                       : "in no ring\n",
+        fputs(why->line.ring_score > 0
+                  ? "in no ring; by a group below the least score of one, or whom it meets\n"
+                  : "in no ring\n",
               out);
-    } else {
-        fprintf(out, "%s of %zu members: score %.3f, membership %.3f, %s\n", why->line.ring,
-                why->ring_members, of_million(why->ring_score), of_million(why->membership),
-                parts[why->role]);
+        return;
     }
+    fprintf(out, "%s of %zu members: score %.3f, membership %.3f, %s%s\n", why->line.ring,
+            why->ring_members, of_million(why->ring_score), of_million(why->membership),
+            parts[why->role], why->line.ring_score > most + 1 ? "; more by whom it meets" : "");
+}
+
+/* What a subject has beside its spread; a thing has nothing else. */
+static void print_own_parts(FILE *out, const rsi_why *why)
+{
+    fprintf(out, "  oddity %.3f  how unusual its own counts are\n", of_million(why->line.oddity));
+    print_ring(out, why);
     const rsi_why_node *own = rsi_why_named(why, why->node);
     if (why->model[0] == '\0' || (own != NULL && own->list != NULL)) {
         fputs("  risk = 1 - (1 - spread)(1 - oddity)(1 - ring)\n", out);

@@ -41,8 +41,8 @@ static const rsi_option table[] = {
     {"top", RSI_COUNT, "N", offsetof(options, top),
      "print the N rings of the highest scores at the end; default 10", 0, 1e6, false},
     {"keep-runs", RSI_COUNT, "N", offsetof(options, keep_runs),
-     "then keep the latest N runs of the store, this one among them, and take the others away; "
-     "default all",
+     "then keep the latest N runs of the store, this one among them, and take the others away, but "
+     "the one that looks furthest, which tells the next night its rings; default all",
      1, 1e9, false},
     {"compact", RSI_FLAG, NULL, offsetof(options, compact),
      "first compact the store, where the batches beside its largest are more than 30 or hold more "

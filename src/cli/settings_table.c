@@ -151,7 +151,7 @@ static void put(rsi_settings *settings, const rsi_setting *row, int64_t value)
 
 rsi_settings rsi_settings_of(const rsi_setting_values *values)
 {
-    rsi_settings settings = {.graph = RS_GRAPH_DEFAULTS};
+    rsi_settings settings = {.graph = RS_GRAPH_DEFAULTS, .evidence = RS_EVIDENCE_DEFAULTS};
     for (size_t i = 0; i < RSI_SETTING_COUNT; i++) {
         put(&settings, &rsi_setting_rows[i], values->of[i]);
     }

@@ -68,6 +68,7 @@ extern const rsi_kind rsi_burst;
 extern const rsi_kind rsi_fan_in;
 extern const rsi_kind rsi_co_action;
 extern const rsi_kind rsi_bust_out;
+extern const rsi_kind rsi_content;
 
 /* Whether a relation ties a subject type to another one, so that it can be grouped by thing. */
 bool rsi_ties_things(const rs_graph *graph, const rs_relation_info *info);

@@ -21,8 +21,8 @@
 #include "evidence/entity.h"
 
 static const rsi_kind *const kinds[] = {
-    &rsi_shared_thing, &rsi_shared_place, &rsi_same_window, &rsi_lockstep,  &rsi_relay,
-    &rsi_cycle,        &rsi_burst,        &rsi_fan_in,      &rsi_co_action, &rsi_bust_out};
+    &rsi_shared_thing, &rsi_shared_place, &rsi_same_window, &rsi_lockstep, &rsi_relay,  &rsi_cycle,
+    &rsi_burst,        &rsi_fan_in,       &rsi_co_action,   &rsi_bust_out, &rsi_content};
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 size_t rs_evidence_kind_count(void)

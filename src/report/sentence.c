@@ -34,6 +34,7 @@ templates[] = {
     {"fan_in", "%M are tied by paying %c %[account|accounts] and nobody else"},
     {"bust_out",
      "%M are tied by doing more than ever at the same time, after they came to share %T"},
+    {"content", "%M are tied by posting the same %t, or nearly the same: %c"},
     {"cycle", "%M sent money round that came back within days, nearly whole"},
     {"identity", "%M %{is|are} tied by %c verified %t"},
     {"known_members", "%M %{is|are} on the blacklist"},

@@ -32,8 +32,9 @@ rsi_fact_rule rsi_fact_rule_of(rs_text kind)
         rsi_fact_rule rule;
     } rules[] = {{"shared_", RSI_FACT_USES},      {"identity_", RSI_FACT_USES},
                  {"known_things", RSI_FACT_USES}, {"same_time_", RSI_FACT_TOGETHER},
-                 {"co_action", RSI_FACT_ACTS},    {"lockstep", RSI_FACT_LOCKSTEP},
-                 {"relay", RSI_FACT_RELAY},       {"cycle", RSI_FACT_CYCLE}};
+                 {"co_action", RSI_FACT_ACTS},    {"content", RSI_FACT_ACTS},
+                 {"lockstep", RSI_FACT_LOCKSTEP}, {"relay", RSI_FACT_RELAY},
+                 {"cycle", RSI_FACT_CYCLE}};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         size_t length = strlen(rules[i].prefix);
         if (kind.length >= length && memcmp(kind.bytes, rules[i].prefix, length) == 0) {
@@ -459,13 +460,14 @@ static int ascending(const void *left, const void *right)
 static void add_up(const rsi_fact_query *query, const rsi_fact_row *rows, size_t count,
                    rs_fact *fact)
 {
+    size_t dst_type = rs_store_relation(query->store, query->relation).dst_type;
     fact->event_count = count;
     fact->in_time = count > 0;
     fact->first = count > 0 ? rows[0].time : RS_NO_TIME;
     fact->last = count > 0 ? rows[count - 1].time : RS_NO_TIME;
     fact->amount = RSI_WIDE_NONE;
     for (size_t i = 0; i < count; i++) {
-        if (query->rule == RSI_FACT_DEALINGS || rows[i].dst == query->thing) {
+        if (query->rule == RSI_FACT_DEALINGS || is_thing(query, dst_type, rows[i].dst)) {
             rsi_wide_add(&fact->amount, rows[i].amount);
         }
     }

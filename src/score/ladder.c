@@ -332,7 +332,8 @@ static int by_base(const void *left, const void *right)
     return (a->group > b->group) - (a->group < b->group);
 }
 
-/* The groups that are kept, in order: those of the night, each or its parts. */
+/* The groups that are kept, in order: those of the night, each or its parts. A part may have more
+ * than one: who is a group as an entity alone stands beside it where trimming took it out. */
 static size_t pick_groups(const ladder *l, rsi_ladder_pick *picks)
 {
     size_t count = 0;
@@ -340,8 +341,7 @@ static size_t pick_groups(const ladder *l, rsi_ladder_pick *picks)
         for (uint32_t g = 0; g < l->rungs[k].candidates.count; g++) {
             uint32_t v = node_of(l, k, g);
             bool in = v != RSI_NO_VERTEX && (l->node[v] & IN) != 0;
-            if (k == 0 ? !in || rung_of(l, v) == 0
-                       : in && rung_of(l, v) == k && l->group[k][l->label[k][v]] == g) {
+            if (in ? rung_of(l, v) == k : k == 0) {
                 uint32_t base = k == 0 ? g : l->group[0][l->label[0][v]];
                 picks[count++] = (rsi_ladder_pick){.base = base, .rung = k, .group = g};
             }
@@ -446,7 +446,9 @@ rs_status rsi_ladder_climb(const rs_score_input *input, const rs_score_options *
         return rs_fail(err, RS_ENOMEM, "out of memory (%u nodes)", input->collapsed->node_count);
     }
     RS_TRY(climb(&l, err));
-    if (settle_labels(&l, kept)) {
+    bool any = settle_labels(&l, kept);
+    rsi_ladder_view_free(&l.view); /* what was found in it is merged where it was */
+    if (any) {
         RS_TRY(put(&l, candidates, sharing, err));
     }
     *label = kept;

@@ -143,6 +143,7 @@ static void fill_members(const rsi_scorer *s, size_t group, rs_ring *ring, size_
 /* ---- things -------------------------------------------------------------------------------------
  */
 
+/* Of things at hand `shared_by` is the place of a use. */
 static int by_thing(const void *left, const void *right)
 {
     const rs_ring_thing *a = left;
@@ -150,7 +151,26 @@ static int by_thing(const void *left, const void *right)
     if (a->node != b->node) {
         return a->node < b->node ? -1 : 1;
     }
-    return (a->shared_by < b->shared_by) - (a->shared_by > b->shared_by);
+    return (a->shared_by > b->shared_by) - (a->shared_by < b->shared_by);
+}
+
+/* Different members among those uses of a group that the things name. */
+static uint32_t count_users(const rsi_scorer *s, size_t group, const rs_ring_thing *things,
+                            size_t count)
+{
+    const rsi_shared_use *uses = s->sharing.uses + s->sharing.use_first[group];
+    uint32_t users = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < count; i++) {
+            const rsi_shared_use *use = &uses[things[i].shared_by];
+            for (uint32_t k = 0; k < use->user_count; k++) {
+                uint8_t *seen = &s->seen[s->sharing.users[use->user_first + k]];
+                users += pass == 0 && !*seen;
+                *seen = pass == 0;
+            }
+        }
+    }
+    return users;
 }
 
 static int by_shared(const void *left, const void *right)
@@ -163,23 +183,25 @@ static int by_shared(const void *left, const void *right)
     return (a->node > b->node) - (a->node < b->node);
 }
 
-/* Each thing that is shared once, with the most members that one relation gives it. */
+/* Each thing that is shared once, with all members that share it, by whatever relation. */
 static void fill_things(const rsi_scorer *s, size_t group, rs_ring *ring, size_t *at)
 {
     rs_ring_thing *things = s->out->things + *at;
+    size_t first = s->sharing.use_first[group];
     size_t count = 0;
     size_t kept = 0;
-    for (size_t i = s->sharing.use_first[group]; i < s->sharing.use_first[group + 1]; i++) {
+    for (size_t i = first; i < s->sharing.use_first[group + 1]; i++) {
         if (s->sharing.uses[i].column < s->sharing.in_time) {
             things[count++] = (rs_ring_thing){.node = s->sharing.uses[i].thing,
-                                              .shared_by = s->sharing.uses[i].user_count};
+                                              .shared_by = (uint32_t)(i - first)};
         }
     }
     qsort(things, count, sizeof *things, by_thing);
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || things[i].node != things[i - 1].node) {
-            things[kept++] = things[i];
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && things[end].node == things[i].node; end++) {
         }
+        uint32_t users = count_users(s, group, things + i, end - i);
+        things[kept++] = (rs_ring_thing){.node = things[i].node, .shared_by = users};
     }
     qsort(things, kept, sizeof *things, by_shared);
     ring->thing_first = *at;

@@ -274,7 +274,7 @@ static uint32_t end_of(const rs_evidence *evidence, uint32_t node)
 
 static uint64_t household(const rs_evidence *evidence, uint32_t a, uint32_t b)
 {
-    enum { KINDS = 10 };
+    enum { KINDS = 11 };
     uint64_t sum[SMALL_RELATIONS][KINDS] = {{0}};
     uint64_t most = 0;
     uint64_t rest = 0;

@@ -6,6 +6,7 @@ older state of the store says so.
 SPDX-License-Identifier: GPL-3.0-or-later"""
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -98,6 +99,26 @@ def check_show(store, folder, mapping):
     assert "the store has changed since the run" in call("explain", store, "account:r0")
 
 
+def check_ring_part(store, folder):
+    """What the part of its ring comes from where the report has no such ring, or it says more than the ring does."""
+    call("run", store, "--blacklist", os.path.join(folder, "black.csv"), "--min-score", "0.999")
+    assert "in no ring; by a group below the least score of one, or whom it meets\n" in call("explain", store, "account:r2")
+    mapping = {"subjects": ["user"], "sources": [{"match": "acts.csv", "relations": [
+        {"name": "posts", "kind": "action", "src": {"type": "user", "column": "user"},
+         "dst": {"type": "item", "column": "item"}}]}]}
+    draw = random.Random(5)
+    acts = [f"u{u},t{t}" for u in range(1000) for t in draw.sample(range(1500), 6)]
+    acts += [f"ring{m},r{t}" for m in range(12) for t in draw.sample(range(16), 12)]
+    other = os.path.join(folder, "other")
+    call("ingest", other, "--mapping", write(os.path.join(folder, "acts.json"), [json.dumps(mapping)]),
+         write(os.path.join(folder, "acts.csv"), ["user,item", *acts]))
+    call("run", other)
+    why = json.loads(call("explain", other, "user:ring3", "--format", "json"))
+    assert why["ring"]["score"] < why["ring_score"] <= 0.4, why
+    assert "; more by whom it meets\n" in call("explain", other, "user:ring3")
+    assert "by whom it meets" not in call("explain", store, "account:r2")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         store, mapping = prepare(folder)
@@ -105,6 +126,7 @@ def main():
         check_names(store)
         check_things(store)
         check_show(store, folder, mapping)
+        check_ring_part(store, folder)
 
 
 main()

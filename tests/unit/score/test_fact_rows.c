@@ -43,19 +43,26 @@ static size_t name_users(const char *letters, uint32_t *users)
     return count;
 }
 
-/* The fact of these users about the account `thing`. */
-static rs_fact ask(const rs_graph *graph, rsi_fact_rule rule, const char *letters,
-                   const char *thing)
+/* The fact of these users about the node `thing`. */
+static rs_fact ask_of(const rs_graph *graph, rsi_fact_rule rule, const char *letters,
+                      uint32_t thing)
 {
     rs_error err = {0};
     uint32_t users[16];
     rs_score_input input = {.graph = graph, .window_s = 900, .pass_window_s = 3600};
-    rs_fact fact = {.thing = small_account(&small, thing), .relation = pays(), .event_count = 99};
+    rs_fact fact = {.thing = thing, .relation = pays(), .event_count = 99};
     fact.user_count = (uint32_t)name_users(letters, users);
     uint8_t known = (uint8_t)(1 + rule);
     rsi_fact_list list = {.facts = &fact, .count = 1, .rules = &known, .users = users};
     small_ok(rsi_facts_time(&input, &list, NULL, &err), &err);
     return fact;
+}
+
+/* The fact of these users about the account `thing`. */
+static rs_fact ask(const rs_graph *graph, rsi_fact_rule rule, const char *letters,
+                   const char *thing)
+{
+    return ask_of(graph, rule, letters, small_account(&small, thing));
 }
 
 static void begin(void)
@@ -121,6 +128,30 @@ static void counts_what_goes_round(void **state)
     (void)state;
     begin();
     check(ask(small.graph, RSI_FACT_CYCLE, "uvw", "u0"), 3, 5000, 5200, 90);
+    small_close(&small);
+}
+
+/* Another type may have a node of the same number. */
+static void takes_no_account_for_a_device(void **state)
+{
+    (void)state;
+    begin();
+    small_close(&small);
+    for (int i = 0; i < 100; i++) {
+        char id[12];
+        snprintf(id, sizeof id, "d%d", i);
+        small_add(&rows, USES_DEVICE, "a0", id);
+    }
+    small_open(&small, &rows, 20);
+    uint32_t number = rs_graph_dense(small.graph, small_account(&small, "u0"));
+    uint32_t device = RS_NO_NODE;
+    for (uint32_t v = 0; v < rs_graph_node_count(small.graph); v++) {
+        bool same = rs_graph_dense(small.graph, v) == number;
+        bool other = strcmp(rs_graph_range_of(small.graph, v).type, "device") == 0;
+        device = same && other ? v : device;
+    }
+    assert_true(device != RS_NO_NODE);
+    check(ask_of(small.graph, RSI_FACT_CYCLE, "uvw", device), 3, 5000, 5200, RS_NO_AMOUNT);
     small_close(&small);
 }
 
@@ -240,6 +271,7 @@ int main(void)
         cmocka_unit_test(counts_acts_that_fall_together),
         cmocka_unit_test(counts_what_is_passed_on_to_the_exit),
         cmocka_unit_test(counts_what_goes_round),
+        cmocka_unit_test(takes_no_account_for_a_device),
         cmocka_unit_test(counts_all_dealings_where_it_knows_no_better),
         cmocka_unit_test(looks_at_nothing_later_than_its_end),
         cmocka_unit_test(looks_up_many_at_once_as_one_by_one),

@@ -197,6 +197,44 @@ static void counts_meetings_by_their_links(void **state)
     close_night();
 }
 
+static const rs_ring_thing *thing_of(const rs_findings *found, const rs_ring *ring,
+                                     const char *type)
+{
+    for (size_t i = ring->thing_first; i < ring->thing_first + ring->thing_count; i++) {
+        if (strcmp(rs_graph_range_of(n.small.graph, found->things[i].node).type, type) == 0) {
+            return &found->things[i];
+        }
+    }
+    fail_msg("no %s is shared", type);
+    return NULL;
+}
+
+static rs_findings score(uint32_t min_score, uint32_t facts_max);
+
+/* Too many use the place for it to be shared, but two pairs of three people meet there. */
+static void counts_each_member_of_a_thing_once(void **state)
+{
+    (void)state;
+    rows.count = 0;
+    small_share(&rows, USES_DEVICE, 'a', 3, "d");
+    for (int day = 0; day < 4; day++) {
+        small_add_at(&rows, IS_AT, day < 2 ? "a0" : "a2", "p", day * 86400);
+        small_add_at(&rows, IS_AT, "a1", "p", day * 86400 + 60);
+    }
+    for (int other = 0; other < 200; other++) {
+        char id[12];
+        snprintf(id, sizeof id, "o%d", other);
+        small_add_at(&rows, IS_AT, id, "p", (10 + other) * 86400);
+    }
+    open_night(1000);
+    rs_findings found = score(0, 12);
+    assert_int_equal(found.ring_count, 1);
+    assert_int_equal(thing_of(&found, found.rings, "address")->shared_by, 3);
+    assert_int_equal(thing_of(&found, found.rings, "device")->shared_by, 3);
+    rs_findings_free(&found);
+    close_night();
+}
+
 /* ---- a night ----------------------------------------------------------------------------------
  */
 
@@ -740,6 +778,7 @@ int main(void)
         cmocka_unit_test(counts_a_star_by_its_members),
         cmocka_unit_test(counts_a_person_once),
         cmocka_unit_test(counts_meetings_by_their_links),
+        cmocka_unit_test(counts_each_member_of_a_thing_once),
         cmocka_unit_test(gives_every_ring_reasons_that_are_whole),
         cmocka_unit_test(calls_a_bridge_who_is_tied_more_to_others),
         cmocka_unit_test(suspects_nobody_among_equals),
