@@ -237,6 +237,9 @@ typedef struct rs_feedback_result {
     uint64_t removed_count;   /* undo: that went off it */
     uint64_t cleared_count;   /* members that are left out: cleared themselves, or whitelisted */
     int64_t revision;         /* 0: nothing changed, or a trial */
+    /* Of all that was fed back for the run, this call and those before it: the same however often
+     * it is done. */
+    uint64_t run_suspected_count, run_added_count;
 } rs_feedback_result;
 /* Record what a run found (`cases`: rings of a suspect's score) as suspected, and put the members
  * of confirmed rings, as far as people saw them when they confirmed, on the blacklist: source

@@ -8,6 +8,7 @@
 
 #include "base/try.h"
 #include "cli/cases.h"
+#include "cli/feedback.h"
 #include "cli/ledger.h"
 
 typedef struct options {
@@ -52,7 +53,7 @@ static const rsi_option table[] = {
     {0},
 };
 
-static const options defaults = {.by = "ringscope"};
+static const options defaults = {.by = RSI_FEEDBACK_BY};
 
 typedef struct night {
     rs_run_id run;
@@ -138,25 +139,10 @@ done:
     return status;
 }
 
-static rs_status tell(const rsi_call *call, rs_ledger *ledger, rs_error *err)
-{
-    rs_status status = RS_OK;
-    const options *o = call->options;
-    uint64_t count = 0;
-    if (o->outbox == NULL || o->dry_run) {
-        return RS_OK;
-    }
-    RS_TRY(rs_ledger_deliver(ledger, o->outbox, &count, err));
-    if (!call->quiet) {
-        fprintf(call->out, "outbox: %" PRIu64 " lines\n", count);
-    }
-done:
-    return status;
-}
-
-static void print(const rsi_call *call, const rs_feedback_result *result)
+static void print(const rsi_call *call, const rsi_fed *fed)
 {
     const options *o = call->options;
+    const rs_feedback_result *result = &fed->result;
     FILE *out = call->out;
     if (call->quiet) {
         return;
@@ -177,43 +163,68 @@ static void print(const rsi_call *call, const rs_feedback_result *result)
     if (result->revision > 0) {
         fprintf(out, "revision: %" PRId64 "\n", result->revision);
     }
+    if (fed->told) {
+        fprintf(out, "outbox: %" PRIu64 " lines\n", fed->line_count);
+    }
+}
+
+rs_status rsi_feed_back(const rsi_call *call, const rsi_feeding *what, rsi_fed *fed, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_ledger *ledger = NULL;
+    night n = {.cases = NULL};
+    rs_act act;
+    const char *store = call->words[0];
+    *fed = (rsi_fed){.line_count = 0};
+    RS_TRY(rsi_check_file(what->outbox, "--outbox", err));
+    RS_TRY(rsi_act_now(&act, what->by, what->note, err));
+    if (what->undo == NULL) {
+        n.run = what->run;
+        RS_TRY(read_night(&n, store, err));
+    }
+    status = rsi_ledger_open(&ledger, call, store, what->db,
+                             what->trial ? RS_LEDGER_READ : RS_LEDGER_WRITE, err);
+    status = status == RS_ENOTFOUND && what->trial ? RS_OK : status;
+    RS_TRY(status);
+    if (ledger == NULL) { /* a trial, and no database yet */
+        fed->result.suspected_count = n.count;
+        goto done;
+    }
+    RS_TRY(what->undo != NULL ? rs_ledger_undo(ledger, what->undo, &act, &fed->result, err)
+                              : rs_ledger_feedback(ledger, n.run.text, n.abouts, n.count,
+                                                   what->trial, &act, &fed->result, err));
+    if (what->outbox != NULL && !what->trial) {
+        RS_TRY(rs_ledger_deliver(ledger, what->outbox, &fed->line_count, err));
+        fed->told = true;
+    }
+done:
+    rs_ledger_close(ledger);
+    free_night(&n);
+    return status;
 }
 
 static rs_status run(rsi_call *call, rs_error *err)
 {
     rs_status status = RS_OK;
     const options *o = call->options;
-    rs_ledger *ledger = NULL;
-    night n = {.cases = NULL};
-    rs_act act;
-    rs_feedback_result result;
-    const char *store = call->words[0];
+    rsi_feeding what = {.db = o->db,
+                        .by = o->by,
+                        .note = o->note,
+                        .outbox = o->outbox,
+                        .undo = o->undo,
+                        .trial = o->dry_run};
+    rsi_fed fed;
     if (o->undo != NULL && (o->dry_run || call->word_count > 1)) {
         return rs_fail(err, RS_EUSAGE, "--undo RUN stands alone");
     }
-    RS_TRY(rsi_check_file(o->outbox, "--outbox", err));
-    RS_TRY(rsi_act_now(&act, o->by, o->note, err));
     if (o->undo == NULL) {
-        RS_TRY(choose_run(call, &n.run, err));
-        RS_TRY(read_night(&n, store, err));
+        RS_TRY(choose_run(call, &what.run, err));
     }
-    status = rsi_ledger_open(&ledger, call, store, o->db,
-                             o->dry_run ? RS_LEDGER_READ : RS_LEDGER_WRITE, err);
-    status = status == RS_ENOTFOUND && o->dry_run ? RS_OK : status;
-    RS_TRY(status);
-    if (ledger == NULL) { /* a trial, and no database yet */
-        result = (rs_feedback_result){.suspected_count = n.count};
-        print(call, &result);
-        goto done;
+    status = rsi_feed_back(call, &what, &fed, err);
+    if (status == RS_OK || fed.result.revision > 0) { /* done, though the outbox may have failed */
+        print(call, &fed);
     }
-    RS_TRY(o->undo != NULL ? rs_ledger_undo(ledger, o->undo, &act, &result, err)
-                           : rs_ledger_feedback(ledger, n.run.text, n.abouts, n.count, o->dry_run,
-                                                &act, &result, err));
-    print(call, &result);
-    RS_TRY(tell(call, ledger, err));
 done:
-    rs_ledger_close(ledger);
-    free_night(&n);
     return status;
 }
 

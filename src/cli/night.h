@@ -5,6 +5,7 @@
  *     INBOX/nights/DATE/          the files of a night, taken out of the inbox
  *     OUT/DATE/                   its report, risks, summary; OUT/latest points to the last one
  * done
+ *     OUT/outbox.jsonl            what other systems are told of the lists, night after night
  *
  * Invariant: the state names the first stage that may not be done. Each stage, done again, leaves
  * what it left: so whoever goes on after a kill does the stage named, and those behind it.
@@ -20,6 +21,7 @@
 #include "cli/cli.h"
 #include "cli/run.h"
 #include "report/out.h"
+#include "ringscope/feedback.h"
 #include "ringscope/report.h"
 
 /* In the order in which they are done. */
@@ -28,7 +30,8 @@ typedef enum rsi_night_stage {
     RSI_NIGHT_INGEST,
     RSI_NIGHT_COMPACT,
     RSI_NIGHT_RUN,
-    RSI_NIGHT_WRITE, /* what OUT gets */
+    RSI_NIGHT_FEEDBACK, /* what is confirmed onto the blacklist */
+    RSI_NIGHT_WRITE,    /* what OUT gets */
     RSI_NIGHT_DONE
 } rsi_night_stage;
 const char *rsi_night_stage_name(rsi_night_stage stage);
@@ -53,6 +56,16 @@ typedef struct rsi_night_feed {
     rsi_feed_verdict verdict;
 } rsi_night_feed;
 
+/* What was fed back for the night's run, however often it was begun. */
+typedef struct rsi_night_fed {
+    bool done;                /* else the night was not to */
+    uint64_t suspected_count; /* rings newly noted */
+    uint64_t added_count;     /* members put on the blacklist */
+    uint64_t confirmed_count; /* rings that are confirmed, of any night */
+    uint64_t cleared_count;   /* members of them left out as cleared or whitelisted */
+    uint64_t quiet_count;     /* suspects that people cleared, and that stay quiet */
+} rsi_night_fed;
+
 typedef struct rsi_night {
     char date[RSI_DATE_ROOM]; /* "": no night yet */
     rsi_night_stage stage;
@@ -63,6 +76,7 @@ typedef struct rsi_night {
     uint64_t row_count; /* as the ingest read them */
     uint64_t rejected_count;
     rs_run_id run;
+    rsi_night_fed fed;
     char last_date[RSI_DATE_ROOM]; /* the night done before; "": none */
     rs_run_id last_run;
 } rsi_night;
@@ -106,6 +120,12 @@ RS_MUST_USE rs_status rsi_inbox_look(rsi_night *night, const rsi_inbox_options *
 uint64_t rsi_feed_usual(const rsi_night_feed *feed, uint64_t nights);
 /* INBOX/nights/DATE, freed by free(); NULL where memory ends. */
 char *rsi_inbox_folder(const char *inbox, const char *date);
+/* What stops the night: "feed "a*.csv" is missing; feed ...", freed by free(); NULL: nothing. */
+RS_MUST_USE rs_status rsi_inbox_faults(const rsi_night *night, uint64_t nights, char **why,
+                                       rs_error *err);
+/* The feeds as a table for people. */
+RS_MUST_USE rs_status rsi_inbox_print(const rsi_night *night, uint64_t nights, FILE *out,
+                                      rs_error *err);
 /* Move the night's files there; those that are there already stay. RS_EINPUT: one is gone. */
 RS_MUST_USE rs_status rsi_inbox_take(const rsi_night *night, const char *inbox, rs_error *err);
 
@@ -146,8 +166,11 @@ typedef struct rsi_changed_ring {
     uint64_t member_count;
     uint32_t score_before; /* of last night; 0: it was not there, as the next */
     uint64_t member_count_before;
-    char *reason; /* the first one's text */
-    char *from;   /* the rings that it comes from, as the report has them */
+    int64_t evidence; /* as verdicts measure it */
+    rs_state state;   /* where people left it */
+    bool quiet;       /* cleared, and it has not grown by what would make it loud */
+    char *reason;     /* the first one's text */
+    char *from;       /* the rings that it comes from, as the report has them */
 } rsi_changed_ring;
 
 /* {0} is empty. */
@@ -157,11 +180,14 @@ typedef struct rsi_changes {
     size_t count[RSI_CHANGE_KINDS];
     uint64_t now_count, suspect_count; /* rings tonight */
     uint64_t before_count, suspect_before_count;
-    bool compared; /* there was a night before, and its run is kept */
+    uint64_t awaiting_count; /* rings of any night that one person confirmed, and no other */
+    bool compared;           /* there was a night before, and its run is kept */
     int64_t as_of;
 } rsi_changes;
 RS_MUST_USE rs_status rsi_changes_find(rsi_changes *changes, const char *store,
                                        const rsi_night *night, rs_error *err);
+/* Where people left these rings, by the database (NULL: there is none). */
+RS_MUST_USE rs_status rsi_changes_mark(rsi_changes *changes, rs_ledger *ledger, rs_error *err);
 void rsi_changes_free(rsi_changes *changes);
 
 /* ---- what a person and what monitoring read (night_summary.c, night_metrics.c) --------------- */

@@ -1,4 +1,5 @@
-/* night_changes.c - what changed since the night before: two reports held against each other.
+/* night_changes.c - what changed since the night before: two reports held against each other, and
+ * against what people said of their rings.
  *
  * A ring's id is the same from night to night, and its event says what became of it; a ring of last
  * night that is none of tonight's, and that none of tonight's took in, went quiet.
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "base/try.h"
+#include "cli/cases.h"
 #include "cli/night.h"
 
 const char *rsi_change_name(rsi_change change)
@@ -94,6 +96,7 @@ static rs_status add_ring(rsi_changes *all, const rs_cluster *cluster, rs_error 
     *ring = (rsi_changed_ring){.score = cluster->score,
                                .member_count = cluster->member_count,
                                .change = change_of(cluster->event),
+                               .evidence = rsi_ring_evidence(cluster),
                                .from = copy_from(cluster->json)};
     memcpy(ring->id, cluster->id.bytes, cluster->id.length);
     ring->reason = copy_text(cluster->reason_count > 0 ? cluster->reasons[0].text : rsi_text(""));
@@ -176,6 +179,7 @@ static rs_status add_quiet(rsi_changes *all, rsi_changed_ring *before, rs_error 
     ring->change = RSI_CHANGE_QUIET;
     ring->score_before = before->score;
     ring->member_count_before = before->member_count;
+    ring->evidence = before->evidence;
     ring->reason = before->reason;
     before->reason = reason;
 done:
@@ -233,5 +237,67 @@ rs_status rsi_changes_find(rsi_changes *changes, const char *store, const rsi_ni
     }
 done:
     rsi_changes_free(&before);
+    return status;
+}
+
+/* ---- what people said of them ---------------------------------------------------------------- */
+
+typedef struct marking {
+    rsi_changes *changes;
+    rsi_changed_ring **index; /* by id */
+} marking;
+
+static rs_state state_of(rs_text name)
+{
+    for (int state = RS_STATE_NONE; state < RS_STATES; state++) {
+        const char *known = rs_state_name((rs_state)state);
+        if (name.length == strlen(known) && memcmp(name.bytes, known, name.length) == 0) {
+            return (rs_state)state;
+        }
+    }
+    return RS_STATE_NONE;
+}
+
+/* The last verdict on a case: of one of these rings, of another, or of a node (TYPE:ID). */
+static rs_status take_verdict(void *context, const rs_verdict_line *line, rs_error *err)
+{
+    const marking *m = context;
+    rsi_changed_ring ring = {.state = state_of(line->state)};
+    const rsi_changed_ring *key = &ring;
+    (void)err;
+    if (memchr(line->subject.bytes, ':', line->subject.length) != NULL ||
+        line->subject.length >= sizeof ring.id) {
+        return RS_OK;
+    }
+    memcpy(ring.id, line->subject.bytes, line->subject.length);
+    rsi_changed_ring **found =
+        bsearch(&key, m->index, m->changes->ring_count, sizeof *m->index, compare_ids);
+    m->changes->awaiting_count += ring.state == RS_STATE_CONFIRMED_ONCE;
+    if (found != NULL) {
+        (*found)->state = ring.state;
+    }
+    return RS_OK;
+}
+
+rs_status rsi_changes_mark(rsi_changes *changes, rs_ledger *ledger, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_standing now;
+    marking m = {.changes = changes, .index = sorted(changes)};
+    if (m.index == NULL) {
+        return no_memory(err);
+    }
+    if (ledger != NULL) {
+        RS_TRY(rs_ledger_verdicts(ledger, NULL, take_verdict, &m, err));
+    }
+    for (size_t i = 0; i < changes->ring_count; i++) {
+        rsi_changed_ring *ring = &changes->rings[i];
+        if (ring->state == RS_STATE_CLEARED) {
+            RS_TRY(rs_ledger_standing(ledger, rsi_text(ring->id), ring->evidence, &now, err));
+            ring->quiet = now.quiet;
+        }
+    }
+done:
+    free(m.index);
     return status;
 }

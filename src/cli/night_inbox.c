@@ -295,6 +295,58 @@ done:
     return status;
 }
 
+rs_status rsi_inbox_faults(const rsi_night *night, uint64_t nights, char **why, rs_error *err)
+{
+    char *text = NULL;
+    size_t length = 0;
+    size_t count = 0;
+    FILE *stream = open_memstream(&text, &length);
+    if (stream == NULL) {
+        return rs_fail(err, RS_ENOMEM, "out of memory (feeds)");
+    }
+    for (size_t i = 0; i < night->feed_count; i++) {
+        const rsi_night_feed *feed = &night->feeds[i];
+        if (feed->verdict != RSI_FEED_FINE) {
+            fprintf(stream, "%sfeed \"%s\" is %s", count++ > 0 ? "; " : "", feed->match,
+                    rsi_feed_verdict_name(feed->verdict));
+        }
+        if (feed->verdict == RSI_FEED_SMALL) {
+            fprintf(stream, ": %llu rows, usually %llu", (unsigned long long)feed->rows,
+                    (unsigned long long)rsi_feed_usual(feed, nights));
+        }
+    }
+    if (fclose(stream) != 0) {
+        free(text);
+        return rs_fail(err, RS_ENOMEM, "out of memory (feeds)");
+    }
+    *why = count > 0 ? text : NULL;
+    if (count == 0) {
+        free(text);
+    }
+    return RS_OK;
+}
+
+rs_status rsi_inbox_print(const rsi_night *night, uint64_t nights, FILE *out, rs_error *err)
+{
+    static const char *const heads[] = {"feed", "files", "rows", "usual", ""};
+    char number[RSI_FORMAT_MAX];
+    rsi_table *feeds = rsi_table_new("lrrrl");
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        rsi_table_cell(feeds, "%s", heads[i]);
+    }
+    for (size_t i = 0; i < night->feed_count; i++) {
+        const rsi_night_feed *feed = &night->feeds[i];
+        rsi_table_cell(feeds, "%s", feed->match);
+        rsi_table_cell(feeds, "%s", rsi_format_count(number, feed->file_count));
+        rsi_table_cell(feeds, "%s", rsi_format_count(number, feed->rows));
+        rsi_table_cell(feeds, "%s", rsi_format_count(number, rsi_feed_usual(feed, nights)));
+        rsi_table_cell(feeds, "%s", rsi_feed_verdict_name(feed->verdict));
+    }
+    rs_status status = rsi_table_print(feeds, out, 2, err);
+    rsi_table_free(feeds);
+    return status;
+}
+
 /* ---- taking ---------------------------------------------------------------------------------- */
 
 char *rsi_inbox_folder(const char *inbox, const char *date)

@@ -93,6 +93,14 @@ static void put_rings(rsi_out *out, const rsi_account *account)
         account->night->rejected_count);
     one(out, "ringscope_rings", "Rings of the night.", changes->now_count);
     one(out, "ringscope_suspect_rings", "Rings of score 0.5 and more.", changes->suspect_count);
+    one(out, "ringscope_awaiting_rings", "Rings that await a second person's verdict.",
+        changes->awaiting_count);
+    if (account->night->fed.done) {
+        one(out, "ringscope_newly_suspected_rings", "Rings that the night noted as suspected.",
+            account->night->fed.suspected_count);
+        one(out, "ringscope_blacklisted_members", "Members that it put on the blacklist.",
+            account->night->fed.added_count);
+    }
     head(out, "ringscope_ring_changes", "Rings by what became of them since the night before.");
     for (int kind = 0; kind < RSI_CHANGE_KINDS; kind++) {
         sample(out, "ringscope_ring_changes", "change", rsi_change_name((rsi_change)kind),

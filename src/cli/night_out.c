@@ -2,6 +2,7 @@
  *
  *     OUT/DATE/report.json, report.run.json, risks.csv, summary.md, summary.json[, rejects.csv]
  *     OUT/latest -> DATE         of the last night done
+ *     OUT/outbox.jsonl           what other systems are told (src/feedback/outbox.c); only grows
  *     OUT/metrics.prom           of the last attempt, unless --metrics names another place
  *
  * Each file is put in place whole; `latest` moves when all of them are there.

@@ -1,7 +1,8 @@
 /* night_state.c - the lock of nights, and STORE/nightly/state.json.
  *
  *   { "nightly": "ringscope/1", "night": "2026-11-22", "stage": "run", "files": ["logins.csv",
- * ...], "rows": 4711, "rejected": 0, "run": "", "last": { "night": "2026-11-21", "run": "<32 hex>"
+ * ...], "rows": 4711, "rejected": 0, "run": "", "feedback": { "suspected": 3, "added": 0, ... },
+ * "last": { "night": "2026-11-21", "run": "<32 hex>"
  * }, "feeds": [ { "match": "logins*.csv*", "files": 1, "rows": 4711, "before": [4690, ...] } ] }
  *
  * Invariant: equal nights give equal bytes; no clock, no path of the inbox. The file is replaced
@@ -25,8 +26,9 @@
 enum { STATE_MAX = 64 << 20, FILES_MAX = 1 << 20, FEEDS_MAX = 1 << 16 };
 
 static const char *const stage_names[] = {
-    [RSI_NIGHT_TAKE] = "take", [RSI_NIGHT_INGEST] = "ingest", [RSI_NIGHT_COMPACT] = "compact",
-    [RSI_NIGHT_RUN] = "run",   [RSI_NIGHT_WRITE] = "write",   [RSI_NIGHT_DONE] = "done",
+    [RSI_NIGHT_TAKE] = "take", [RSI_NIGHT_INGEST] = "ingest",     [RSI_NIGHT_COMPACT] = "compact",
+    [RSI_NIGHT_RUN] = "run",   [RSI_NIGHT_FEEDBACK] = "feedback", [RSI_NIGHT_WRITE] = "write",
+    [RSI_NIGHT_DONE] = "done",
 };
 
 const char *rsi_night_stage_name(rsi_night_stage stage)
@@ -153,6 +155,32 @@ static void put_feed(rsi_out *out, const rsi_night_feed *feed)
     rsi_out_string(out, "]}");
 }
 
+/* The counts of what was fed back, by their names in the file. */
+enum { FED_COUNTS = 5 };
+static uint64_t *fed_count(rsi_night_fed *fed, size_t i, const char **name)
+{
+    static const char *const names[FED_COUNTS] = {"suspected", "added", "confirmed", "cleared",
+                                                  "quiet"};
+    uint64_t *const counts[FED_COUNTS] = {&fed->suspected_count, &fed->added_count,
+                                          &fed->confirmed_count, &fed->cleared_count,
+                                          &fed->quiet_count};
+    *name = names[i];
+    return counts[i];
+}
+
+static void put_fed(rsi_out *out, rsi_night_fed fed)
+{
+    const char *name;
+    for (size_t i = 0; i < FED_COUNTS; i++) {
+        uint64_t count = *fed_count(&fed, i, &name);
+        rsi_out_string(out, i > 0 ? ",\"" : "{\"");
+        rsi_out_string(out, name);
+        rsi_out_string(out, "\":");
+        rsi_out_count(out, count);
+    }
+    rsi_out_string(out, "}");
+}
+
 static void put_night(rsi_out *out, const rsi_night *night)
 {
     rsi_out_string(out, "{\"nightly\":\"ringscope/1\"");
@@ -173,6 +201,10 @@ static void put_night(rsi_out *out, const rsi_night *night)
     rsi_out_count(out, night->rejected_count);
     put_key(out, "run");
     rsi_out_json_string(out, night->run.text);
+    if (night->fed.done) {
+        put_key(out, "feedback");
+        put_fed(out, night->fed);
+    }
     put_key(out, "last");
     rsi_out_string(out, "{\"night\":");
     rsi_out_json_string(out, night->last_date);
@@ -347,6 +379,20 @@ done:
     return status;
 }
 
+static rs_status take_fed(const cJSON *root, rsi_night_fed *fed, rs_error *err)
+{
+    rs_status status = RS_OK;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, "feedback");
+    const char *name;
+    for (size_t i = 0; item != NULL && i < FED_COUNTS; i++) {
+        uint64_t *count = fed_count(fed, i, &name);
+        RS_TRY(take_count(item, name, count, err));
+    }
+    fed->done = item != NULL;
+done:
+    return rs_context(err, status, "\"feedback\"");
+}
+
 static rs_status take_night(const cJSON *root, rsi_night *night, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -365,6 +411,7 @@ static rs_status take_night(const cJSON *root, rsi_night *night, rs_error *err)
     RS_TRY(take_count(root, "rows", &night->row_count, err));
     RS_TRY(take_count(root, "rejected", &night->rejected_count, err));
     RS_TRY(take_text(root, "run", night->run.text, sizeof night->run.text, err));
+    RS_TRY(take_fed(root, &night->fed, err));
     RS_TRY(take_text(last, "night", night->last_date, sizeof night->last_date, err));
     RS_TRY(take_text(last, "run", night->last_run.text, sizeof night->last_run.text, err));
     RS_TRY(take_feeds(root, night, err));

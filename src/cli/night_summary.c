@@ -63,6 +63,18 @@ static void put_members(rsi_out *out, const rsi_changed_ring *ring)
     rsi_out_string(out, " members");
 }
 
+/* What people said of it, for what a machine noted by itself is no news. */
+static void put_state(rsi_out *out, const rsi_changed_ring *ring)
+{
+    if (ring->state > RS_STATE_SUSPECTED) {
+        rsi_out_string(out, ", ");
+        rsi_out_string(out, rs_state_name(ring->state));
+        rsi_out_string(out, ring->quiet                       ? " and quiet"
+                            : ring->state == RS_STATE_CLEARED ? ", but it has grown since"
+                                                              : "");
+    }
+}
+
 static void put_ring(rsi_out *out, const rsi_changed_ring *ring)
 {
     rsi_out_string(out, "- ");
@@ -71,6 +83,7 @@ static void put_ring(rsi_out *out, const rsi_changed_ring *ring)
     put_score(out, ring->change == RSI_CHANGE_QUIET ? ring->score_before : ring->score);
     rsi_out_string(out, ", ");
     put_members(out, ring);
+    put_state(out, ring);
     if (ring->reason[0] != '\0') {
         rsi_out_string(out, ": ");
         put_plain(out, ring->reason);
@@ -113,7 +126,59 @@ static void put_kind(rsi_out *out, const rsi_changes *changes, rsi_change kind)
     }
 }
 
-static void put_changes(rsi_out *out, const rsi_changes *changes)
+static bool is_awaiting(const rsi_changed_ring *ring)
+{
+    return ring->state == RS_STATE_CONFIRMED_ONCE;
+}
+
+/* Those of this night and the last by name, others by number. */
+static void put_awaiting(rsi_out *out, const rsi_changes *changes)
+{
+    size_t shown = 0;
+    if (changes->awaiting_count == 0) {
+        return;
+    }
+    rsi_out_string(out, "\n## Awaiting a second person (");
+    put_number(out, changes->awaiting_count);
+    rsi_out_string(out, ")\n\n");
+    for (size_t i = 0; i < changes->ring_count && shown < SHOWN; i++) {
+        if (is_awaiting(&changes->rings[i])) {
+            put_ring(out, &changes->rings[i]);
+            shown++;
+        }
+    }
+    if (changes->awaiting_count > shown) {
+        rsi_out_string(out, shown > 0 ? "- and " : "- ");
+        put_number(out, changes->awaiting_count - shown);
+        rsi_out_string(out, shown > 0 ? " more\n" : " of earlier nights\n");
+    }
+}
+
+static void put_fed(rsi_out *out, const rsi_night_fed *fed)
+{
+    if (!fed->done) {
+        rsi_out_string(out, "Nothing was fed back.\n");
+        return;
+    }
+    rsi_out_string(out, "Newly noted as suspected: ");
+    put_number(out, fed->suspected_count);
+    rsi_out_string(out, "; put on the blacklist: ");
+    put_number(out, fed->added_count);
+    rsi_out_string(out, " members (confirmed rings: ");
+    put_number(out, fed->confirmed_count);
+    if (fed->cleared_count > 0) {
+        rsi_out_string(out, "; members left out as cleared or whitelisted: ");
+        put_number(out, fed->cleared_count);
+    }
+    rsi_out_string(out, ")");
+    if (fed->quiet_count > 0) {
+        rsi_out_string(out, "; suspects that stay quiet, for people cleared them: ");
+        put_number(out, fed->quiet_count);
+    }
+    rsi_out_string(out, ".\n");
+}
+
+static void put_changes(rsi_out *out, const rsi_changes *changes, const rsi_night_fed *fed)
 {
     if (changes->as_of != RS_NO_TIME) {
         rsi_out_string(out, "Looked at events until ");
@@ -133,6 +198,8 @@ static void put_changes(rsi_out *out, const rsi_changes *changes)
     } else {
         rsi_out_string(out, ". There is no run of a night before to compare with.\n");
     }
+    put_fed(out, fed);
+    put_awaiting(out, changes);
     for (int kind = 0; kind < RSI_CHANGE_SAME; kind++) {
         put_kind(out, changes, (rsi_change)kind);
     }
@@ -185,7 +252,7 @@ static void put_page(rsi_out *out, const rsi_account *account)
             put_number(out, account->night->rejected_count);
         }
         rsi_out_string(out, ".\n");
-        put_changes(out, account->changes);
+        put_changes(out, account->changes, &account->night->fed);
     }
     put_feeds(out, account);
 }
@@ -243,9 +310,45 @@ static void json_ring(rsi_out *out, const rsi_changed_ring *ring)
         rsi_out_millionths(out, ring->score_before);
         put_count(out, ",\"members_before\":", ring->member_count_before);
     }
+    rsi_out_string(out, ",\"verdict\":");
+    rsi_out_json_string(out, rs_state_name(ring->state));
+    if (ring->state == RS_STATE_CLEARED) {
+        rsi_out_string(out, ring->quiet ? ",\"quiet\":true" : ",\"quiet\":false");
+    }
     rsi_out_string(out, ",\"reason\":");
     rsi_out_json_string(out, ring->reason);
     rsi_out_string(out, "}");
+}
+
+static void json_fed(rsi_out *out, const rsi_account *account)
+{
+    const rsi_night_fed *fed = &account->night->fed;
+    put_key(out, "feedback");
+    if (fed->done) {
+        put_count(out, "{\"suspected\":", fed->suspected_count);
+        put_count(out, ",\"added\":", fed->added_count);
+        put_count(out, ",\"confirmed\":", fed->confirmed_count);
+        put_count(out, ",\"cleared\":", fed->cleared_count);
+        put_count(out, ",\"quiet\":", fed->quiet_count);
+        rsi_out_string(out, "}");
+    } else {
+        rsi_out_string(out, "null");
+    }
+    put_key(out, "awaiting");
+    rsi_out_count(out, account->changes->awaiting_count);
+    put_key(out, "awaiting_rings");
+    rsi_out_string(out, "[");
+    const char *comma = "";
+    size_t shown = 0;
+    for (size_t i = 0; i < account->changes->ring_count && shown < IN_JSON; i++) {
+        if (is_awaiting(&account->changes->rings[i])) {
+            rsi_out_string(out, comma);
+            rsi_out_json_string(out, account->changes->rings[i].id);
+            comma = ",";
+            shown++;
+        }
+    }
+    rsi_out_string(out, "]");
 }
 
 static void json_changes(rsi_out *out, const rsi_changes *changes)
@@ -306,6 +409,7 @@ static void put_json(rsi_out *out, const rsi_account *account)
         rsi_out_count(out, night->row_count);
         put_key(out, "rejected");
         rsi_out_count(out, night->rejected_count);
+        json_fed(out, account);
         json_changes(out, account->changes);
     }
     rsi_out_string(out, "}\n");

@@ -19,6 +19,8 @@
 
 #include "base/timestamp.h"
 #include "base/try.h"
+#include "cli/feedback.h"
+#include "cli/ledger.h"
 #include "cli/night.h"
 #include "cli/stages.h"
 #include "ringscope/ingest.h"
@@ -41,6 +43,7 @@ typedef struct options {
     bool accept_feeds;
     bool rejects;
     bool keep_rows;
+    bool no_feedback;
     bool dry_run;
 } options;
 
@@ -50,8 +53,9 @@ static const rsi_option table[] = {
      "DIR/nights/DATE; names that begin with a dot or end with .part or .tmp are on their way",
      0, 0, true},
     {"out", RSI_WORD, "DIR", offsetof(options, out),
-     "write report, risks and summary to DIR/DATE; DIR/latest points to the last night done", 0, 0,
-     true},
+     "write report, risks and summary to DIR/DATE; DIR/latest points to the last night done, "
+     "DIR/outbox.jsonl has what other systems are told",
+     0, 0, true},
     {"mapping", RSI_WORD, "MAP.json", offsetof(options, mapping),
      "what the columns of the files mean; each of its \"match\" is a feed that is expected", 0, 0,
      true},
@@ -86,6 +90,9 @@ static const rsi_option table[] = {
      "keep the latest N runs of the store and take the others away; default all", 2, 1e9, false},
     {"keep-outputs", RSI_COUNT, "N", offsetof(options, keep_outputs),
      "keep the latest N nights in --out and take the others away; default all", 1, 1e9, false},
+    {"no-feedback", RSI_FLAG, NULL, offsetof(options, no_feedback),
+     "leave the database as it is: note no suspects, put nobody on the blacklist, tell nobody", 0,
+     0, false},
     {"dry-run", RSI_FLAG, NULL, offsetof(options, dry_run),
      "say what would be done, and change nothing", 0, 0, false},
     {0},
@@ -191,6 +198,37 @@ static rs_status stage_run(job *j, rs_error *err)
     return rsi_run(&call, &j->night.run, err);
 }
 
+/* What `ringscope feedback` does, of the night's run. */
+static rs_status stage_feedback(job *j, rs_error *err)
+{
+    rs_status status = RS_OK;
+    char note[32];
+    rsi_fed fed;
+    rs_feedback_result *result = &fed.result;
+    char *outbox = rsi_out_path(j->o->out, ".", "outbox.jsonl");
+    rsi_feeding what = {.run = j->night.run,
+                        .db = j->o->inputs.db,
+                        .by = RSI_FEEDBACK_BY,
+                        .note = note,
+                        .outbox = outbox};
+    if (outbox == NULL) {
+        return no_memory(err);
+    }
+    snprintf(note, sizeof note, "night of %s", j->night.date);
+    if (!j->o->no_feedback) {
+        RS_TRY(rsi_feed_back(j->call, &what, &fed, err));
+        j->night.fed = (rsi_night_fed){.done = true,
+                                       .suspected_count = result->run_suspected_count,
+                                       .added_count = result->run_added_count,
+                                       .confirmed_count = result->confirmed_count,
+                                       .cleared_count = result->cleared_count,
+                                       .quiet_count = result->quiet_count};
+    }
+done:
+    free(outbox);
+    return status;
+}
+
 static rs_status copy_file(const job *j, rs_run_file file, const char *name, rs_error *err)
 {
     char *path = rsi_out_path(j->o->out, j->night.date, name);
@@ -230,6 +268,18 @@ done:
     return status;
 }
 
+static rs_status mark_rings(const job *j, rsi_changes *changes, rs_error *err)
+{
+    rs_status status = RS_OK;
+    rs_ledger *ledger = NULL;
+    RS_TRY(
+        rsi_ledger_open(&ledger, j->call, j->call->words[0], j->o->inputs.db, RS_LEDGER_READ, err));
+    RS_TRY(rsi_changes_mark(changes, ledger, err));
+done:
+    rs_ledger_close(ledger);
+    return status;
+}
+
 static rs_status stage_write(job *j, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -241,6 +291,7 @@ static rs_status stage_write(job *j, rs_error *err)
     RS_TRY(copy_file(j, RS_RUN_REPORT, "report.json", err));
     RS_TRY(copy_file(j, RS_RUN_RISKS, "risks.csv", err));
     RS_TRY(rsi_changes_find(&changes, j->call->words[0], &j->night, err));
+    RS_TRY(mark_rings(j, &changes, err));
     RS_TRY(tell(j, &account, err));
     RS_TRY(rsi_out_point(j->o->out, j->night.date, err));
     if (j->o->keep_outputs > 0) {
@@ -257,9 +308,9 @@ static rs_status stage_take(job *j, rs_error *err)
 }
 
 static rs_status (*const stages[])(job *j, rs_error *err) = {
-    [RSI_NIGHT_TAKE] = stage_take,       [RSI_NIGHT_INGEST] = stage_ingest,
-    [RSI_NIGHT_COMPACT] = stage_compact, [RSI_NIGHT_RUN] = stage_run,
-    [RSI_NIGHT_WRITE] = stage_write,
+    [RSI_NIGHT_TAKE] = stage_take,         [RSI_NIGHT_INGEST] = stage_ingest,
+    [RSI_NIGHT_COMPACT] = stage_compact,   [RSI_NIGHT_RUN] = stage_run,
+    [RSI_NIGHT_FEEDBACK] = stage_feedback, [RSI_NIGHT_WRITE] = stage_write,
 };
 
 /* What the feeds brought is what is usual from the next night on. */
@@ -333,39 +384,8 @@ static void begin(rsi_night *night, const char *date)
     night->file_count = 0;
     night->row_count = night->rejected_count = 0;
     night->run = (rs_run_id){.text = ""};
+    night->fed = (rsi_night_fed){.done = false};
     night->stage = RSI_NIGHT_TAKE;
-}
-
-/* "feed "a*.csv": missing; feed ...", or NULL where all are fine. */
-static rs_status find_faults(job *j, rs_error *err)
-{
-    char *text = NULL;
-    size_t length = 0;
-    size_t count = 0;
-    FILE *stream = open_memstream(&text, &length);
-    if (stream == NULL) {
-        return no_memory(err);
-    }
-    for (size_t i = 0; i < j->night.feed_count; i++) {
-        const rsi_night_feed *feed = &j->night.feeds[i];
-        if (feed->verdict != RSI_FEED_FINE) {
-            fprintf(stream, "%sfeed \"%s\" is %s", count++ > 0 ? "; " : "", feed->match,
-                    rsi_feed_verdict_name(feed->verdict));
-        }
-        if (feed->verdict == RSI_FEED_SMALL) {
-            fprintf(stream, ": %llu rows, usually %llu", (unsigned long long)feed->rows,
-                    (unsigned long long)rsi_feed_usual(feed, j->o->feed_nights));
-        }
-    }
-    if (fclose(stream) != 0) {
-        free(text);
-        return no_memory(err);
-    }
-    j->stopped = count > 0 ? text : NULL;
-    if (count == 0) {
-        free(text);
-    }
-    return RS_OK;
 }
 
 static rs_status look(job *j, rs_error *err)
@@ -378,7 +398,7 @@ static rs_status look(job *j, rs_error *err)
                                .nights = j->o->feed_nights,
                                .least_percent = j->o->feed_least};
     RS_TRY(rsi_inbox_look(&j->night, &inbox, j->call->work, &foreign_count, err));
-    RS_TRY(find_faults(j, err));
+    RS_TRY(rsi_inbox_faults(&j->night, j->o->feed_nights, &j->stopped, err));
     if (foreign_count > 0 && !j->call->quiet) {
         fprintf(j->call->out, "left in the inbox, for no source of the mapping matches: %llu\n",
                 (unsigned long long)foreign_count);
@@ -439,28 +459,6 @@ done:
 
 /* ---- what would be done ---------------------------------------------------------------------- */
 
-static rs_status print_feeds(const job *j, rs_error *err)
-{
-    static const char *const heads[] = {"feed", "files", "rows", "usual", ""};
-    char number[RSI_FORMAT_MAX];
-    rsi_table *feeds = rsi_table_new("lrrrl");
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-        rsi_table_cell(feeds, "%s", heads[i]);
-    }
-    for (size_t i = 0; i < j->night.feed_count; i++) {
-        const rsi_night_feed *feed = &j->night.feeds[i];
-        rsi_table_cell(feeds, "%s", feed->match);
-        rsi_table_cell(feeds, "%s", rsi_format_count(number, feed->file_count));
-        rsi_table_cell(feeds, "%s", rsi_format_count(number, feed->rows));
-        rsi_table_cell(feeds, "%s",
-                       rsi_format_count(number, rsi_feed_usual(feed, j->o->feed_nights)));
-        rsi_table_cell(feeds, "%s", rsi_feed_verdict_name(feed->verdict));
-    }
-    rs_status status = rsi_table_print(feeds, j->call->out, 2, err);
-    rsi_table_free(feeds);
-    return status;
-}
-
 static rs_status dry_run(job *j, const char *date, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -477,7 +475,7 @@ static rs_status dry_run(job *j, const char *date, rs_error *err)
     }
     begin(&j->night, date);
     RS_TRY(look(j, err));
-    RS_TRY(print_feeds(j, err));
+    RS_TRY(rsi_inbox_print(&j->night, j->o->feed_nights, out, err));
     if (j->stopped != NULL && !j->o->accept_feeds) {
         fprintf(out, "would stop the night of %s\n", date);
         j->call->exit_status = RSI_EXIT_STOPPED;
@@ -485,8 +483,9 @@ static rs_status dry_run(job *j, const char *date, rs_error *err)
     }
     fprintf(out,
             "would take %zu files to \"%s/nights/%s\", ingest them as batch \"%s\", compact the "
-            "store if that is due, run, and write \"%s/%s\"\n",
-            j->night.file_count, j->o->inbox, date, date, j->o->out, date);
+            "store if that is due, run, %sand write \"%s/%s\"\n",
+            j->night.file_count, j->o->inbox, date, date,
+            j->o->no_feedback ? "" : "feed back what is confirmed, ", j->o->out, date);
 done:
     return status;
 }
@@ -580,15 +579,16 @@ done:
 
 const rsi_command rsi_command_nightly = {
     .name = "nightly",
-    .summary = "a whole night: take what arrived, ingest, compact, run, tell what changed",
+    .summary =
+        "a whole night: take what arrived, ingest, compact, run, feed back, tell what changed",
     .words = "STORE --inbox DIR --out DIR --mapping MAP.json [options]",
     .about =
         "Takes the files that arrived in the inbox, ingests them as one batch named after the "
-        "night, compacts\nSTORE when that is due, runs, and writes report, risks, a page on what "
-        "changed since the night before,\nthe same as JSON, and metrics. A feed that is missing, "
-        "empty or far under its usual size stops the\nnight before anything is read (exit status "
-        "7). After a kill the same call goes on at the stage where\nit was; of a night that is "
-        "done it changes nothing.",
+        "night, compacts\nSTORE when that is due, runs, feeds back (as feedback does), and writes "
+        "report, risks, a page on what\nchanged since the night before, the same as JSON, and "
+        "metrics. A feed that is missing, empty or far\nunder its usual size stops the night "
+        "before anything is read (exit status 7). After a kill the same\ncall goes on at the "
+        "stage where it was; of a night that is done it changes nothing.",
     .word_min = 1,
     .word_max = 1,
     .options = table,

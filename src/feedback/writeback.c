@@ -104,6 +104,27 @@ done:
     return status;
 }
 
+/* Whoever was killed behind the act learns the second time what it came to. */
+static rs_status count_of_run(rsi_db *db, const feeding *f, rs_error *err)
+{
+    static const char *const statements[] = {
+        "SELECT COUNT(*) FROM rs_verdict v, rs_feedback f WHERE f.run = $1 AND f.undone = 0 AND "
+        "v.revision = f.revision AND v.action = 0",
+        "SELECT COUNT(*) FROM rs_entry e, rs_feedback f WHERE f.run = $1 AND f.undone = 0 AND "
+        "e.added = f.revision AND e.list = 0",
+    };
+    rs_status status = RS_OK;
+    int64_t counts[2] = {0};
+    for (size_t i = 0; i < 2; i++) {
+        RS_TRY(rsi_db_number(db, statements[i], RSI_DB_VALUES(rsi_db_string(f->run)), 0, &counts[i],
+                             err));
+    }
+    f->result->run_suspected_count = (uint64_t)counts[0];
+    f->result->run_added_count = (uint64_t)counts[1];
+done:
+    return status;
+}
+
 static rs_status feed_back(rsi_db *db, void *context, rs_error *err)
 {
     rs_status status = RS_OK;
@@ -121,6 +142,7 @@ static rs_status feed_back(rsi_db *db, void *context, rs_error *err)
     } else if (f->result->suspected_count + f->result->added_count > 0) {
         RS_TRY(note_feedback(db, f, revision, err));
     }
+    RS_TRY(count_of_run(db, f, err));
 done:
     return status;
 }

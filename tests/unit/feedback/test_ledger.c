@@ -212,6 +212,34 @@ static void lists_only_members_whom_two_people_saw(void **state)
     rs_ledger_close(ledger);
 }
 
+static void tells_of_a_run_the_same_however_often_it_is_fed_back(void **state)
+{
+    (void)state;
+    rs_error err = {0};
+    rs_feedback_result result;
+    rs_act act = act_of("ringscope", 201);
+    rs_ledger *ledger = open_ledger();
+    rs_case cases[] = {ring_of(2, 10), ring_of(0, 3)};
+    cases[1].subject = rsi_text("R-other");
+    ok(give(ledger, &cases[0], RS_ACTION_CONFIRM, "anna", &err), &err);
+    ok(give(ledger, &cases[0], RS_ACTION_CONFIRM, "bob", &err), &err);
+    for (int time = 0; time < 2; time++) {
+        int first = time == 0;
+        ok(rs_ledger_feedback(ledger, "run", cases, 2, false, &act, &result, &err), &err);
+        assert_int_equal(result.added_count, 2 * first);
+        assert_int_equal(result.suspected_count, first);
+        assert_int_equal(result.run_added_count, 2);
+        assert_int_equal(result.run_suspected_count, 1);
+    }
+    ok(rs_ledger_feedback(ledger, "next", cases, 2, false, &act, &result, &err), &err);
+    assert_int_equal(result.run_added_count + result.run_suspected_count, 0);
+    ok(rs_ledger_undo(ledger, "run", &act, &result, &err), &err);
+    ok(rs_ledger_feedback(ledger, "next", cases, 2, false, &act, &result, &err), &err);
+    assert_int_equal(result.run_added_count, 2);
+    assert_int_equal(result.run_suspected_count, 1);
+    rs_ledger_close(ledger);
+}
+
 static void keeps_a_cleared_ring_quiet_until_it_has_grown(void **state)
 {
     (void)state;
@@ -352,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reaches_confirmed_by_people_alone),
         cmocka_unit_test_setup_teardown(lists_only_members_whom_two_people_saw, fresh, clean),
+        cmocka_unit_test_setup_teardown(tells_of_a_run_the_same_however_often_it_is_fed_back, fresh,
         cmocka_unit_test_setup_teardown(keeps_a_cleared_ring_quiet_until_it_has_grown, fresh,
                                         clean),
         cmocka_unit_test_setup_teardown(makes_equal_trails_of_equal_acts, fresh, clean),
