@@ -220,7 +220,7 @@ static void tells_of_a_run_the_same_however_often_it_is_fed_back(void **state)
     rs_act act = act_of("ringscope", 201);
     rs_ledger *ledger = open_ledger();
     rs_case cases[] = {ring_of(2, 10), ring_of(0, 3)};
-    cases[1].subject = rsi_text("R-other");
+    cases[1].subject = text("R-other");
     ok(give(ledger, &cases[0], RS_ACTION_CONFIRM, "anna", &err), &err);
     ok(give(ledger, &cases[0], RS_ACTION_CONFIRM, "bob", &err), &err);
     for (int time = 0; time < 2; time++) {
@@ -381,6 +381,7 @@ int main(void)
         cmocka_unit_test(reaches_confirmed_by_people_alone),
         cmocka_unit_test_setup_teardown(lists_only_members_whom_two_people_saw, fresh, clean),
         cmocka_unit_test_setup_teardown(tells_of_a_run_the_same_however_often_it_is_fed_back, fresh,
+                                        clean),
         cmocka_unit_test_setup_teardown(keeps_a_cleared_ring_quiet_until_it_has_grown, fresh,
                                         clean),
         cmocka_unit_test_setup_teardown(makes_equal_trails_of_equal_acts, fresh, clean),
